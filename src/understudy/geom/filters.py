@@ -1,0 +1,40 @@
+"""Zero-phase filters and derivatives of sampled signals."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.signal import butter, sosfiltfilt
+
+from understudy.errors import ShapeError
+from understudy.geom.arrays import F64, I64
+
+
+def lowpass(values: F64, *, rate_hz: float, cutoff_hz: float, order: int = 2) -> F64:
+    """Butterworth low-pass run forward and backward along the first axis, so that nothing is delayed.
+
+    Args:
+        values: (T, ...) samples at an even rate.
+        rate_hz: samples per second.
+        cutoff_hz: -3 dB point of one pass; at or above half the rate the signal is returned unchanged.
+        order: order of one pass.
+
+    Returns:
+        (T, ...) filtered copy.
+
+    Raises:
+        ShapeError: `rate_hz` or `cutoff_hz` is not positive.
+    """
+    if rate_hz <= 0 or cutoff_hz <= 0:
+        raise ShapeError(f"low-pass needs a positive rate and cut-off, got {rate_hz} Hz and {cutoff_hz} Hz")
+    if cutoff_hz >= rate_hz / 2 or len(values) < 4:
+        return values.copy()
+    sos = butter(order, cutoff_hz, fs=rate_hz, output="sos")
+    pad = min(len(values) - 1, int(3 * rate_hz / cutoff_hz))
+    return np.asarray(sosfiltfilt(sos, values, axis=0, padtype="odd", padlen=pad))
+
+
+def derivative(values: F64, t_ns: I64) -> F64:
+    """(T, ...) first derivative per second by central differences, one-sided at the ends; zero for one sample."""
+    if len(values) < 2:
+        return np.zeros_like(values)
+    return np.asarray(np.gradient(values, t_ns * 1e-9, axis=0))

@@ -1,0 +1,74 @@
+"""What gates and scores say about an episode, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from understudy.spec.robot import Strict
+
+Severity = Literal["reject", "warn", "info"]
+
+
+class Finding(Strict):
+    """One thing that a gate saw.
+
+    Attributes:
+        gate: the gate's name.
+        severity: `reject` refuses the episode, `warn` and `info` do not.
+        message: where, what was found, what is allowed, what to do: one or two sentences.
+        stream: key of the stream it was seen in; empty for the whole episode.
+        start_ns, end_ns: first and last time it was seen; None for the whole episode.
+        value: the worst figure found, and `limit` what is allowed, both in `unit`.
+    """
+
+    gate: str
+    severity: Severity
+    message: str
+    stream: str = ""
+    start_ns: int | None = None
+    end_ns: int | None = None
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+
+
+class ScoreResult(Strict):
+    """One quality score, 0 (worst) to 1 (best), with the figure behind it."""
+
+    name: str
+    value: float = Field(ge=0.0, le=1.0)
+    raw: float
+    unit: str = "1"
+
+
+class Skipped(Strict):
+    """A gate or score that could not run, and why."""
+
+    name: str
+    reason: str
+
+
+class Segment(Strict):
+    """A labelled stretch of an episode; times on the dataset's clock, end exclusive."""
+
+    start_ns: int
+    end_ns: int
+    label: str
+    source: str
+
+
+class Notes(Strict):
+    """What was learned about an episode after it was written; kept beside the file and replaced as a whole."""
+
+    format: Literal["understudy-notes"] = "understudy-notes"
+    format_version: int = 1
+    episode: str
+    verdict: Literal["unchecked", "accepted", "rejected"] = "unchecked"
+    findings: tuple[Finding, ...] = ()
+    scores: tuple[ScoreResult, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    quality_rating: float | None = None
+    review: dict[str, str] = {}

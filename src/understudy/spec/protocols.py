@@ -1,0 +1,128 @@
+"""What a plugin must offer. A plugin file ends with `PLUGIN: <Protocol> = <Thing>()` and its stem is its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from understudy.spec.episode import Episode
+from understudy.spec.findings import Finding, ScoreResult
+from understudy.spec.robot import RobotModel
+from understudy.spec.schema import Schema
+from understudy.spec.skeleton import HumanMotion
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) while a long piece of work goes on."""
+
+
+class MocapReader(Protocol):
+    """Reads one motion capture format. Group `mocap`, folder `mocap/`."""
+
+    suffixes: tuple[str, ...]
+    title: str
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """Whether the file is of this format, from its name and first 4 KiB."""
+        ...
+
+    def read(self, path: Path) -> HumanMotion:
+        """The motion in `path`; raises MocapError with file, line or joint, and what to do."""
+        ...
+
+
+@dataclass(frozen=True)
+class GateContext:
+    """What a gate may look at besides the episode.
+
+    Attributes:
+        robot: the episode's robot.
+        schema: the dataset's schema.
+        thresholds: the gate's own table in the schema, with a task's overrides laid over it.
+    """
+
+    robot: RobotModel
+    schema: Schema
+    thresholds: Mapping[str, float | str | bool]
+
+
+class Gate(Protocol):
+    """Looks for one defect. Group `gates`, folder `quality/gates/`."""
+
+    title: str
+    needs: tuple[str, ...]
+    defaults: Mapping[str, float | str | bool]
+
+    def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
+        """What was found; empty when the episode passes. Run only where every stream of `needs` is present."""
+        ...
+
+
+class Score(Protocol):
+    """Rates one quality of an episode, 0 to 1. Group `scores`, folder `quality/scores/`."""
+
+    title: str
+    needs: tuple[str, ...]
+    weight: float
+
+    def rate(self, episode: Episode, context: GateContext) -> ScoreResult:
+        """The rating, with the figure behind it."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        out: folder written.
+        episodes: number of episodes.
+        frames: number of frames over all episodes.
+        warnings: what the user should know, such as dimensions that never change.
+    """
+
+    out: Path
+    episodes: int
+    frames: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What every exporter can be asked.
+
+    Attributes:
+        fps: frames per second of the export; None takes the schema's control rate.
+        cameras: names of image streams to write; None takes all.
+        policy: `flat` or `hierarchical`.
+        render_ego: also render the robot's own head camera (needs OpenGL).
+    """
+
+    fps: float | None = None
+    cameras: tuple[str, ...] | None = None
+    policy: str = "flat"
+    render_ego: bool = False
+
+
+class Exporter(Protocol):
+    """Writes one training format. Group `export`, folder `export/`."""
+
+    title: str
+
+    def export(
+        self,
+        episodes: Iterable[Episode],
+        out: Path,
+        *,
+        robot: RobotModel,
+        schema: Schema,
+        options: ExportOptions,
+        progress: Progress,
+    ) -> ExportReport:
+        """Write `episodes` to the new folder `out`; nothing is left behind when it fails."""
+        ...
+
+    def validate(self, out: Path, episodes: Mapping[str, Episode], robot: RobotModel) -> Sequence[Finding]:
+        """Read `out` back and hold it against the episodes it came from (id to episode; empty when not at hand)."""
+        ...

@@ -1,0 +1,166 @@
+"""The canonical human: 23 joint centres in metres, z up, and the motion of one subject.
+
+Every reader turns its own skeleton into this one; every robot is described against it. So M formats and N robots
+need M + N descriptions, never M x N.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from understudy.errors import ShapeError
+from understudy.geom.arrays import F64, I64, Bool, frozen_bool, frozen_f64, frozen_i64
+
+SIDES: tuple[str, str] = ("left", "right")
+
+JOINTS: tuple[str, ...] = (
+    "pelvis", "spine", "chest", "neck", "head",
+    "left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+    "right_collar", "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+    "left_hip", "left_knee", "left_ankle", "left_toe",
+    "right_hip", "right_knee", "right_ankle", "right_toe",
+)  # fmt: skip
+"""pelvis is the middle of the hips; neck the base of the neck; head the skull's joint; hand the knuckles; toe the ball."""
+
+INDEX: dict[str, int] = {name: i for i, name in enumerate(JOINTS)}
+
+BONES: tuple[tuple[str, str], ...] = (
+    ("pelvis", "spine"), ("spine", "chest"), ("chest", "neck"), ("neck", "head"),
+    *((a.format(s=s), b.format(s=s)) for s in SIDES for a, b in (
+        ("chest", "{s}_collar"), ("{s}_collar", "{s}_shoulder"), ("{s}_shoulder", "{s}_elbow"),
+        ("{s}_elbow", "{s}_wrist"), ("{s}_wrist", "{s}_hand"),
+        ("pelvis", "{s}_hip"), ("{s}_hip", "{s}_knee"), ("{s}_knee", "{s}_ankle"), ("{s}_ankle", "{s}_toe"),
+    )),
+)  # fmt: skip
+"""(parent, child) pairs that draw the skeleton."""
+
+REQUIRED: tuple[str, ...] = tuple(
+    f"{side}_{part}" for side in SIDES for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+)
+"""Joints without which nothing can be retargeted; a reader refuses a file that lacks one, naming it."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where a motion came from and how it was understood.
+
+    Attributes:
+        path: the file as the user named it.
+        sha256: hash of its bytes.
+        format: reader name, such as `bvh`.
+        dialect: the naming scheme found, such as `lafan1`.
+        unit_m: metres per unit of the file.
+        up: axis of the file that points up, `x`, `y`, `z` or with a minus sign.
+        rate_hz: frames per second of the file.
+        rest_pose: `T`, `A` or `other`.
+        synthetic: made by a program, not by a person.
+        warnings: what the reader noticed and the user should know.
+    """
+
+    path: str
+    sha256: str
+    format: str
+    dialect: str
+    unit_m: float
+    up: str
+    rate_hz: float
+    rest_pose: str = "other"
+    synthetic: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Proportions of one person, metres: medians over the clip, mean of both sides."""
+
+    thigh_m: float
+    shank_m: float
+    upper_arm_m: float
+    forearm_m: float
+    hip_width_m: float
+    shoulder_width_m: float
+    trunk_m: float
+    height_m: float
+
+    @property
+    def leg_m(self) -> float:
+        """Hip to knee to ankle."""
+        return self.thigh_m + self.shank_m
+
+    @property
+    def arm_m(self) -> float:
+        """Shoulder to elbow to wrist."""
+        return self.upper_arm_m + self.forearm_m
+
+
+@dataclass(frozen=True)
+class HumanMotion:
+    """Joint centres of one person over time.
+
+    Attributes:
+        joint_pos_world_m: (T, 23, 3) positions in `world` (z up, the floor near z = 0), metres, order `JOINTS`.
+        t_ns: (T,) strictly increasing, nanoseconds from the clip's start.
+        measured: (23,) false where the source has no such joint and the position was inferred from its neighbours.
+        source: provenance.
+    """
+
+    joint_pos_world_m: F64
+    t_ns: I64
+    measured: Bool
+    source: SourceInfo
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        pos, t = frozen_f64(self.joint_pos_world_m), frozen_i64(self.t_ns)
+        if pos.ndim != 3 or pos.shape[1:] != (len(JOINTS), 3) or len(pos) != len(t):
+            raise ShapeError(
+                f"{self.source.path}: joint positions {pos.shape} do not fit {len(t)} stamps and {len(JOINTS)} joints"
+            )
+        if len(t) > 1 and not bool(np.all(np.diff(t) > 0)):
+            step = int(np.argmin(np.diff(t) > 0)) + 1
+            raise ShapeError(f"{self.source.path}: stamps must increase; frame {step} does not")
+        object.__setattr__(self, "joint_pos_world_m", pos)
+        object.__setattr__(self, "t_ns", t)
+        object.__setattr__(self, "measured", frozen_bool(self.measured))
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def joint(self, name: str) -> F64:
+        """(T, 3) positions of one joint in `world`, metres."""
+        return self.joint_pos_world_m[:, INDEX[name]]
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second, from the median step."""
+        return 1e9 / float(np.median(np.diff(self.t_ns))) if len(self) > 1 else self.source.rate_hz
+
+    @property
+    def duration_s(self) -> float:
+        """Time from the first to the last frame, seconds."""
+        return float(self.t_ns[-1] - self.t_ns[0]) * 1e-9
+
+    def subject(self) -> Subject:
+        """Proportions of the person, medians over the clip."""
+
+        def length(a: str, b: str) -> float:
+            return float(np.median(np.linalg.norm(self.joint(a) - self.joint(b), axis=1)))
+
+        def both(a: str, b: str) -> float:
+            return float(np.mean([length(f"{s}_{a}", f"{s}_{b}") for s in SIDES]))
+
+        thigh, shank = both("hip", "knee"), both("knee", "ankle")
+        trunk, head = length("pelvis", "neck"), length("neck", "head")
+        return Subject(
+            thigh_m=thigh,
+            shank_m=shank,
+            upper_arm_m=both("shoulder", "elbow"),
+            forearm_m=both("elbow", "wrist"),
+            hip_width_m=length("left_hip", "right_hip"),
+            shoulder_width_m=length("left_shoulder", "right_shoulder"),
+            trunk_m=trunk,
+            # ankle 0.039 and crown above the skull's joint 0.07 of the body's height: Winter, Biomechanics, 4th ed., fig. 4.1
+            height_m=(thigh + shank + trunk + head) / (1.0 - 0.039 - 0.07),
+        )

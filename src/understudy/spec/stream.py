@@ -1,0 +1,116 @@
+"""Streams: what a signal is, and its samples, read when they are first looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from understudy.errors import ShapeError
+from understudy.geom.arrays import F64, I64, AnyArray
+from understudy.geom.interpolation import latest_index, lerp_at, slerp_at
+from understudy.spec.robot import Strict
+
+Group = Literal["observations", "actions", "debug"]
+Kind = Literal["vector", "quaternion", "pose", "discrete", "image", "command"]
+"""vector: interpolated linearly; quaternion: (..., 4) wxyz, slerped; pose: xyz and wxyz, both; discrete and image: the
+newest sample; command: in force from its stamp on."""
+
+
+class StreamSpec(Strict):
+    """What one stream of a dataset is.
+
+    Attributes:
+        name: unique within its group, such as `joint_positions`.
+        group: where it is kept; privileged streams only in `debug`.
+        dtype: numpy name of one value.
+        shape: of one sample; `(29,)` for joints of a G1.
+        unit: SI, such as `rad`, `m`, `N`, `1`.
+        frame: the frame it is expressed in: `world`, `pelvis`, `joint`, a link's name.
+        rate_hz: nominal rate; 0 for events, and for streams that keep the source's rate.
+        kind: how it is resampled.
+        names: what each column is; empty where the shape says it.
+        privileged: known at recording but not to a deployed policy (markers, world pose, external cameras).
+        required: an episode without it is refused.
+    """
+
+    name: str
+    group: Group
+    dtype: str = "float64"
+    shape: tuple[int, ...] = ()
+    unit: str = "1"
+    frame: str = "world"
+    rate_hz: float = Field(default=0.0, ge=0)
+    kind: Kind = "vector"
+    names: tuple[str, ...] = ()
+    privileged: bool = False
+    required: bool = False
+
+    @property
+    def key(self) -> str:
+        """`group/name`, the stream's path in an episode."""
+        return f"{self.group}/{self.name}"
+
+
+Values = AnyArray | Callable[[], AnyArray]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Samples of one stream at their own stamps.
+
+    Attributes:
+        spec: what it is.
+        t_ns: (N,) non-decreasing stamps on the dataset's reference clock.
+        values: (N, *shape) array, or a function that reads it; images are (N,) object arrays of JPEG bytes.
+        derived: how it was made when it was not measured, such as `next_state`; empty otherwise.
+        extra: further columns of recorded streams: t_device_ns, t_arrival_ns, seq, valid, each (N,).
+    """
+
+    spec: StreamSpec
+    t_ns: I64
+    values: Values = field(repr=False)
+    derived: str = ""
+    extra: dict[str, AnyArray] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    @property
+    def data(self) -> AnyArray:
+        """(N, *shape) the samples; read on first use, then kept.
+
+        Raises:
+            ShapeError: the samples do not fit the stamps or the spec.
+        """
+        values = self.values
+        if callable(values):
+            values = values()
+        if len(values) != len(self.t_ns) or (self.spec.kind != "image" and values.shape[1:] != self.spec.shape):
+            raise ShapeError(
+                f"stream {self.spec.key}: data {values.shape} does not fit {len(self.t_ns)} stamps of shape {self.spec.shape}"
+            )
+        if values is not self.values:
+            object.__setattr__(self, "values", values)
+        return values
+
+    def with_values(self, values: Values, t_ns: I64) -> Stream:
+        """The same stream with other samples."""
+        return replace(self, values=values, t_ns=t_ns)
+
+    def sample_at(self, at_ns: I64) -> AnyArray:
+        """(M, *shape) what was known at each time, by the stream's kind; nothing from the future but interpolation."""
+        data = self.data
+        if self.spec.kind == "vector":
+            return lerp_at(self.t_ns, data.astype(np.float64), at_ns)
+        if self.spec.kind == "quaternion":
+            return slerp_at(self.t_ns, data.astype(np.float64), at_ns)
+        if self.spec.kind == "pose":
+            pose: F64 = data.astype(np.float64)
+            xyz, quat = lerp_at(self.t_ns, pose[:, :3], at_ns), slerp_at(self.t_ns, pose[:, 3:7], at_ns)
+            return np.concatenate([xyz, quat], axis=1)
+        picked: AnyArray = data[latest_index(self.t_ns, at_ns)]
+        return picked
