@@ -1,0 +1,224 @@
+"""The whole clip as one problem: Gauss-Newton over every frame at once, contacts, limits and smoothness inside.
+
+Frames couple to their two neighbours only, so the normal matrix is banded and a Cholesky factorisation costs the same for
+every frame. A long clip is factored in stretches that hand their Schur complement on; that is the same elimination, so
+the result does not depend on the length of a stretch, and only one stretch is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtbsv
+from scipy.linalg.lapack import dpbtrf
+
+from understudy.errors import UnderstudyError
+from understudy.geom.arrays import F64, Bool
+from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
+from understudy.retarget.problem import Problem
+from understudy.retarget.targets import Targets
+
+REFERENCE_HZ = 30.0
+"""The rate at which the weights below were chosen; other rates scale them by their step."""
+GROUND, SLIP, LIMIT, PAIR = 3e4, 1e6, 1e5, 3e4
+MARGIN_M = 0.002
+SOFT_SOLE = 0.03
+"""Share of the ground weight that lays the sole flat where the ankle cannot roll."""
+RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
+ROOT_POS_ACCEL = 100.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the solve is run.
+
+    Attributes:
+        lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off (a trace is kept against jitter).
+        iterations: Gauss-Newton steps, the ramp included.
+        stretch: frames factored at a time.
+    """
+
+    lowpass_hz: float = 5.0
+    iterations: int = 12
+    stretch: int = 2048
+
+
+def acceleration_weight(lowpass_hz: float) -> float:
+    """Weight of the squared second difference at 30 Hz that equals a zero-phase second-order low-pass at `lowpass_hz`.
+
+    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + (f / fc)^4) with
+    fc = (rate / 2 pi) w^(-1/4): a second-order Butterworth run forward and backward.
+    """
+    if lowpass_hz <= 0:
+        return 1e-4
+    return float((REFERENCE_HZ / (2.0 * np.pi * lowpass_hz)) ** 4)
+
+
+def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: float, weight: F64 | None = None) -> Drive:
+    """What every frame is asked, with weights scaled to the clip's own time step."""
+    step = REFERENCE_HZ / rate_hz
+    total = len(targets.vectors)
+    weights = np.tile(targets.weights, (total, 1)) if weight is None else weight
+    accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
+    accel[:3] *= ROOT_POS_ACCEL
+    return Drive(
+        target=targets.vectors,
+        weight=weights * step,
+        pull=_pull(problem, targets) * step,
+        slip=_slip(targets) / step,
+        accel=np.tile(accel / step**3, (total, 1)),
+    )
+
+
+def _pull(problem: Problem, targets: Targets) -> F64:
+    """(T, G) two-sided height weights: the whole sole of a foot that lies flat, the toe's edge of one that only stands."""
+    out = np.zeros((len(targets.stance), len(problem.ground.body)))
+    start = 0
+    for i, count in enumerate(problem.sole_count):
+        share = GROUND / count * (1.0 if problem.can_roll else SOFT_SOLE)
+        out[targets.flat[:, i], start : start + count] = share
+        front = problem.ground.offset[start : start + count, 0]
+        toe = start + np.flatnonzero(front > front.max() - 0.01)
+        out[np.ix_(targets.stance[:, i] & ~targets.flat[:, i], toe)] = share
+        start += count
+    return out
+
+
+def _slip(targets: Targets) -> F64:
+    """(T, M) no-slip weights between frames f and f + 1: heel and toe of a flat foot, the toe alone of one on its toes."""
+    out = np.zeros((len(targets.stance), 4))
+    both = targets.stance[:-1] & targets.stance[1:]
+    lying = targets.flat[:-1] & targets.flat[1:]
+    for i in range(2):
+        out[:-1, 2 * i] = SLIP * lying[:, i]
+        out[:-1, 2 * i + 1] = SLIP * both[:, i]
+    return out
+
+
+class Trajectory:
+    """One clip being solved; `pose` holds the present solution."""
+
+    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float) -> None:
+        self.problem, self.drive, self.settings = problem, drive, settings
+        self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
+        self.step = REFERENCE_HZ / rate_hz
+        total = len(pose.q)
+        self.active = Active(
+            ground=np.zeros((total, len(problem.ground.body)), np.uint8),
+            limit=np.zeros((total, problem.robot.dof), np.uint8),
+            pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
+        )
+        self.nv = 6 + problem.robot.dof
+
+    def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
+        """Run the iterations; returns the clamped solution."""
+        still = np.zeros((len(self.pose.q), self.nv))
+        take_step(self.problem.tree, self.problem.ground, self.problem.capsules, self._stiff(0), self.active, self.pose, still, 0, len(still))
+        for i in range(self.settings.iterations):
+            largest = self._iterate(self._stiff(i))
+            if progress is not None:
+                progress(i + 1, self.settings.iterations)
+            if i >= len(RAMP) and largest < 1e-4:
+                break
+        tree = self.problem.tree
+        return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    def _stiff(self, iteration: int) -> Stiff:
+        ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
+        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M, damping=1e-3 * self.step)
+
+    def _iterate(self, stiff: Stiff) -> float:
+        total, nv, length = len(self.pose.q), self.nv, self.settings.stretch
+        starts = list(range(0, total, length))
+        handed: list[tuple[F64, F64]] = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
+        for first in starts[:-1]:
+            handed.append(self._eliminate(first, min(first + length, total), stiff, handed[-1]))
+        steps: list[F64] = []
+        after = np.zeros(2 * nv)
+        for first, given in zip(reversed(starts), reversed(handed), strict=True):
+            part = self._back_substitute(first, min(first + length, total), stiff, given, after)
+            after = np.zeros(2 * nv)
+            head = part[: 2 * nv]
+            after[: len(head)] = head
+            steps.append(part)
+        largest = 0.0
+        for first, part in zip(starts, reversed(steps), strict=True):
+            rows = part.reshape(-1, nv)
+            moved = take_step(
+                self.problem.tree, self.problem.ground, self.problem.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)
+            )
+            largest = max(largest, float(moved))
+        return largest
+
+    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> tuple[F64, F64, F64, F64]:
+        """Cholesky factor (band) of a stretch and its right-hand side, and the block that couples it to the next two frames."""
+        nv, size = self.nv, (stop - first) * self.nv
+        band = np.empty((3 * nv, size + 2 * nv), order="F")
+        rhs = np.empty(size + 2 * nv)
+        p = self.problem
+        assemble(p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, self.active, self.pose, first, stop, band, rhs)
+        _add_block(band, given[0])
+        rhs[: 2 * nv] += given[1]
+        coupling = _coupling(band, size, nv)
+        tail = np.concatenate([_lower_block(band[:, size:], 2 * nv).ravel(), rhs[size:]])
+        factor, info = dpbtrf(band[:, :size], lower=1, overwrite_ab=1)
+        if info != 0:
+            raise UnderstudyError(
+                f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; this is a defect, please report the clip"
+            )
+        return factor, rhs[:size], coupling, tail
+
+    def _eliminate(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> tuple[F64, F64]:
+        nv = self.nv
+        factor, rhs, coupling, tail = self._factor(first, stop, stiff, given)
+        y = dtbsv(3 * nv - 1, factor, rhs, lower=1)
+        last = np.tril(_lower_block(factor[:, -2 * nv :], 2 * nv))
+        w = solve_triangular(last, coupling, lower=True)
+        schur = tail[: 4 * nv * nv].reshape(2 * nv, 2 * nv) - w.T @ w
+        return schur, tail[4 * nv * nv :] - w.T @ y[-2 * nv :]
+
+    def _back_substitute(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64], after: F64) -> F64:
+        nv = self.nv
+        factor, rhs, coupling, _ = self._factor(first, stop, stiff, given)
+        rhs = rhs.copy()
+        rhs[-2 * nv :] -= coupling @ after
+        y = dtbsv(3 * nv - 1, factor, rhs, lower=1)
+        return np.asarray(dtbsv(3 * nv - 1, factor, y, lower=1, trans=1))
+
+
+def _add_block(band: F64, block: F64) -> None:
+    """Add a symmetric block (n, n) to the head of a lower band."""
+    n = len(block)
+    for d in range(n):
+        band[d, : n - d] += np.diagonal(block, -d)
+
+
+def _lower_block(band: F64, n: int) -> F64:
+    """(n, n) symmetric block at the head of a lower band."""
+    out = np.zeros((n, n))
+    for d in range(min(n, len(band))):
+        i = np.arange(n - d)
+        out[i + d, i] = band[d, : n - d]
+        out[i, i + d] = band[d, : n - d]
+    return out
+
+
+def _coupling(band: F64, size: int, nv: int) -> F64:
+    """(2 nv, 2 nv) entries of the next two frames (columns) against the last two frames of the stretch (rows)."""
+    out = np.zeros((2 * nv, 2 * nv))
+    for a in range(2 * nv):
+        column = size - 2 * nv + a
+        rows = 2 * nv - a
+        reach = len(band) - rows
+        if column >= 0 and reach > 0:
+            out[a, : min(reach, 2 * nv)] = band[rows : rows + min(reach, 2 * nv), column]
+    return out
+
+
+def planted(targets: Targets) -> Bool:
+    """(T,) frames in which some foot stands."""
+    return np.asarray(targets.stance.any(axis=1))
