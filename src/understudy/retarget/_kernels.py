@@ -18,7 +18,9 @@ FAR_M = 0.06
 
 
 @nb.njit(cache=True, nogil=True)
-def forward(root_pos: F64, root_rot: F64, q: F64, parent: I64, rot0: F64, pos0: F64, axis0: F64, pos: F64, rot: F64, axis: F64) -> None:
+def forward(
+    root_pos: F64, root_rot: F64, q: F64, parent: I64, rot0: F64, pos0: F64, axis0: F64, pos: F64, rot: F64, axis: F64
+) -> None:
     """Body positions (B, 3), rotations (B, 3, 3) and joint axes (J, 3) in world, written in place. Rodrigues' formula."""
     for i in range(3):
         pos[0, i] = root_pos[i]
@@ -123,7 +125,9 @@ def add_vector_tasks(
 
 
 @nb.njit(cache=True, nogil=True)
-def add_joint_terms(q: F64, rest: F64, rest_weight: F64, lower: F64, upper: F64, limit_weight: float, active: U8, h: F64, g: F64) -> float:
+def add_joint_terms(
+    q: F64, rest: F64, rest_weight: F64, lower: F64, upper: F64, limit_weight: float, active: U8, h: F64, g: F64
+) -> float:
     """Pull to the rest pose, and one-sided joint limits where `active` (J,) is 1 (lower) or 2 (upper)."""
     cost = 0.0
     for k in range(len(q)):
@@ -206,7 +210,8 @@ def capsule_ends(pos: F64, rot: F64, cap_body: I64, cap_a: F64, cap_b: F64, ends
 
 @nb.njit(cache=True, nogil=True)
 def add_collisions(
-    pos: F64, rot: F64, axis: F64, cap_body: I64, cap_a: F64, cap_b: F64, radius: F64, pair: I64, margin: float, weight: float, active: U8,
+    pos: F64, rot: F64, axis: F64, cap_body: I64, cap_a: F64, cap_b: F64, radius: F64, pair: I64,
+    margin: float, weight: float, active: U8,
     chain: I64, chain_len: I64, cols: I64, h: F64, g: F64, jac: F64, ends: F64, on_p: F64, on_q: F64, arm: F64, row: F64,
 ) -> None:  # fmt: skip
     """One-sided terms w (d - margin)^2 of active capsule pairs; the witness points move with their bodies."""
@@ -326,5 +331,3 @@ def moved(point: F64, body: int, pos: F64, lin: F64, ang: F64, out: F64) -> None
     out[0] = lin[body, 0] + ang[body, 1] * z - ang[body, 2] * y
     out[1] = lin[body, 1] + ang[body, 2] * x - ang[body, 0] * z
     out[2] = lin[body, 2] + ang[body, 0] * y - ang[body, 1] * x
-
-

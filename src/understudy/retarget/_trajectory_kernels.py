@@ -27,7 +27,10 @@ class Tree(NamedTuple):
 
 
 class Vectors(NamedTuple):
-    """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin. cols (V, nv): tangent columns touched."""
+    """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
+
+    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
+    """
 
     a_body: I64
     a_off: F64
@@ -97,10 +100,11 @@ class Stiff(NamedTuple):
 
 @nb.njit(cache=True, nogil=True)
 def sweep(
-    tree: Tree, vec: Vectors, target: F64, weight: F64, first: int, last: int, stride: int, warm_iterations: int, start_iterations: int,
-    limit_weight: float, prior: float, root_pos: F64, root_rot: F64, q: F64, cost: F64,
+    tree: Tree, vec: Vectors, target: F64, weight: F64, first: int, last: int, stride: int,
+    warm_iterations: int, start_iterations: int, limit_weight: float, prior: float,
+    root_pos: F64, root_rot: F64, q: F64, cost: F64,
 ) -> None:  # fmt: skip
-    """Solve frame after frame, each from its neighbour's solution. The pose of frame `first` holds the start; results in place."""
+    """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start."""
     nj = len(tree.parent)
     nv = 6 + nj
     pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
@@ -120,7 +124,8 @@ def sweep(
             h[:, :] = 0.0
             g[:] = 0.0
             k.add_vector_tasks(
-                pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len, tree.chain, tree.chain_len, vec.cols, vec.col_len,
+                pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
                 target[f], weight[f], h, g, jac, pa, pb, arm,
             )  # fmt: skip
             k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)
@@ -149,7 +154,8 @@ def sweep(
         k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         active[:] = 0
         cost[f] = k.add_vector_tasks(
-            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len, tree.chain, tree.chain_len, vec.cols, vec.col_len,
+            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
             target[f], weight[f], h, g, jac, pa, pb, arm,
         ) + k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)  # fmt: skip
         f += stride
@@ -253,7 +259,8 @@ def assemble(
         h[:, :] = 0.0
         g[:] = 0.0
         cost += k.add_vector_tasks(
-            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len, tree.chain, tree.chain_len, vec.cols, vec.col_len,
+            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
             drive.target[f], drive.weight[f], h, g, jac, pa, pb, arm,
         )  # fmt: skip
         k.add_joint_terms(pose.q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, stiff.limit, active.limit[f], h, g)
@@ -279,7 +286,7 @@ def assemble(
 def take_step(
     tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, step: F64, first: int, stop: int
 ) -> float:
-    """Predict every one-sided term from the linearisation, set the active ones, and move by -step (n, nv); returns the largest entry.
+    """Predict every one-sided term, set the active ones, and move by -step (n, nv); returns the largest entry.
 
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """

@@ -16,7 +16,7 @@ from scipy.linalg.blas import dtbsv
 from scipy.linalg.lapack import dpbtrf
 
 from understudy.errors import UnderstudyError
-from understudy.geom.arrays import F64, Bool
+from understudy.geom.arrays import F64
 from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
@@ -117,7 +117,7 @@ class Trajectory:
     def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
         """Run the iterations; returns the clamped solution."""
         still = np.zeros((len(self.pose.q), self.nv))
-        take_step(self.problem.tree, self.problem.ground, self.problem.capsules, self._stiff(0), self.active, self.pose, still, 0, len(still))
+        self._take(still, 0, self._stiff(0))
         for i in range(self.settings.iterations):
             largest = self._iterate(self._stiff(i))
             if progress is not None:
@@ -131,27 +131,27 @@ class Trajectory:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M, damping=1e-3 * self.step)
 
+    def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
+        p = self.problem
+        return float(take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)))
+
     def _iterate(self, stiff: Stiff) -> float:
         total, nv, length = len(self.pose.q), self.nv, self.settings.stretch
-        starts = list(range(0, total, length))
+        starts = _starts(total, length)
+        stops = [*starts[1:], total]
         handed: list[tuple[F64, F64]] = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
-        for first in starts[:-1]:
-            handed.append(self._eliminate(first, min(first + length, total), stiff, handed[-1]))
+        for first, stop in zip(starts[:-1], stops, strict=False):
+            handed.append(self._eliminate(first, stop, stiff, handed[-1]))
         steps: list[F64] = []
         after = np.zeros(2 * nv)
-        for first, given in zip(reversed(starts), reversed(handed), strict=True):
-            part = self._back_substitute(first, min(first + length, total), stiff, given, after)
-            after = np.zeros(2 * nv)
-            head = part[: 2 * nv]
-            after[: len(head)] = head
+        for first, stop, given in zip(reversed(starts), reversed(stops), reversed(handed), strict=True):
+            part = self._back_substitute(first, stop, stiff, given, after)
+            after = part[: 2 * nv]
             steps.append(part)
         largest = 0.0
         for first, part in zip(starts, reversed(steps), strict=True):
             rows = part.reshape(-1, nv)
-            moved = take_step(
-                self.problem.tree, self.problem.ground, self.problem.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)
-            )
-            largest = max(largest, float(moved))
+            largest = max(largest, self._take(rows, first, stiff))
         return largest
 
     def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> tuple[F64, F64, F64, F64]:
@@ -168,7 +168,7 @@ class Trajectory:
         factor, info = dpbtrf(band[:, :size], lower=1, overwrite_ab=1)
         if info != 0:
             raise UnderstudyError(
-                f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; this is a defect, please report the clip"
+                f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; please report the clip"
             )
         return factor, rhs[:size], coupling, tail
 
@@ -188,6 +188,11 @@ class Trajectory:
         rhs[-2 * nv :] -= coupling @ after
         y = dtbsv(3 * nv - 1, factor, rhs, lower=1)
         return np.asarray(dtbsv(3 * nv - 1, factor, y, lower=1, trans=1))
+
+
+def _starts(total: int, length: int) -> list[int]:
+    """First frames of the stretches; none is shorter than two frames, the reach of the coupling."""
+    return [f for f in range(0, total, max(length, 2)) if total - f >= 2]
 
 
 def _add_block(band: F64, block: F64) -> None:
@@ -217,8 +222,3 @@ def _coupling(band: F64, size: int, nv: int) -> F64:
         if column >= 0 and reach > 0:
             out[a, : min(reach, 2 * nv)] = band[rows : rows + min(reach, 2 * nv), column]
     return out
-
-
-def planted(targets: Targets) -> Bool:
-    """(T,) frames in which some foot stands."""
-    return np.asarray(targets.stance.any(axis=1))
