@@ -79,7 +79,8 @@ def _positions(episode: Episode, robot: RobotModel, t_ns: I64, q_rad: F64, share
         message = (
             f"{robot.joint_names[j]} at {value:.3f} rad at {moment(episode, t_ns[at])} is {over_rad[at, j]:.3f} rad "
             f"{'above its upper' if upper else 'below its lower'} limit {bound:.3f} "
-            f"(allowed {allowed_rad[j]:.3f}: {share:.0%} of its range), {total_s(beyond, t_ns):.2f} s in all. Check units and joint order; else retarget or record it again"
+            f"(allowed {allowed_rad[j]:.3f}: {share:.0%} of its range), {total_s(beyond, t_ns):.2f} s in all. "
+            "Check units and joint order; else retarget or record it again"
         )
         limit = bound + allowed_rad[j] if upper else bound - allowed_rad[j]
         found.append(_finding(POSITIONS, span.start_ns, span.end_ns, value, float(limit), "rad", message))

@@ -72,7 +72,8 @@ def _backward(episode: Episode, stream: Stream) -> list[Finding]:
     at = int(stream.t_ns[turned[0]])
     message = (
         f"{stream.spec.name}: the stamp after {moment(episode, at)} does not increase "
-        f"({len(turned)} times in {len(stream)} samples). Its clock was set or two sources share the stream; fix the source and record it again"
+        f"({len(turned)} times in {len(stream)} samples). "
+        "Its clock was set or two sources share the stream; fix the source and record it again"
     )
     return [_finding(stream.spec.key, message, start_ns=at, end_ns=at, value=float(len(turned)), limit=0.0, unit="1")]
 
