@@ -64,7 +64,11 @@ class Description:
             "dataset": plan.options.source,
             "partition": plan.options.partition,
             "policy": plan.options.policy,
-            "schema": {"name": plan.schema.name, "sha256": sorted(self._schemas), "control_rate_hz": plan.schema.control_rate_hz},
+            "schema_info": {
+                "name": plan.schema.name,
+                "sha256": sorted(self._schemas),
+                "control_rate_hz": plan.schema.control_rate_hz,
+            },
             "robot": robot_json(plan.robot),
             "frames": dict(plan.schema.frames),
             "action": {

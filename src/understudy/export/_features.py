@@ -119,7 +119,9 @@ def export_grid(episode: Episode, fps: float) -> I64:
         ExportError: the episode has no steps.
     """
     if len(episode.timeline_ns) == 0:
-        raise ExportError(f"episode {episode.id} has no steps; run `understudy check` on the dataset, it moves such episodes away")
+        raise ExportError(
+            f"episode {episode.id} has no steps; run `understudy check` on the dataset, it moves such episodes away"
+        )
     return even_timeline(int(episode.timeline_ns[0]), int(episode.timeline_ns[-1]), fps)
 
 
@@ -187,4 +189,3 @@ def _columns(feature: Feature, stream: Stream, episode: Episode, robot: RobotMod
 
 def _numeric(spec: StreamSpec) -> bool:
     return spec.kind != "image" and np.dtype(spec.dtype).kind in "biuf"
-

@@ -53,7 +53,9 @@ def refuse_existing(out: Path) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists() or out.is_symlink():
-        raise ExportError(f"{out} is already there and an export is never written over; name a new folder, or remove this one first")
+        raise ExportError(
+            f"{out} is already there and an export is never written over; name a new folder, or remove this one first"
+        )
 
 
 def _sync(folder: Path) -> None:

@@ -122,7 +122,8 @@ class LeRobotWriter:
         """Feature name to values, and the index columns, of one episode."""
         rate = self.plan.schema.control_rate_hz
         columns: dict[str, AnyArray] = {
-            f.name: sample(episode, f, grid, robot=self.plan.robot, control_rate_hz=rate, fps=self.fps) for f in self.plan.features
+            f.name: sample(episode, f, grid, robot=self.plan.robot, control_rate_hz=rate, fps=self.fps)
+            for f in self.plan.features
         }
         step = np.arange(len(grid), dtype=np.int64)
         columns["timestamp"] = (step / self.fps).astype(np.float32)
@@ -146,16 +147,15 @@ class LeRobotWriter:
     def _film(self, state: _CameraFiles, episode: Episode, grid: I64, cells: dict[str, object]) -> dict[str, object]:
         """Encode one camera of one episode; its statistics go to `cells`, its place in the video files is returned."""
         looked_at, counts = sampled_steps(len(grid)), np.zeros((3, 256), dtype=np.int64)
-        step = 0
+        video: VideoWriter | None = None
+        step = first = 0
         for jpeg, times in jpeg_runs(episode, state.camera, grid):
             image = decode_jpeg(jpeg, where=f"episode {episode.id}, stream {state.camera.spec.key}, frame {step}")
-            video = self._video(state, image.shape) if step == 0 else state.video
-            assert video is not None
-            if step == 0:
+            if video is None:
+                video = self._video(state, image.shape)
                 first = video.frames
             video.write(image, times=times)
-            hits = len(looked_at.intersection(range(step, step + times)))
-            if hits:
+            if hits := len(looked_at.intersection(range(step, step + times))):
                 counts += hits * channel_counts(image)
             step += times
         state.counts += counts
@@ -205,7 +205,9 @@ class LeRobotWriter:
             stats, constant = guard_constant(vector_stats(flat.to_numpy().reshape(-1, feature.dim)))
             pooled[feature.name] = stats
             if constant:
-                warnings.append(f"{feature.name} never moves in {', '.join(feature.names[i] for i in constant)}: std raised to the floor")
+                warnings.append(
+                    f"{feature.name} never moves in {', '.join(feature.names[i] for i in constant)}: std raised to the floor"
+                )
         for name in files.INDEX_COLUMNS:
             pooled[name] = vector_stats(files.read_column(self._data.paths, name).to_numpy())
         for state in self._cameras:

@@ -56,7 +56,7 @@ def plan_export(episodes: Iterable[Episode], robot: RobotModel, schema: Schema, 
     other_model = 0
     for episode in episodes:
         _belongs(episode, robot, ids)
-        keys = set(episode.streams)
+        keys = {key for key, stream in episode.streams.items() if len(stream)}
         present = keys & present if ids else keys
         seen |= keys
         ids.add(episode.id)
@@ -66,7 +66,9 @@ def plan_export(episodes: Iterable[Episode], robot: RobotModel, schema: Schema, 
     features = plan_features(schema, robot, present)
     warnings = list(left_out(schema, present, seen))
     if other_model:
-        warnings.append(f"{other_model} of {len(ids)} episodes were made with another version of {robot.name}'s model; joints match")
+        warnings.append(
+            f"{other_model} of {len(ids)} episodes were made with another version of {robot.name}'s model; joints match"
+        )
     return Plan(
         robot=robot,
         schema=schema,

@@ -135,4 +135,6 @@ def decode_jpeg(data: bytes, *, where: str) -> U8:
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), dtype=np.uint8)
     except ValueError as error:
-        raise ExportError(f"{where}: not a readable JPEG ({error}); run `understudy check`, it moves such episodes away") from None
+        raise ExportError(
+            f"{where}: not a readable JPEG ({error}); run `understudy check`, it moves such episodes away"
+        ) from None
