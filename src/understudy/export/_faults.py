@@ -18,31 +18,21 @@ class Faults:
         self._findings: list[Finding] = []
         self._count: Counter[tuple[str, str]] = Counter()
 
-    def add(
-        self,
-        check: str,
-        message: str,
-        *,
-        column: str = "",
-        value: float | None = None,
-        limit: float | None = None,
-        unit: str = "1",
-    ) -> None:
+    def add(self, check: str, message: str, *, column: str = "", value: float | None = None, limit: float | None = None) -> None:
         """Note one fault of the kind `check`."""
         self._count[check, column] += 1
         if self._count[check, column] <= SHOWN:
-            gate = f"{self.format}.{check}"
-            self._findings.append(
-                Finding(gate=gate, severity="reject", message=message, stream=column, value=value, limit=limit, unit=unit)
-            )
+            self._findings.append(self._finding(check, column, message, value, limit))
 
     def findings(self) -> tuple[Finding, ...]:
         """All findings, and one line per kind for those that were not written out."""
         more = [
-            Finding(
-                gate=f"{self.format}.{check}", severity="reject", message=f"and {count - SHOWN} more like these", stream=column
-            )
+            self._finding(check, column, f"and {count - SHOWN} more like these", None, None)
             for (check, column), count in self._count.items()
             if count > SHOWN
         ]
         return (*self._findings, *more)
+
+    def _finding(self, check: str, column: str, message: str, value: float | None, limit: float | None) -> Finding:
+        gate = f"{self.format}.{check}"
+        return Finding(gate=gate, severity="reject", message=message, stream=column, value=value, limit=limit)

@@ -60,7 +60,7 @@ def _check_info(exported: Exported, robot: RobotModel, faults: Faults) -> None:
         if name in ("action", "observation.state") and feature.shape != (robot.dof,):
             faults.add(
                 "action_size",
-                f"{files.INFO}, {name}: {list(feature.shape)} values per frame, {robot.name} has {robot.dof} joints; export again",
+                f"{files.INFO}, {name}: {list(feature.shape)} values per frame, {robot.name} has {robot.dof} joints",
                 column=name, value=float(np.prod(feature.shape)), limit=float(robot.dof),
             )  # fmt: skip
         if set(names) & set(robot.joint_names) and name in ("action", "observation.state", "observation.velocity"):
@@ -217,10 +217,12 @@ def _compare_stats(
         mine, theirs = np.asarray(stats[stat], dtype=np.float64), written.get(stat)
         if theirs is None or theirs.dtype == object or theirs.shape != mine.shape:
             faults.add("stats", f"{where}, {name}/{stat}: missing or of another shape", column=name)
-        elif not np.allclose(mine, theirs.astype(np.float64), rtol=STAT_TOLERANCE, atol=STAT_TOLERANCE):
-            at = int(np.argmax(np.abs(mine - theirs)))
+            continue
+        found = theirs.astype(np.float64)
+        if not np.allclose(mine, found, rtol=STAT_TOLERANCE, atol=STAT_TOLERANCE):
+            at = int(np.argmax(np.abs(mine - found)))
             faults.add(
                 "stats",
-                f"{where}, {name}/{stat}, column {at}: {theirs[at]:.9g}, recomputed from the data {mine[at]:.9g}",
-                column=name, value=float(theirs[at]), limit=float(mine[at]),
+                f"{where}, {name}/{stat}, column {at}: {found[at]:.9g}, recomputed from the data {mine[at]:.9g}",
+                column=name, value=float(found[at]), limit=float(mine[at]),
             )  # fmt: skip

@@ -16,6 +16,7 @@ from understudy.export._stats import Stats
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CODEBASE_VERSION = "v3.0"
 INFO, STATS_FILE, TASKS = "meta/info.json", "meta/stats.json", "meta/tasks.parquet"
@@ -47,7 +48,7 @@ class DataFiles:
     def __init__(self, root: Path, limits: FileLimits) -> None:
         self.root, self.limits = root, limits
         self.paths: list[Path] = []
-        self._writer: object | None = None
+        self._writer: pq.ParquetWriter | None = None
         self._bytes = 0
 
     def write(self, table: pa.Table) -> tuple[int, int]:
@@ -61,14 +62,14 @@ class DataFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer, self._bytes = pq.ParquetWriter(path, table.schema, compression="snappy"), 0
             self.paths.append(path)
-        self._writer.write_table(table, row_group_size=max(1, table.num_rows))  # type: ignore[attr-defined]
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._bytes += table.nbytes
         return self.limits.place(len(self.paths) - 1)
 
     def close(self) -> None:
         """Finish the file that is open."""
         if self._writer is not None:
-            self._writer.close()  # type: ignore[attr-defined]
+            self._writer.close()
             self._writer = None
 
 

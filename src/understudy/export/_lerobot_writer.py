@@ -98,8 +98,8 @@ class LeRobotWriter:
                 state.video.close()
         if self._rows:
             self._flush_rows()
-        stats, warnings = self._pooled()
-        warnings = (*self.plan.warnings, *warnings)
+        stats, constant = self._pooled()
+        warnings = (*self.plan.warnings, *constant)
         import pyarrow.parquet as pq
 
         files.write_json(self.root / files.STATS_FILE, stats)
