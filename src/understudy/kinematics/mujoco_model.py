@@ -1,0 +1,132 @@
+"""The MuJoCo model of a robot alone, made from the same file as its `RobotModel`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from understudy.errors import ModelError
+from understudy.kinematics.model_file import model_file
+from understudy.spec.robot import RobotModel
+
+if TYPE_CHECKING:
+    import mujoco
+
+_VISUAL_GROUP, _COLLISION_GROUP = 2, 3  # MuJoCo draws groups 0 to 2 unless told otherwise
+_FLOOR_LIGHT, _FLOOR_DARK = (0.62, 0.66, 0.70), (0.52, 0.56, 0.60)
+
+
+def mujoco_model(robot: RobotModel, *, floor: bool = False, visuals: bool = True) -> mujoco.MjModel:
+    """Floating-base model; `qpos` is root xyz, root wxyz, then the joints in `robot.joint_names` order.
+
+    Args:
+        robot: as `load_robot` gives it.
+        floor: add a checkered ground plane at z = 0, a sky and a light.
+        visuals: keep the meshes that are only for looking at (group 2; collision shapes are in the hidden group 3).
+
+    Returns:
+        A compiled model whose keyframe `home` stands on z = 0. It has no actuators.
+
+    Raises:
+        ModelError: MuJoCo refuses the file, or its joints or mass differ from the robot's.
+    """
+    model = mujoco_spec(robot, floor=floor, visuals=visuals).compile()
+    _check(robot, model)
+    return model
+
+
+def mujoco_spec(robot: RobotModel, *, floor: bool = False, visuals: bool = True) -> mujoco.MjSpec:
+    """The editable form of `mujoco_model`, for scenes that add to it before they compile.
+
+    Raises:
+        ModelError: MuJoCo refuses the file.
+    """
+    import mujoco
+
+    file = model_file(robot.profile)
+    try:
+        if file.kind == "urdf":
+            spec = mujoco.MjSpec.from_string(_with_compiler(file.text, visuals))
+        else:
+            spec = mujoco.MjSpec.from_file(str(file.path))
+    except ValueError as error:
+        raise ModelError(f"{file.where}: MuJoCo refuses the model ({error}); mend it or use another model file") from error
+    root = spec.body(robot.profile.links["pelvis"])
+    if not any(joint.type == mujoco.mjtJoint.mjJNT_FREE for joint in root.joints):
+        root.add_freejoint()
+    root.pos = [0.0, 0.0, robot.profile.standing_height_m]
+    _sort_groups(spec)
+    home = [0.0, 0.0, robot.profile.standing_height_m, 1.0, 0.0, 0.0, 0.0, *robot.home_rad]
+    for key in list(spec.keys):
+        spec.delete(key)
+    spec.add_key(name="home", qpos=home)
+    visual = getattr(spec.visual, "global_")  # noqa: B009  the name ends with an underscore
+    visual.offwidth, visual.offheight = 1920, 1080
+    if floor:
+        _add_floor(spec)
+    return spec
+
+
+def _with_compiler(urdf: str, visuals: bool) -> str:
+    """URDF text with the settings under which MuJoCo keeps every link: fusing would lose the root's mass."""
+    root = ElementTree.fromstring(urdf)
+    for old in root.findall("mujoco"):
+        root.remove(old)
+    settings = {
+        "strippath": "false",
+        "fusestatic": "false",
+        "balanceinertia": "true",
+        "discardvisual": "false" if visuals else "true",
+    }
+    ElementTree.SubElement(ElementTree.SubElement(root, "mujoco"), "compiler", settings)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _sort_groups(spec: Any) -> None:
+    for geom in spec.geoms:
+        touches = bool(geom.contype or geom.conaffinity)
+        geom.group = _COLLISION_GROUP if touches else _VISUAL_GROUP
+
+
+def _add_floor(spec: Any) -> None:
+    import mujoco
+
+    texture, builtin = mujoco.mjtTexture, mujoco.mjtBuiltin
+    spec.add_texture(
+        name="sky", type=texture.mjTEXTURE_SKYBOX, builtin=builtin.mjBUILTIN_GRADIENT,
+        rgb1=[0.92, 0.95, 0.98], rgb2=[0.70, 0.78, 0.86], width=256, height=256,
+    )  # fmt: skip
+    spec.add_texture(
+        name="ground",
+        type=texture.mjTEXTURE_2D,
+        builtin=builtin.mjBUILTIN_CHECKER,
+        rgb1=_FLOOR_LIGHT,
+        rgb2=_FLOOR_DARK,
+        width=256,
+        height=256,
+    )
+    material = spec.add_material(name="ground", texrepeat=[1, 1], texuniform=True, reflectance=0.05)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "ground"
+    spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], material="ground", group=0)
+    spec.worldbody.add_light(
+        name="sun", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, 4], dir=[-0.3, 0.3, -1.0], castshadow=True
+    )
+
+
+def _check(robot: RobotModel, model: Any) -> None:
+    import mujoco
+
+    names = [mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_JOINT, i) for i in range(model.njnt)]
+    free = [i for i in range(model.njnt) if model.jnt_type[i] == mujoco.mjtJoint.mjJNT_FREE]
+    if free != [0] or tuple(names[1:]) != robot.joint_names:
+        raise ModelError(
+            f"{robot.name}: MuJoCo orders the joints {names}, the robot's order is {list(robot.joint_names)}; "
+            "sort them in the model file"
+        )
+    mass, wanted = float(np.sum(model.body_mass)), float(robot.mass_kg.sum())
+    if abs(mass - wanted) > 1e-3 * wanted:
+        raise ModelError(
+            f"{robot.name}: MuJoCo reads {mass:.3f} kg, Pinocchio {wanted:.3f} kg from the same model; mend its inertias"
+        )
