@@ -11,23 +11,18 @@ import numpy as np
 from understudy.errors import ShapeError, UnknownNameError
 from understudy.geom.arrays import F64, U8
 from understudy.geom.rotations import matrix_to_quat
+from understudy.scenes.figure import add_human
 from understudy.scenes.opengl import Canvas
 from understudy.scenes.stage import RIG, body_name, stage_model
 from understudy.scenes.visuals import robot_visuals
 from understudy.spec.robot import RobotModel
-from understudy.spec.skeleton import BONES, INDEX, JOINTS
+from understudy.spec.skeleton import BONES, JOINTS
 
 if TYPE_CHECKING:
     import mujoco
 
-SIDE_RGB: dict[str, tuple[float, float, float]] = {
-    "left": (0.129, 0.463, 0.871),
-    "right": (0.937, 0.490, 0.086),
-    "middle": (0.42, 0.45, 0.50),
-}
-"""Left is blue, right is orange, in pictures and plots alike; the pair is told apart by colour-blind eyes too."""
 _FOVY_DEG = 32.0
-_BONE_RADIUS_M, _JOINT_RADIUS_M, _HUMAN_ALPHA = 0.014, 0.021, 0.85
+_HUMAN_ALPHA = 0.85
 
 
 @dataclass(frozen=True)
@@ -49,11 +44,6 @@ class View:
     heading_rad: float | None = None
     lookat_m: tuple[float, float, float] | None = None
     height_m: float | None = None
-
-
-def bone_side(name: str) -> str:
-    """`left`, `right` or `middle`, from the name of a joint or limb."""
-    return next((side for side in ("left", "right") if name.startswith(f"{side}_")), "middle")
 
 
 class Renderer:
@@ -173,8 +163,28 @@ class Renderer:
 
         every = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self._model, self._data, self._option, None, camera, every, self._scene)
-        if human is not None:
-            _add_human(self._scene, human)
+        image = self._pixels()
+        return image if human is None else self._over(image, human)
+
+    def _over(self, image: U8, human: F64) -> U8:
+        """The picture with the person laid over it, also where the robot stands in front: bones lie inside limbs."""
+        import mujoco
+
+        shown = (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_FOG, mujoco.mjtRndFlag.mjRND_SKYBOX)
+        before = self._scene.flags.copy()
+        self._scene.ngeom = 0
+        add_human(self._scene, human)
+        for flag in shown:
+            self._scene.flags[flag] = False
+        person = self._pixels()
+        self._scene.flags[:] = before
+        covered = person.any(axis=2, keepdims=True)
+        mixed = _HUMAN_ALPHA * person + (1.0 - _HUMAN_ALPHA) * image
+        return np.where(covered, mixed, image).astype(np.uint8)
+
+    def _pixels(self) -> U8:
+        import mujoco
+
         image = np.empty((self.height, self.width, 3), dtype=np.uint8)
         rect = mujoco.MjrRect(0, 0, self.width, self.height)
         mujoco.mjr_render(rect, self._scene, self._drawing)
@@ -185,37 +195,3 @@ class Renderer:
 def _check_shape(name: str, value: F64, length: int) -> None:
     if np.shape(value) != (length,):
         raise ShapeError(f"a picture: {name} has shape {np.shape(value)}, ({length},) is needed")
-
-
-def _add_human(scene: mujoco.MjvScene, joints_m: F64) -> None:
-    if joints_m.shape != (len(JOINTS), 3):
-        raise ShapeError(f"a person's joints have shape {joints_m.shape}, ({len(JOINTS)}, 3) is needed")
-    for parent, child in BONES:
-        _add_bone(scene, joints_m[INDEX[parent]], joints_m[INDEX[child]], bone_side(child))
-    for k, name in enumerate(JOINTS):
-        radius = 0.085 if name == "head" else _JOINT_RADIUS_M
-        _add_ball(scene, joints_m[k] + (0.0, 0.0, 0.05 if name == "head" else 0.0), radius, bone_side(name))
-
-
-def _add_bone(scene: mujoco.MjvScene, a_m: F64, b_m: F64, side: str) -> None:
-    import mujoco
-
-    geom = _next_geom(scene, mujoco.mjtGeom.mjGEOM_CAPSULE, np.zeros(3), np.zeros(3), side)
-    mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_CAPSULE, _BONE_RADIUS_M, a_m, b_m)
-
-
-def _add_ball(scene: mujoco.MjvScene, at_m: F64, radius_m: float, side: str) -> None:
-    import mujoco
-
-    _next_geom(scene, mujoco.mjtGeom.mjGEOM_SPHERE, np.full(3, radius_m), at_m, side)
-
-
-def _next_geom(scene: mujoco.MjvScene, kind: mujoco.mjtGeom, size_m: F64, pos_m: F64, side: str) -> mujoco.MjvGeom:
-    import mujoco
-
-    geom = scene.geoms[scene.ngeom]
-    rgba = np.array([*SIDE_RGB[side], _HUMAN_ALPHA], dtype=np.float32)
-    mujoco.mjv_initGeom(geom, kind, size_m, pos_m, np.eye(3).ravel(), rgba)
-    geom.category = mujoco.mjtCatBit.mjCAT_DECOR.value
-    scene.ngeom += 1
-    return geom

@@ -49,10 +49,10 @@ def stage_model(
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
     spec.visual.quality.offsamples = samples
-    spec.visual.quality.shadowsize = 1024
+    spec.visual.quality.shadowsize = 1536
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
     spec.visual.map.fogstart, spec.visual.map.fogend = 5.0, 12.0
-    spec.visual.map.shadowclip, spec.visual.map.shadowscale = 1.6, 0.9
+    spec.visual.map.shadowclip = 5.0
     spec.visual.rgba.fog = [*BACKGROUND, 1.0]
     spec.visual.headlight.ambient = [0.38, 0.38, 0.40]
     spec.visual.headlight.diffuse = [0.30, 0.30, 0.30]
@@ -94,7 +94,7 @@ def _lights(spec: mujoco.MjSpec, shadows: bool) -> None:
     rig = spec.worldbody.add_body(name=RIG, mocap=True)
     sun = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
     key, fill = [0.42, 0.42, 0.40], [0.14, 0.15, 0.18]
-    rig.add_light(type=sun, pos=[1.0, 1.2, 3.0], dir=[-0.30, -0.38, -0.87], diffuse=key, specular=[0.25] * 3, castshadow=shadows)
+    rig.add_light(type=sun, pos=[3.0, 3.8, 8.7], dir=[-0.30, -0.38, -0.87], diffuse=key, specular=[0.25] * 3, castshadow=shadows)
     rig.add_light(type=sun, pos=[-1.0, -1.5, 2.0], dir=[0.4, 0.6, -0.5], diffuse=fill, specular=[0.0] * 3, castshadow=False)
 
 
