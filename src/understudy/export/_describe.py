@@ -36,8 +36,9 @@ class Description:
 
     def add(self, episode: Episode, *, frames: int, task: str) -> None:
         """Note one episode."""
-        for feature in self.plan.features:
-            self._derived.setdefault(feature.name, set()).add(episode.stream(feature.spec.key).derived)
+        sources = [(f.name, f.spec) for f in self.plan.features] + [(c.name, c.spec) for c in self.plan.cameras]
+        for name, spec in sources:
+            self._derived.setdefault(name, set()).add(episode.stream(spec.key).derived)
         self._schemas.add(hashlib.sha256(episode.schema_toml.encode()).hexdigest())
         notes = episode.notes
         segments = [*episode.segments, *(notes.segments if notes else ())]
@@ -77,7 +78,7 @@ class Description:
                 "derived": sorted(self._derived.get("action", set())),
             },
             "features": {f.name: _feature_json(f, self._derived.get(f.name, set())) for f in plan.features}
-            | {c.name: _camera_json(c) for c in plan.cameras},
+            | {c.name: _camera_json(c, self._derived.get(c.name, set())) for c in plan.cameras},
             "warnings": list(warnings),
             "episodes": self._episodes,
         }
@@ -110,5 +111,13 @@ def _feature_json(feature: Feature, derived: set[str]) -> Json:
     }
 
 
-def _camera_json(camera: Camera) -> Json:
-    return {"stream": camera.spec.key, "unit": "1", "frame": camera.spec.frame, "kind": "image", "channels": "RGB"}
+def _camera_json(camera: Camera, derived: set[str]) -> Json:
+    spec = camera.spec
+    return {
+        "stream": spec.key,
+        "unit": spec.unit,
+        "frame": spec.frame,
+        "kind": spec.kind,
+        "channels": "RGB",
+        "derived": sorted(derived),
+    }

@@ -73,7 +73,7 @@ def _check_file(
             faults.add("image_size", f"{path}, frame {at}: {list(image.shape)}, {files.INFO} says {list(shape)}", column=name)
             return
         if abs(time_s - at / fps) > TIME_TOLERANCE_S:
-            faults.add("video_time", f"{path}, frame {at}: at {time_s:g} s, must be {at / fps:g} s", column=name, unit="s")
+            faults.add("video_time", f"{path}, frame {at}: at {time_s:g} s, must be {at / fps:g} s", column=name)
         if at < len(owner):
             row, frame = owner[at]
             if frame in sampled_steps(row.length):

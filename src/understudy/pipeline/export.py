@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from understudy import plugins
 from understudy.errors import InputError
+from understudy.export._folder import refuse_existing
+from understudy.export._origin import read_origin
 from understudy.kinematics.load import load_robot
-from understudy.pipeline.ego_camera import EGO_CAMERA, ego_spec, with_ego_camera
+from understudy.pipeline import ego_camera
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Exporter, ExportOptions, ExportReport, Progress
-from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
 from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_episode
@@ -28,15 +30,12 @@ class _Episodes:
     """The episodes of an export, each read anew when its turn comes: memory holds one at a time."""
 
     refs: tuple[EpisodeRef, ...]
-    robot: RobotModel | None = None
+    camera: ego_camera.EgoCamera | None = None
 
     def __iter__(self) -> Iterator[Episode]:
         for ref in self.refs:
-            yield self._read(ref)
-
-    def _read(self, ref: EpisodeRef) -> Episode:
-        episode = read_episode(ref.path)
-        return episode if self.robot is None else with_ego_camera(episode, self.robot)
+            episode = read_episode(ref.path)
+            yield episode if self.camera is None else self.camera.add(episode)
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,21 @@ def export_dataset(dataset: Dataset, format: str, out: Path, options: ExportOpti
         raise InputError(f"partition {options.partition!r}: choose one of {', '.join(PARTITIONS)}")
     robot = load_robot(dataset.schema.robot)
     refs, warnings = _chosen(dataset, options.partition)
-    schema = _with_camera(dataset.schema, robot) if options.render_ego else dataset.schema
-    report = exporter.export(
-        _Episodes(refs, robot if options.render_ego else None),
-        out,
-        robot=robot,
-        schema=schema,
-        options=replace(options, source=relative_source(dataset.root, out)),
-        progress=progress,
-    )
+    schema = dataset.schema
+    with ExitStack() as stack:
+        camera = None
+        if options.render_ego:
+            refuse_existing(out)  # before the renderer is set up: that takes seconds
+            camera = stack.enter_context(ego_camera.EgoCamera(robot, fps=options.fps or schema.control_rate_hz))
+            schema = _with_camera(schema, camera)
+        report = exporter.export(
+            _Episodes(refs, camera),
+            out,
+            robot=robot,
+            schema=schema,
+            options=replace(options, source=relative_source(dataset.root, out)),
+            progress=progress,
+        )
     return replace(report, warnings=(*warnings, *report.warnings))
 
 
@@ -92,8 +97,6 @@ def validate_export(out: Path, dataset: Dataset | None) -> list[Finding]:
     Raises:
         ExportError: `out` is not an export, or cannot be read at all.
     """
-    from understudy.export._origin import read_origin
-
     origin = read_origin(out)
     exporter = cast(Exporter, plugins.load("export", origin.format))
     refs = {} if dataset is None else {ref.id: ref for ref in dataset.refs("all")}
@@ -106,8 +109,6 @@ def source_of(out: Path) -> Path | None:
     Raises:
         ExportError: `out` is not an export.
     """
-    from understudy.export._origin import read_origin
-
     named = read_origin(out).dataset
     if not named:
         return None
@@ -137,7 +138,7 @@ def _chosen(dataset: Dataset, partition: str) -> tuple[tuple[EpisodeRef, ...], l
     return tuple(ref for ref in refs if verdicts[ref.id] != "rejected"), warnings
 
 
-def _with_camera(schema: Schema, robot: RobotModel) -> Schema:
+def _with_camera(schema: Schema, camera: ego_camera.EgoCamera) -> Schema:
     """The schema with the rendered camera, in place of one of the same name."""
-    spec = ego_spec(robot, schema)
-    return schema.model_copy(update={"streams": (*(s for s in schema.streams if s.key != EGO_CAMERA), spec)})
+    others = tuple(s for s in schema.streams if s.key != ego_camera.KEY)
+    return schema.model_copy(update={"streams": (*others, camera.spec)})
