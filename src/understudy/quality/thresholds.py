@@ -53,6 +53,18 @@ def number(thresholds: Mapping[str, GateValue], key: str) -> float:
     return float(thresholds[key])
 
 
+def choice(thresholds: Mapping[str, GateValue], key: str, allowed: tuple[str, ...]) -> str:
+    """A threshold that is one of a few words.
+
+    Raises:
+        SchemaError: it is another word.
+    """
+    value = str(thresholds[key])
+    if value not in allowed:
+        raise SchemaError(f"schema.toml: {UnknownNameError(f'{key} of a gate', value, allowed)}")
+    return value
+
+
 def lowered(severity: Severity, thresholds: Mapping[str, GateValue]) -> Severity:
     """The milder of a finding's severity and the one the schema caps its gate at."""
     order = get_args(Severity)

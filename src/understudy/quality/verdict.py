@@ -76,6 +76,8 @@ def run_gate(name: str, gate: Gate, episode: Episode, context: GateContext, skip
     except NotApplicable as why:
         skipped.append(Skipped(name=name, reason=str(why)))
         return []
+    except SchemaError:
+        raise
     except InputError as error:
         found = [Finding(gate=name, severity="reject", message=f"cannot be checked: {error}")]
     return [f.model_copy(update={"severity": lowered(f.severity, context.thresholds)}) for f in found]

@@ -9,7 +9,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64
 from understudy.quality.posture import NEEDS, Posture, posture
 from understudy.quality.spans import Span, median_step_s, moment, spans
-from understudy.quality.thresholds import number
+from understudy.quality.thresholds import choice, number
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -20,22 +20,22 @@ from understudy.spec.schema import GateValue, TaskRules
 class Fall:
     """A fall is a low pelvis with one sign of going down, or a tilt that no stance has.
 
-    Low is under `height_share` of the standing height. The signs, up to `before_s` earlier: a tilt over `tilt_rad`, a
-    descent over `descent_m_s`, another body than a foot within `floor_m` of the ground. `mode = "strict"` takes every
+    Low is under `min_height_ratio` of the standing height. The signs, up to `before_s` earlier: a tilt over `max_tilt_rad`, a
+    descent over `max_descent_m_s`, another body than a foot within `min_clearance_m` of the ground. `mode = "strict"` takes every
     low pelvis for a fall, whatever the task allows.
     """
 
     title = "Fall"
     needs = NEEDS
     defaults: Mapping[str, GateValue] = {
-        "mode": "posture",
-        "height_share": 0.5,
-        "tilt_rad": 0.8,
-        "descent_m_s": 1.0,
-        "floor_m": 0.02,
+        "mode": "evidence",
+        "min_height_ratio": 0.5,
+        "max_tilt_rad": 0.8,
+        "max_descent_m_s": 1.0,
+        "min_clearance_m": 0.02,
         "before_s": 0.5,
         "hold_s": 0.05,
-        "tilt_alone_rad": 1.2,
+        "max_tilt_alone_rad": 1.2,
         "tilt_alone_hold_s": 0.2,
     }
 
@@ -45,9 +45,9 @@ class Fall:
         if len(seen.t_ns) == 0:
             return []
         height_m = seen.base_pos_world_m[:, 2]
-        low_m = number(limit, "height_share") * context.robot.profile.standing_height_m
+        low_m = number(limit, "min_height_ratio") * context.robot.profile.standing_height_m
         low = spans(height_m < low_m, seen.t_ns, min_s=number(limit, "hold_s"))
-        if limit["mode"] == "strict":
+        if choice(limit, "mode", ("evidence", "strict")) == "strict":
             return [_low_finding(episode, s, height_m, low_m, "the strict rule takes this for a fall") for s in low[:1]]
         task = context.schema.task(str(episode.metadata.get("task_id", "")))
         for span in low:
@@ -61,14 +61,14 @@ def _sign_of_falling(seen: Posture, span: Span, limit: Mapping[str, GateValue], 
     before_ns = int(number(limit, "before_s") * 1e9)
     rows = slice(int(np.searchsorted(seen.t_ns, span.start_ns - before_ns)), span.last + 1)
     tilt_rad = float(seen.tilt_rad[rows].max())
-    if tilt_rad > number(limit, "tilt_rad") and not task.floor_contact:
-        return f"tilted by {tilt_rad:.2f} rad (allowed {number(limit, 'tilt_rad'):.2f})"
+    if tilt_rad > number(limit, "max_tilt_rad") and not task.floor_contact:
+        return f"tilted by {tilt_rad:.2f} rad (allowed {number(limit, 'max_tilt_rad'):.2f})"
     descent_m_s = float(-vertical_speed(seen.base_pos_world_m[:, 2], seen.t_ns)[rows].min())
-    if descent_m_s > number(limit, "descent_m_s") and not task.low_pelvis:
-        return f"going down at {descent_m_s:.1f} m/s (allowed {number(limit, 'descent_m_s'):.1f})"
+    if descent_m_s > number(limit, "max_descent_m_s") and not task.low_pelvis:
+        return f"going down at {descent_m_s:.1f} m/s (allowed {number(limit, 'max_descent_m_s'):.1f})"
     if not task.floor_contact:
         body, lowest_m = lowest_body(seen, np.arange(rows.start, rows.stop))
-        if lowest_m < number(limit, "floor_m"):
+        if lowest_m < number(limit, "min_clearance_m"):
             return f"with {body} on the ground"
     return ""
 
@@ -92,13 +92,13 @@ def _low_finding(episode: Episode, span: Span, height_m: F64, low_m: float, reas
 
 
 def _tilt_alone(episode: Episode, seen: Posture, limit: Mapping[str, GateValue]) -> list[Finding]:
-    most_rad, hold_s = number(limit, "tilt_alone_rad"), number(limit, "tilt_alone_hold_s")
+    most_rad, hold_s = number(limit, "max_tilt_alone_rad"), number(limit, "tilt_alone_hold_s")
     for span in spans(seen.tilt_rad > most_rad, seen.t_ns, min_s=hold_s):
         tilt_rad = float(seen.tilt_rad[span.rows].max())
         message = (
             f"pelvis tilted by {tilt_rad:.2f} rad at {moment(episode, span.start_ns)} "
             f"(allowed {most_rad:.2f} for {hold_s:g} s). "
-            "If the task bends that far, raise tilt_alone_rad for it in schema.toml; else record it again"
+            "If the task bends that far, raise max_tilt_alone_rad for it in schema.toml; else record it again"
         )
         return [
             Finding(

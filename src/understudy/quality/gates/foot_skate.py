@@ -18,14 +18,14 @@ from understudy.spec.skeleton import SIDES
 
 
 class FootSkate:
-    """Mean speed of planted soles over `skate_m_s`, or their mean height off the floor over `height_m`, foot by foot.
+    """Mean speed of planted soles over `max_skate_m_s`, or their mean height off the floor over `max_height_m`, foot by foot.
 
     The speed of a sole is that of its slowest outline point, so that turning on a toe is no skating.
     """
 
     title = "Foot skate"
     needs = (*NEEDS, "observations/foot_contact")
-    defaults: Mapping[str, GateValue] = {"skate_m_s": 0.05, "height_m": 0.02}
+    defaults: Mapping[str, GateValue] = {"max_skate_m_s": 0.05, "max_height_m": 0.02}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most two warnings per foot."""
@@ -36,14 +36,14 @@ class FootSkate:
         for i, side in enumerate(SIDES):
             speed_m_s, both = _sole_speed(seen, side, planted[:, i])
             if both.any():
-                mean, most = float(speed_m_s[both].mean()), number(context.thresholds, "skate_m_s")
+                mean, most = float(speed_m_s[both].mean()), number(context.thresholds, "max_skate_m_s")
                 if mean > most:
                     at = int(np.flatnonzero(both)[np.argmax(speed_m_s[both])])
                     text = f"slides at {mean * 100:.1f} cm/s on average while planted (allowed {most * 100:.1f}), most at"
                     found.append(_finding(episode, seen, side, at, text, mean, most, "m/s"))
             if planted[:, i].any():
                 height_m = seen.soles[side][..., 2].min(axis=1)
-                mean, most = float(height_m[planted[:, i]].mean()), number(context.thresholds, "height_m")
+                mean, most = float(height_m[planted[:, i]].mean()), number(context.thresholds, "max_height_m")
                 if abs(mean) > most:
                     at = int(np.flatnonzero(planted[:, i])[np.argmax(np.abs(height_m[planted[:, i]]))])
                     where = "above" if mean > 0 else "below"

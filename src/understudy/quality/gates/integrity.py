@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,16 +18,17 @@ from understudy.spec.schema import GateValue
 from understudy.spec.stream import Stream
 
 POSITIONS, TARGETS = "observations/joint_positions", "actions/joint_position_target"
+_QUATERNION: Mapping[str, slice] = {"quaternion": slice(0, 4), "pose": slice(3, 7), "imu": slice(0, 4)}
 GATES_RELY_ON = frozenset({"debug/base_pose_world"})
 """Debug streams that other gates see the robot by; elsewhere in `debug` a missing marker is only a warning."""
 
 
 class Integrity:
-    """Every number finite, quaternions within `norm` of unit length, no joint stuck for `frozen_s` while its command moves."""
+    """Numbers finite, quaternions within `max_norm_error` of unit length, no joint stuck for `frozen_s` while commanded."""
 
     title = "Integrity"
     needs: tuple[str, ...] = ()
-    defaults: Mapping[str, GateValue] = {"norm": 0.01, "frozen_s": 1.0, "frozen_command_rad": 0.1}
+    defaults: Mapping[str, GateValue] = {"max_norm_error": 0.01, "frozen_s": 1.0, "frozen_command_rad": 0.1}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """Findings stream by stream, in the order of their names."""
@@ -42,7 +44,7 @@ class Integrity:
                 continue
             if data.dtype.kind == "f":
                 found += _not_finite(episode, stream, data.astype(np.float64))
-                found += _norms(episode, stream, data.astype(np.float64), number(context.thresholds, "norm"))
+                found += _norms(episode, stream, data.astype(np.float64), number(context.thresholds, "max_norm_error"))
         return found + _stuck(episode, context.thresholds)
 
 
@@ -51,7 +53,7 @@ def _severity(key: str) -> Severity:
 
 
 def _not_finite(episode: Episode, stream: Stream, data: F64) -> list[Finding]:
-    bad = ~np.isfinite(data.reshape(len(data), -1))
+    bad = ~np.isfinite(data).reshape(len(data), math.prod(data.shape[1:]))
     rows = np.flatnonzero(bad.any(axis=1))
     if len(rows) == 0:
         return []
@@ -69,9 +71,10 @@ def _not_finite(episode: Episode, stream: Stream, data: F64) -> list[Finding]:
 
 
 def _norms(episode: Episode, stream: Stream, data: F64, most: float) -> list[Finding]:
-    if stream.spec.kind not in ("quaternion", "pose") or len(data) == 0:
+    columns = _QUATERNION.get(stream.spec.kind)
+    if columns is None or len(data) == 0:
         return []
-    quat = data[..., 3:7] if stream.spec.kind == "pose" else data
+    quat = data[..., columns]
     off = np.abs(np.linalg.norm(np.nan_to_num(quat, nan=0.0, posinf=0.0, neginf=0.0), axis=-1) - 1.0)
     off = np.where(np.isfinite(quat).all(axis=-1), off, 0.0).reshape(len(data), -1).max(axis=1)
     wrong = spans(off > most, stream.t_ns)

@@ -19,7 +19,7 @@ POSITIONS, VELOCITIES = "observations/joint_positions", "observations/joint_velo
 
 
 class Limits:
-    """A position beyond a limit by over `share` of the range, or a speed over the limit by over `share` of it.
+    """A position beyond a limit by over `tolerance` of the range, or a speed over the limit by over `tolerance` of it.
 
     Speeds are those of `joint_velocities`, where there is such a stream, and the differences of `joint_positions` over
     at least `difference_s`: a measured velocity that hides a jump is caught by the second.
@@ -27,11 +27,11 @@ class Limits:
 
     title = "Joint limits"
     needs: tuple[str, ...] = (POSITIONS,)
-    defaults: Mapping[str, GateValue] = {"share": 0.05, "difference_s": 0.005}
+    defaults: Mapping[str, GateValue] = {"tolerance": 0.05, "difference_s": 0.005}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding per joint and kind of limit, in the robot's order."""
-        robot, share = context.robot, number(context.thresholds, "share")
+        robot, share = context.robot, number(context.thresholds, "tolerance")
         order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
         positions = episode.stream(POSITIONS)
         q_rad = episode.data(POSITIONS)[:, order]

@@ -19,11 +19,11 @@ INFEASIBLE, RESIDUAL = "debug/infeasible", "debug/ee_residual"
 
 
 class Retarget:
-    """Over `infeasible_share` of the frames are flagged infeasible (a hand or foot off its feasible target)."""
+    """Over `max_infeasible` of the frames are flagged infeasible (a hand or foot off its feasible target)."""
 
     title = "Retargeting"
     needs: tuple[str, ...] = (INFEASIBLE,)
-    defaults: Mapping[str, GateValue] = {"infeasible_share": 0.1}
+    defaults: Mapping[str, GateValue] = {"max_infeasible": 0.1}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """One warning for the episode, at its longest infeasible stretch."""
@@ -31,7 +31,7 @@ class Retarget:
         if len(stream) == 0:
             raise NotApplicable(f"{INFEASIBLE} has no samples")
         flagged = stream.data.astype(bool)
-        share, most = float(flagged.mean()), number(context.thresholds, "infeasible_share")
+        share, most = float(flagged.mean()), number(context.thresholds, "max_infeasible")
         if share <= most:
             return []
         longest = max(spans(flagged, stream.t_ns), key=lambda s: s.last - s.first)

@@ -19,11 +19,11 @@ from understudy.spec.schema import GateValue
 
 
 class SelfCollision:
-    """Collision capsules overlap by over `depth_m` for over `hold_s`."""
+    """Collision capsules overlap by over `max_penetration_m` for over `hold_s`."""
 
     title = "Self-collision"
     needs = NEEDS
-    defaults: Mapping[str, GateValue] = {"depth_m": 0.005, "hold_s": 0.05}
+    defaults: Mapping[str, GateValue] = {"max_penetration_m": 0.005, "hold_s": 0.05}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """One finding per pair of capsules, the deepest first."""
@@ -32,7 +32,7 @@ class SelfCollision:
             raise NotApplicable(f"the profile of {context.robot.name} has no collision capsules")
         if len(seen.t_ns) == 0:
             return []
-        most_m, hold_s = number(context.thresholds, "depth_m"), number(context.thresholds, "hold_s")
+        most_m, hold_s = number(context.thresholds, "max_penetration_m"), number(context.thresholds, "hold_s")
         pairs, depth_m = _depths(seen, most_m, hold_s)
         found = []
         for p in np.flatnonzero((depth_m > most_m).any(axis=0)):

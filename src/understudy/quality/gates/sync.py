@@ -17,7 +17,7 @@ from understudy.spec.stream import Stream
 
 
 class Sync:
-    """Over `missing_share` of the samples missing, a gap over `gap_s`, or stamps that do not increase, in any observation.
+    """Over `max_missing` of the samples missing, a gap over `max_gap_s`, or stamps that do not increase, in any observation.
 
     A sample that is not a number, or is marked invalid by the recorder, is a missing one. Streams slower than 30 Hz may
     have gaps of up to `slow_gap_steps` of their own steps. Discrete streams without a rate are events: only their order counts.
@@ -25,7 +25,7 @@ class Sync:
 
     title = "Synchronization"
     needs: tuple[str, ...] = ()
-    defaults: Mapping[str, GateValue] = {"missing_share": 0.02, "gap_s": 0.05, "slow_gap_steps": 1.5}
+    defaults: Mapping[str, GateValue] = {"max_missing": 0.02, "max_gap_s": 0.05, "slow_gap_steps": 1.5}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """Findings stream by stream, in the order of their names."""
@@ -50,8 +50,8 @@ def _stream(episode: Episode, stream: Stream, limit: Mapping[str, GateValue]) ->
     step_s = 1.0 / stream.spec.rate_hz if stream.spec.rate_hz > 0 else median_step_s(stream.t_ns)
     if step_s <= 0.0:
         step_s = max(episode.duration_s, 1e-3)
-    gap_s = max(number(limit, "gap_s"), number(limit, "slow_gap_steps") * step_s)
-    missing = _missing(stream, t_ns, step_s, number(limit, "missing_share"))
+    gap_s = max(number(limit, "max_gap_s"), number(limit, "slow_gap_steps") * step_s)
+    missing = _missing(stream, t_ns, step_s, number(limit, "max_missing"))
     return missing + _gap(episode, stream, t_ns, gap_s) + _ends(episode, stream, t_ns, gap_s)
 
 
@@ -61,7 +61,7 @@ def _good(stream: Stream) -> Bool:
     if "valid" in stream.extra:
         good &= stream.extra["valid"].astype(bool)
     if stream.spec.kind != "image" and stream.data.dtype.kind == "f":
-        good &= np.isfinite(stream.data.reshape(len(stream), -1).astype(np.float64)).all(axis=1)
+        good &= np.isfinite(stream.data.astype(np.float64)).all(axis=tuple(range(1, stream.data.ndim)))
     return good
 
 

@@ -32,12 +32,12 @@ class WrenchSpike:
     needs: tuple[str, ...] = ()
     defaults: Mapping[str, GateValue] = {
         "window_s": 0.2,
-        "ankle_spike_n": 600.0,
-        "ankle_spike_nm": 60.0,
+        "ankle_max_step_n": 600.0,
+        "ankle_max_step_nm": 60.0,
         "ankle_max_n": 1500.0,
         "ankle_max_nm": 150.0,
-        "wrist_spike_n": 60.0,
-        "wrist_spike_nm": 8.0,
+        "wrist_max_step_n": 60.0,
+        "wrist_max_step_nm": 8.0,
         "wrist_max_n": 150.0,
         "wrist_max_nm": 20.0,
     }
@@ -53,7 +53,7 @@ class WrenchSpike:
             stream = episode.stream(key)
             data = stream.data.astype(np.float64)
             for part, suffix, unit, columns in _PARTS:
-                spike = number(context.thresholds, f"{place}_spike_{suffix}")
+                spike = number(context.thresholds, f"{place}_max_step_{suffix}")
                 most = number(context.thresholds, f"{place}_max_{suffix}")
                 size = np.linalg.norm(data[:, columns], axis=1)
                 jump = _off_median(data[:, columns], stream, number(context.thresholds, "window_s"))
@@ -65,7 +65,8 @@ class WrenchSpike:
 def _off_median(values: F64, stream: Stream, window_s: float) -> F64:
     """(N,) distance of each sample (N, 3) from the running median of each column, so that a turned sign counts in full."""
     step_s = median_step_s(stream.t_ns)
-    size = max(5, 2 * int(window_s / 2 / step_s) + 1) if step_s > 0 else 1
+    reach = min(int(window_s / 2 / step_s), len(values)) if step_s > 0 else 0
+    size = max(5, 2 * reach + 1)
     running = median_filter(values, size=(size, 1), mode="nearest")
     return np.asarray(np.linalg.norm(values - running, axis=1))
 
