@@ -28,9 +28,15 @@ GATES: dict[str, dict[str, GateValue]] = {
         "max_tilt_rad": 0.8,
         "max_descent_m_s": 1.0,
     },
-    "self_collision": {"enabled": True, "max_penetration_m": 0.0},
+    "self_collision": {"enabled": True, "max_penetration_m": 0.005},
     "limits": {"enabled": True, "tolerance": 0.05},
-    "wrench_spike": {"enabled": True, "max_step_ratio": 5.0},
+    "wrench_spike": {
+        "enabled": True,
+        "ankle_max_step_n": 600.0,
+        "ankle_max_step_nm": 60.0,
+        "wrist_max_step_n": 60.0,
+        "wrist_max_step_nm": 8.0,
+    },
     "sync": {"enabled": True, "max_missing": 0.02, "max_gap_s": 0.05},
 }
 """Thresholds of the rejection gates."""
