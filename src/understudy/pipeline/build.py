@@ -12,7 +12,7 @@ from understudy.errors import InputError, UnderstudyError
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
-from understudy.pipeline.labels import ClipLabel
+from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tasks
 from understudy.pipeline.run import TaskResult, run
 from understudy.pipeline.tasks import Job, Outcome, Step, Task
@@ -58,7 +58,7 @@ def open_or_create(root: Path, robot: RobotModel) -> Dataset:
 
 
 def retarget_clips(
-    clips: Sequence[ClipLabel], dataset: Dataset, robot: RobotModel, options: RetargetOptions, *, workers: int, stage: Stage
+    clips: Sequence[LabelledClip], dataset: Dataset, robot: RobotModel, options: RetargetOptions, *, workers: int, stage: Stage
 ) -> tuple[TaskResult, ...]:
     """Retarget every clip that is not done, `workers` at a time."""
     tasks = retarget_tasks(clips, robot, dataset, options)
@@ -71,7 +71,7 @@ def retarget_clips(
 
 
 def build(
-    clips: Sequence[ClipLabel],
+    clips: Sequence[LabelledClip],
     *,
     robot: str,
     into: Path,

@@ -14,7 +14,7 @@ import numpy as np
 from understudy.errors import SchemaError
 from understudy.kinematics.load import load_robot
 from understudy.mocap.read import read_motion
-from understudy.pipeline.labels import ClipLabel
+from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.motion_episode import motion_episode
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
@@ -42,7 +42,7 @@ class RetargetOptions:
     arm_filter_hz: float = 0.0
 
 
-def retarget_tasks(clips: Sequence[ClipLabel], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:
+def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:
     """One task per labelled clip.
 
     Raises:
@@ -55,14 +55,14 @@ def retarget_tasks(clips: Sequence[ClipLabel], robot: RobotModel, dataset: Datas
         )
     return [
         Task(
-            name=clip.name,
-            inputs=(clip.path,),
+            name=clip.clip.stem,
+            inputs=(clip.clip,),
             params={
                 "robot": robot.name,
                 "model_sha256": robot.model_sha256,
                 "streams": _streams_hash(dataset),
                 "options": dict(asdict(options)),
-                "label": _label_json(clip),
+                "label": {"name": clip.clip.stem, **asdict(clip.label)},
             },
         )
         for clip in clips
@@ -73,12 +73,6 @@ def _streams_hash(dataset: Dataset) -> str:
     """Hash of what of the schema shapes an episode: a changed gate threshold makes no new episodes."""
     parts = dataset.schema.model_dump_json(include={"robot", "control_rate_hz", "action_kind", "streams"})
     return hashlib.sha256(parts.encode()).hexdigest()
-
-
-def _label_json(clip: ClipLabel) -> dict[str, Json]:
-    values = asdict(clip)
-    del values["path"]
-    return {key: value if isinstance(value, str | int | float | bool) or value is None else str(value) for key, value in values.items()}
 
 
 def _retarget(job: Job) -> Outcome:
@@ -132,7 +126,7 @@ def _prepared(path: Path, label: dict[str, Json]) -> tuple[HumanMotion, tuple[st
     motion, sentence = without_reference_pose(motion)
     if label.get("start_s") is not None or label.get("end_s") is not None:
         motion = trimmed(motion, _seconds(label.get("start_s")), _seconds(label.get("end_s")))
-    if label.get("mirror_of"):
+    if label.get("mirror_of") in (path.stem, path.name):  # a row that names its own clip asks for its mirror image
         motion = mirrored(motion)
     return motion, (sentence,) if sentence else ()
 

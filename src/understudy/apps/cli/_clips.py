@@ -10,19 +10,19 @@ from understudy.apps.cli._console import console, print_table, say
 
 if TYPE_CHECKING:
     from understudy.pipeline.check import CheckSummary
-    from understudy.pipeline.labels import ClipLabel
+    from understudy.pipeline.labels import LabelledClip
     from understudy.pipeline.run import TaskResult
 
 
 def labelled(
-    clips: Sequence[Path], *, task: str | None, demonstrator: str | None, instruction: str | None, labels: Path | None
-) -> tuple[ClipLabel, ...]:
+    clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None
+) -> list[LabelledClip]:
     """Clips with their labels; says once what has none."""
-    from understudy.pipeline.labels import label_clips
+    from understudy.pipeline.labels import label_clips, missing_labels
 
-    found, missing = label_clips(clips, task=task, demonstrator=demonstrator, instruction=instruction, table=labels)
-    if missing:
-        say(f"no {', '.join(missing)} given: written as 'unlabelled' (name them with the options of the same names, or --labels)")
+    found = label_clips(clips, task=task, demonstrator=demonstrator, instruction=instruction, table=labels)
+    if sentence := missing_labels(found):
+        say(sentence)
     return found
 
 
