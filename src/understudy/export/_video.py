@@ -47,7 +47,7 @@ class VideoWriter:
         if width % 2 or height % 2:
             raise ExportError(f"{path.name}: images of {width}x{height} pixels; video needs even sizes, crop or resize them")
         options = {"preset": settings.preset, "crf": str(settings.crf), "g": str(settings.gop), "bf": "0"}
-        self.path, self.frames, self.bytes, self._packets = path, 0, 0, 0
+        self.path, self.frames, self.bytes, self._packets, self._tick = path, 0, 0, 0, Fraction(1, fps)
         self._container = av.open(str(path), "w")
         try:
             self._stream = self._container.add_stream(settings.codec, rate=fps, options=options)
@@ -73,7 +73,7 @@ class VideoWriter:
             raise ExportError(f"{self.path.name}: image {self.frames} is {image.shape}, the first one {self._size}; use one size")
         for _ in range(times):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = self.frames, Fraction(1, int(self._stream.rate))
+            frame.pts, frame.time_base = self.frames, self._tick
             self._encode(frame)
             self.frames += 1
 
