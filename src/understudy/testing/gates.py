@@ -13,19 +13,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
+from understudy import plugins
 from understudy.errors import SchemaError
 from understudy.geom.arrays import AnyArray
 from understudy.quality.thresholds import merged
 from understudy.quality.verdict import run_gate
+from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, Severity, Skipped
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.robot import RobotModel
-from understudy.spec.schema import GateValue, Schema
+from understudy.spec.schema import GateValue, Schema, TaskRules
 from understudy.spec.stream import Stream
 
 A = TypeVar("A", bound=AnyArray)
@@ -58,6 +60,25 @@ class GateCase:
         skipped: list[Skipped] = []
         context = GateContext(self.robot, self.schema, {**base, **(thresholds or {})})
         return list(run_gate(self.name, self.gate, episode, context, skipped)), skipped
+
+
+def gate_findings(
+    name: str, episode: Episode, robot: RobotModel, *, rules: TaskRules | None = None, **thresholds: GateValue
+) -> list[Finding]:
+    """Findings of an installed gate under the default schema, `thresholds` and what the episode's task allows.
+
+    Raises:
+        AssertionError: the gate was skipped.
+    """
+    task = str(episode.metadata.get("task_id", ""))
+    schema = default_schema(robot, "test").model_copy(update={"gates": {name: thresholds}, "tasks": {task: rules or TaskRules()}})
+    gate = cast(Gate, plugins.load("gates", name))
+    skipped: list[Skipped] = []
+    context = GateContext(robot, schema, merged(name, gate, schema, task))
+    found = list(run_gate(name, gate, episode, context, skipped))
+    if skipped:
+        raise AssertionError(f"gate {name} was skipped: {skipped[0].reason}")
+    return found
 
 
 def check_gate(case: GateCase) -> None:

@@ -16,6 +16,9 @@ from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import GateValue, TaskRules
 
+_ANKLE_M = 0.1
+"""What is that near to an ankle is part of the foot."""
+
 
 class Fall:
     """A fall is a low pelvis with one sign of going down, or a tilt that no stance has.
@@ -134,7 +137,8 @@ def lowest_body(seen: Posture, rows: I64) -> tuple[str, float]:
     name, lowest_m = "", np.inf
     for capsule in robot.profile.capsules:
         body, ends_m = robot.on_body(capsule.link, np.array([capsule.a_m, capsule.b_m]))
-        if body in feet:
+        ends_m = _away_from_ankle(robot, feet, body, ends_m)
+        if body in feet or len(ends_m) == 0:
             continue
         height_m = float(poses.points(body, ends_m)[..., 2].min()) - capsule.radius_m
         if height_m < lowest_m:
@@ -147,6 +151,14 @@ def _foot_bodies(robot: RobotModel) -> set[int]:
     links = [sole.link for sole in robot.profile.soles.values()]
     links += [robot.profile.links[f"{side}_ankle"] for side in robot.profile.soles if f"{side}_ankle" in robot.profile.links]
     return {robot.frame(link).body for link in links}
+
+
+def _away_from_ankle(robot: RobotModel, feet: set[int], body: int, ends_m: F64) -> F64:
+    """Those of a capsule's ends (K, 3) that are no ankle: the lower end of a shank is near the ground in every deep squat."""
+    for foot in feet:
+        if int(robot.body_parent[foot - 1]) == body:
+            ends_m = ends_m[np.linalg.norm(ends_m - robot.pos_parent_joint_m[foot - 1], axis=1) > _ANKLE_M]
+    return ends_m
 
 
 PLUGIN: Gate = Fall()
