@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.errors import InputError, UnderstudyError
@@ -14,8 +14,8 @@ from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
 from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tasks
-from understudy.pipeline.run import TaskResult, run
-from understudy.pipeline.tasks import Job, Outcome, Step, Task
+from understudy.pipeline.run import EngineName, TaskResult, run
+from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.spec.default_schema import default_schema
 from understudy.spec.protocols import ExportOptions, Progress
 from understudy.spec.robot import RobotModel
@@ -62,10 +62,15 @@ def retarget_clips(
 ) -> tuple[TaskResult, ...]:
     """Retarget every clip that is not done, `workers` at a time."""
     tasks = retarget_tasks(clips, robot, dataset, options)
-    engine = "processes" if workers > 1 and len(tasks) > 1 else "serial"
+    engine: EngineName = "processes" if workers > 1 and len(tasks) > 1 else "serial"
     with stage("retarget") as progress:
         results = run(
-            RETARGET, tasks, manifests=dataset.root / "manifests", engine=engine, workers=min(workers, len(tasks)), progress=progress
+            RETARGET,
+            tasks,
+            manifests=dataset.root / "manifests",
+            engine=engine,
+            workers=min(workers, len(tasks)),
+            progress=progress,
         )
     return tuple(results)
 
@@ -125,5 +130,5 @@ def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage)
     return dataset.root / "exports" / format
 
 
-def _json(options: ExportOptions) -> dict[str, str]:
-    return {key: str(value) for key, value in vars(replace(options)).items()}
+def _json(options: ExportOptions) -> Json:
+    return {key: str(value) for key, value in vars(options).items()}

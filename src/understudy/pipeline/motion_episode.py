@@ -18,7 +18,6 @@ from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.schema import parse_schema
 from understudy.spec.stream import Stream
 
-
 DOWN_WORLD = np.array([0.0, 0.0, -1.0])
 
 

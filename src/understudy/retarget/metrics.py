@@ -67,10 +67,7 @@ def motion_metrics(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -
     to_robot, robot_ok = _heading(lateral)
     keep = human_ok & robot_ok
     angles = np.concatenate(
-        [
-            _angle(_turn(to_human, human.joint(b) - human.joint(a)), _turn(to_robot, points[b] - points[a]))[keep]
-            for a, b in LIMBS
-        ]
+        [_angle(_turn(to_human, human.joint(b) - human.joint(a)), _turn(to_robot, points[b] - points[a]))[keep] for a, b in LIMBS]
     )
     stance = np.stack([source_stance(human, side) for side in SIDES], axis=1)
     low, speed = _soles(robot, poses, motion.t_ns)
@@ -108,7 +105,7 @@ def _soles(robot: RobotModel, poses: BodyPoses, t_ns: I64) -> tuple[F64, F64]:
 
 
 def _heading(lateral_world: F64) -> tuple[F64, Bool]:
-    """(T, 3, 3) rotations from world into the heading frame, and where the heading is defined (lateral within 60 deg of level)."""
+    """(T, 3, 3) rotations from world into the heading frame, and where it is defined: lateral within 60 degrees of level."""
     side = lateral_world / np.linalg.norm(lateral_world, axis=1, keepdims=True)
     yaw = np.arctan2(-side[:, 0], side[:, 1])
     c, s, zero = np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)
@@ -121,12 +118,18 @@ def _turn(rot: F64, v: F64) -> F64:
 
 
 def _angle(a: F64, b: F64) -> F64:
-    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.sum(a * b, axis=1)))
+    return np.asarray(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.sum(a * b, axis=1))))
 
 
 def _reach_error(
-    human: HumanMotion, points: dict[str, F64], chain: tuple[str, str, str], base: str | None, to_human: F64, to_robot: F64, keep: Bool
-) -> float:  # fmt: skip
+    human: HumanMotion,
+    points: dict[str, F64],
+    chain: tuple[str, str, str],
+    base: str | None,
+    to_human: F64,
+    to_robot: F64,
+    keep: Bool,
+) -> float:
     """Mean distance of a limb's tip from its base, each body's in its heading frame and by its own limb, percent."""
     errors = []
     for side in SIDES:

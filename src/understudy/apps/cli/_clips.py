@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.run import TaskResult
 
 
-def labelled(
-    clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None
-) -> list[LabelledClip]:
+def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None) -> list[LabelledClip]:
     """Clips with their labels; says once what has none."""
     from understudy.pipeline.labels import label_clips, missing_labels
 
@@ -62,6 +60,13 @@ def print_summary(results: Sequence[TaskResult], checked: CheckSummary | None) -
 def as_json(results: Sequence[TaskResult]) -> list[dict[str, object]]:
     """The same for machines."""
     return [
-        {"clip": r.task.name, "state": r.state, "seconds": r.seconds, "error": r.error, **dict(r.summary), "outputs": [str(p) for p in r.outputs]}
+        {
+            "clip": r.task.name,
+            "state": r.state,
+            "seconds": r.seconds,
+            "error": r.error,
+            **dict(r.summary),
+            "outputs": [str(p) for p in r.outputs],
+        }
         for r in results
     ]
