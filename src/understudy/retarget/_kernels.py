@@ -12,9 +12,7 @@ import math
 import numba as nb
 
 from understudy.geom.arrays import F64, I64, U8
-
-FAR_M = 0.06
-"""Pairs and ground points further than this are not looked at."""
+from understudy.kinematics.segments import segment_parameters
 
 
 @nb.njit(cache=True, nogil=True)
@@ -172,32 +170,23 @@ def add_ground(
 
 @nb.njit(cache=True, nogil=True)
 def closest_on_segments(p0: F64, p1: F64, q0: F64, q1: F64, on_p: F64, on_q: F64) -> float:
-    """Closest points of two segments; returns their distance. Source: Ericson, Real-Time Collision Detection, 5.1.9."""
-    a = e = f = b = c = 0.0
-    for i in range(3):
-        u, v, w = p1[i] - p0[i], q1[i] - q0[i], p0[i] - q0[i]
-        a += u * u
-        e += v * v
-        f += v * w
-        b += u * v
-        c += u * w
-    denom = a * e - b * b
-    s = 0.0
-    if a > 1e-12 and denom > 1e-12:
-        s = min(max((b * f - c * e) / denom, 0.0), 1.0)
-    t = (b * s + f) / e if e > 1e-12 else 0.0
-    if t < 0.0:
-        t = 0.0
-        s = min(max(-c / a, 0.0), 1.0) if a > 1e-12 else 0.0
-    elif t > 1.0:
-        t = 1.0
-        s = min(max((b - c) / a, 0.0), 1.0) if a > 1e-12 else 0.0
+    """Closest points (3,) of two segments, written in place; returns their distance."""
+    s, t = segment_parameters(p0, p1, q0, q1)
     d = 0.0
     for i in range(3):
         on_p[i] = p0[i] + s * (p1[i] - p0[i])
         on_q[i] = q0[i] + t * (q1[i] - q0[i])
         d += (on_p[i] - on_q[i]) ** 2
     return math.sqrt(d)
+
+
+@nb.njit(cache=True, nogil=True)
+def far_apart(a: F64, b: F64, reach: float) -> bool:
+    """Whether the middles of two segments, (2, 3) each, are further apart than `reach`."""
+    d = 0.0
+    for i in range(3):
+        d += (0.5 * (a[0, i] + a[1, i] - b[0, i] - b[1, i])) ** 2
+    return d > reach * reach
 
 
 @nb.njit(cache=True, nogil=True)

@@ -10,6 +10,9 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, U8
 from understudy.retarget import _kernels as k
 
+NEAR_M = 0.1
+"""Capsules whose bounding spheres are further apart than this are not looked at: no step brings them together."""
+
 
 class Tree(NamedTuple):
     """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
@@ -52,12 +55,13 @@ class Ground(NamedTuple):
 
 
 class Capsules(NamedTuple):
-    """Collision capsules (C,) and the pairs (P, 2) that must keep apart."""
+    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
 
     body: I64
     a: F64
     b: F64
     radius: F64
+    reach: F64
     pair: I64
 
 
@@ -309,6 +313,9 @@ def take_step(
         k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
         for n in range(len(caps.pair)):
             i, j = caps.pair[n, 0], caps.pair[n, 1]
+            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + NEAR_M):
+                active.pair[f, n] = 0
+                continue
             gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
             k.moved(on_p, caps.body[i], pos, lin, ang, va)
             k.moved(on_q, caps.body[j], pos, lin, ang, vb)

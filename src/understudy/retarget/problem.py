@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
+from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
 from understudy.retarget._trajectory_kernels import Capsules, Ground, Tree, Vectors
 from understudy.spec.robot import RobotModel
@@ -226,10 +227,11 @@ def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
 
 
 def _capsules(robot: RobotModel) -> Capsules:
-    from understudy.kinematics.collision import collision_model
-
     model = collision_model(robot)
-    return Capsules(body=model.body, a=model.a_body_m, b=model.b_body_m, radius=model.radius_m, pair=model.pair)
+    half = 0.5 * np.linalg.norm(model.b_body_m - model.a_body_m, axis=1)
+    return Capsules(
+        body=model.body, a=model.a_body_m, b=model.b_body_m, radius=model.radius_m, reach=half + model.radius_m, pair=model.pair
+    )
 
 
 def _can_roll(robot: RobotModel, tree: Tree) -> bool:
