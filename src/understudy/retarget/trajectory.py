@@ -30,6 +30,8 @@ SOFT_SOLE = 0.03
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
 ROOT_POS_ACCEL = 100.0
+KEEP_BYTES = 400_000_000
+"""Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Settings:
     """
 
     lowpass_hz: float = 5.0
-    iterations: int = 12
+    iterations: int = 10
     stretch: int = 2048
 
 
@@ -136,26 +138,29 @@ class Trajectory:
         return float(take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)))
 
     def _iterate(self, stiff: Stiff) -> float:
-        total, nv, length = len(self.pose.q), self.nv, self.settings.stretch
-        starts = _starts(total, length)
+        """One Gauss-Newton step of all frames; returns its largest entry."""
+        total, nv = len(self.pose.q), self.nv
+        starts = _starts(total, self.settings.stretch)
         stops = [*starts[1:], total]
-        handed: list[tuple[F64, F64]] = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
+        keep = total * 3 * nv * nv * 8 <= KEEP_BYTES
+        handed = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
+        kept: list[_Factored | None] = []
         for first, stop in zip(starts[:-1], stops, strict=False):
-            handed.append(self._eliminate(first, stop, stiff, handed[-1]))
-        steps: list[F64] = []
+            factored = self._factor(first, stop, stiff, handed[-1])
+            handed.append(_schur(factored, nv))
+            kept.append(factored if keep else None)
+        kept.append(None)
+        parts: list[F64] = []
         after = np.zeros(2 * nv)
-        for first, stop, given in zip(reversed(starts), reversed(stops), reversed(handed), strict=True):
-            part = self._back_substitute(first, stop, stiff, given, after)
+        for i in reversed(range(len(starts))):
+            factored = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
+            part = _back_substitute(factored, after, nv)
             after = part[: 2 * nv]
-            steps.append(part)
-        largest = 0.0
-        for first, part in zip(starts, reversed(steps), strict=True):
-            rows = part.reshape(-1, nv)
-            largest = max(largest, self._take(rows, first, stiff))
-        return largest
+            parts.append(part)
+        largest = [self._take(part.reshape(-1, nv), first, stiff) for first, part in zip(starts, reversed(parts), strict=True)]
+        return max(largest)
 
-    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> tuple[F64, F64, F64, F64]:
-        """Cholesky factor (band) of a stretch and its right-hand side, and the block that couples it to the next two frames."""
+    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> _Factored:
         nv, size = self.nv, (stop - first) * self.nv
         band = np.empty((3 * nv, size + 2 * nv), order="F")
         rhs = np.empty(size + 2 * nv)
@@ -163,31 +168,41 @@ class Trajectory:
         assemble(p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, self.active, self.pose, first, stop, band, rhs)
         _add_block(band, given[0])
         rhs[: 2 * nv] += given[1]
-        coupling = _coupling(band, size, nv)
-        tail = np.concatenate([_lower_block(band[:, size:], 2 * nv).ravel(), rhs[size:]])
+        coupling, tail = _coupling(band, size, nv), _lower_block(band[:, size:], 2 * nv)
         factor, info = dpbtrf(band[:, :size], lower=1, overwrite_ab=1)
         if info != 0:
             raise UnderstudyError(
                 f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; please report the clip"
             )
-        return factor, rhs[:size], coupling, tail
+        return _Factored(factor, rhs[:size], coupling, tail, rhs[size:])
 
-    def _eliminate(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> tuple[F64, F64]:
-        nv = self.nv
-        factor, rhs, coupling, tail = self._factor(first, stop, stiff, given)
-        y = dtbsv(3 * nv - 1, factor, rhs, lower=1)
-        last = np.tril(_lower_block(factor[:, -2 * nv :], 2 * nv))
-        w = solve_triangular(last, coupling, lower=True)
-        schur = tail[: 4 * nv * nv].reshape(2 * nv, 2 * nv) - w.T @ w
-        return schur, tail[4 * nv * nv :] - w.T @ y[-2 * nv :]
 
-    def _back_substitute(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64], after: F64) -> F64:
-        nv = self.nv
-        factor, rhs, coupling, _ = self._factor(first, stop, stiff, given)
-        rhs = rhs.copy()
-        rhs[-2 * nv :] -= coupling @ after
-        y = dtbsv(3 * nv - 1, factor, rhs, lower=1)
-        return np.asarray(dtbsv(3 * nv - 1, factor, y, lower=1, trans=1))
+@dataclass(frozen=True)
+class _Factored:
+    """One stretch: Cholesky factor (band), right-hand side, the block that couples it to the next two frames, and what it
+    adds to those frames' own block and right-hand side."""
+
+    factor: F64
+    rhs: F64
+    coupling: F64
+    next_block: F64
+    next_rhs: F64
+
+
+def _schur(part: _Factored, nv: int) -> tuple[F64, F64]:
+    """Block and right-hand side that the next stretch gets once this one is eliminated."""
+    y = dtbsv(3 * nv - 1, part.factor, part.rhs, lower=1)
+    last = np.tril(_lower_block(part.factor[:, -2 * nv :], 2 * nv))
+    w = solve_triangular(last, part.coupling, lower=True)
+    return part.next_block - w.T @ w, part.next_rhs - w.T @ y[-2 * nv :]
+
+
+def _back_substitute(part: _Factored, after: F64, nv: int) -> F64:
+    """The stretch's step, given the next two frames'."""
+    rhs = part.rhs.copy()
+    rhs[-2 * nv :] -= part.coupling @ after
+    y = dtbsv(3 * nv - 1, part.factor, rhs, lower=1)
+    return np.asarray(dtbsv(3 * nv - 1, part.factor, y, lower=1, trans=1))
 
 
 def _starts(total: int, length: int) -> list[int]:
