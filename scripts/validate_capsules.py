@@ -29,7 +29,9 @@ from understudy.spec.robot import RobotModel
 
 DEEP_M, CAPSULE_M, CLEAR_M = 0.01, 0.005, 0.005
 WAYS = [
-    DEEP_M * np.array(way) / np.linalg.norm(way) for way in itertools.product((-1.0, 0.0, 1.0), repeat=3) if way != (0.0, 0.0, 0.0)
+    DEEP_M * np.array(way) / np.linalg.norm(way)
+    for way in itertools.product((-1.0, 0.0, 1.0), repeat=3)
+    if way != (0.0, 0.0, 0.0)
 ]
 
 
@@ -133,7 +135,9 @@ def main() -> None:
     arguments = parser.parse_args()
     robot = load_robot(arguments.robot)
     meshes = Meshes(robot, read_model_file(arguments.model) if arguments.model else model_file(robot.profile))
-    print(f"{robot.name}: {len(robot.profile.capsules)} capsules, {len(collision_model(robot).pair)} watched pairs; {len(meshes.pairs)} mesh pairs")
+    print(
+        f"{robot.name}: {len(robot.profile.capsules)} capsules, {len(collision_model(robot).pair)} watched pairs; {len(meshes.pairs)} mesh pairs"
+    )
     rng = np.random.default_rng(1)
     half = arguments.frames // 2
     spread = rng.normal(scale=0.5, size=(half, robot.dof))
