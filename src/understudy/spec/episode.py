@@ -17,7 +17,13 @@ from understudy.spec.stream import Stream
 
 Rule = Literal["newest", "interpolated", "in_force"]
 MetadataValue = str | int | float | bool
-_RULES: dict[str, Rule] = {"vector": "interpolated", "quaternion": "interpolated", "pose": "interpolated", "command": "in_force"}
+_RULES: dict[str, Rule] = {
+    "vector": "interpolated",
+    "quaternion": "interpolated",
+    "pose": "interpolated",
+    "imu": "interpolated",
+    "command": "in_force",
+}
 
 
 @dataclass(frozen=True)

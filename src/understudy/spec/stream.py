@@ -15,9 +15,9 @@ from understudy.geom.interpolation import latest_index, lerp_at, slerp_at
 from understudy.spec.robot import Strict
 
 Group = Literal["observations", "actions", "debug"]
-Kind = Literal["vector", "quaternion", "pose", "discrete", "image", "command"]
-"""vector: interpolated linearly; quaternion: (..., 4) wxyz, slerped; pose: xyz and wxyz, both; discrete and image: the
-newest sample; command: in force from its stamp on."""
+Kind = Literal["vector", "quaternion", "pose", "imu", "discrete", "image", "command"]
+"""vector: interpolated linearly; quaternion: (4,) wxyz, slerped; pose: xyz and wxyz, both; imu: wxyz, rate of turn and
+acceleration, slerped and interpolated; discrete and image: the newest sample; command: in force from its stamp on."""
 
 
 class StreamSpec(Strict):
@@ -112,5 +112,9 @@ class Stream:
             pose: F64 = data.astype(np.float64)
             xyz, quat = lerp_at(self.t_ns, pose[:, :3], at_ns), slerp_at(self.t_ns, pose[:, 3:7], at_ns)
             return np.concatenate([xyz, quat], axis=1)
+        if self.spec.kind == "imu":
+            imu: F64 = data.astype(np.float64)
+            quat, rest = slerp_at(self.t_ns, imu[:, :4], at_ns), lerp_at(self.t_ns, imu[:, 4:], at_ns)
+            return np.concatenate([quat, rest], axis=1)
         picked: AnyArray = data[latest_index(self.t_ns, at_ns)]
         return picked

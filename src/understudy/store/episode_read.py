@@ -1,0 +1,215 @@
+"""HDF5 to Episode: everything is checked, nothing is trusted, samples are read when first looked at."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import ValidationError
+
+from understudy.errors import EpisodeError, SchemaError, UnknownNameError
+from understudy.geom.arrays import I64, AnyArray, frozen_i64
+from understudy.spec.episode import Episode, MetadataValue
+from understudy.spec.findings import Notes, Segment
+from understudy.spec.schema import Schema
+from understudy.spec.stream import Stream, StreamSpec
+from understudy.store.episode_check import check_stamps, schema_of
+from understudy.store.h5_guard import (
+    array_of,
+    attrs_of,
+    damaged,
+    dataset_in,
+    group_in,
+    names_in,
+    numeric_dtype,
+    strings_of,
+    text_of,
+)
+from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, STREAM_ATTRS
+from understudy.store.migration import current
+from understudy.store.notes import parse_notes, read_notes
+from understudy.store.schema_hash import schema_hash
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def read_episode(path: Path) -> Episode:
+    """The episode in a file, with the notes beside it; samples are read when they are first looked at.
+
+    Raises:
+        EpisodeError: the file or its notes are damaged, or of a newer version; the message names file and dataset.
+    """
+    with current(path) as file:
+        attrs = _root_attrs(file, path)
+        metadata = group_in(file, "metadata", path)
+        schema_text = text_of(dataset_in(metadata, "schema", path), path)
+        schema = _schema(schema_text, str(attrs["schema_sha256"]), path)
+        joint_names = strings_of(dataset_in(metadata, "joint_names", path), path)
+        if joint_names != schema.joint_names:
+            raise EpisodeError(
+                f"{path}: /metadata/joint_names has {len(joint_names)} joints that are not the {len(schema.joint_names)} of its "
+                "schema in that order; the file was changed after it was written, make it again"
+            )
+        timeline = group_in(file, "timeline", path)
+        timeline_ns = _stamps(timeline, path, strict=True)
+        streams = _streams(file, timeline, schema, path, steps=len(timeline_ns))
+        return Episode(
+            id=path.stem,
+            robot=str(attrs["robot"]),
+            model_sha256=str(attrs["model_sha256"]),
+            joint_names=joint_names,
+            timeline_ns=timeline_ns,
+            streams=streams,
+            metadata=_metadata(metadata, path),
+            schema_toml=schema_text,
+            segments=_segments(group_in(metadata, "segments", path), path),
+            notes=read_notes(path) or _packed_notes(metadata, path),
+        )
+
+
+def _root_attrs(file: h5py.File, path: Path) -> dict[str, object]:
+    attrs = attrs_of(file, path)
+    missing = [name for name in ROOT_ATTRS if name not in attrs]
+    if missing:
+        raise EpisodeError(f"{path}: attributes of / are missing: {', '.join(missing)}; the file is not a whole episode")
+    return attrs
+
+
+def _schema(text: str, sha256: str, path: Path) -> Schema:
+    if schema_hash(text) != sha256:
+        raise EpisodeError(f"{path}: /metadata/schema does not have the hash in schema_sha256; the file was changed, restore it")
+    try:
+        return schema_of(text, "/metadata/schema")
+    except SchemaError as error:
+        raise EpisodeError(f"{path}: {error}") from None
+
+
+def _stamps(group: h5py.Group, path: Path, *, strict: bool) -> I64:
+    dataset = dataset_in(group, "t_ns", path)
+    stamps = array_of(dataset, path)
+    where = f"{path}: {dataset.name}"
+    if stamps.dtype != np.int64:
+        raise EpisodeError(f"{where}: stamps are {stamps.dtype}, int64 nanoseconds are needed")
+    stamps_ns = frozen_i64(stamps)
+    check_stamps(stamps_ns, where, strict=strict)
+    return stamps_ns
+
+
+def _metadata(group: h5py.Group, path: Path) -> dict[str, MetadataValue]:
+    return {name: value for name, value in attrs_of(group, path).items() if isinstance(value, str | int | float | bool)}
+
+
+def _packed_notes(group: h5py.Group, path: Path) -> Notes | None:
+    if "notes" not in names_in(group, path):
+        return None
+    return parse_notes(text_of(dataset_in(group, "notes", path), path), where=f"{path}: /metadata/notes")
+
+
+def _segments(group: h5py.Group, path: Path) -> tuple[Segment, ...]:
+    times = [array_of(dataset_in(group, column, path), path).tolist() for column in SEGMENT_COLUMNS[:2]]
+    texts = [strings_of(dataset_in(group, column, path), path) for column in SEGMENT_COLUMNS[2:]]
+    with damaged(path, str(group.name)):
+        rows = zip(*times, *texts, strict=True)
+        return tuple(Segment(start_ns=a, end_ns=b, label=label, source=source) for a, b, label, source in rows)
+
+
+def _streams(file: h5py.File, timeline: h5py.Group, schema: Schema, path: Path, *, steps: int) -> dict[str, Stream]:
+    streams: dict[str, Stream] = {}
+    for group_name in GROUPS:
+        group = group_in(file, group_name, path)
+        for name in names_in(group, path):
+            key = f"{group_name}/{name}"
+            try:
+                declared = schema.stream(key)
+            except UnknownNameError:
+                raise EpisodeError(f"{path}: stream {key} is not in the file's own schema; make the file again") from None
+            streams[key] = _stream(group_in(group, name, path), declared, path)
+            _check_alignment(group_in(group_in(timeline, group_name, path), name, path), path, steps=steps)
+    missing = [spec.key for spec in schema.streams if spec.required and spec.key not in streams]
+    if missing:
+        raise EpisodeError(f"{path}: required streams are missing: {', '.join(missing)}; the file is not a whole episode")
+    return streams
+
+
+def _check_alignment(group: h5py.Group, path: Path, *, steps: int) -> None:
+    for name in ("index", "residual_ns"):
+        dataset = dataset_in(group, name, path)
+        numeric_dtype(dataset, path)
+        if dataset.shape != (steps,):
+            raise EpisodeError(f"{path}: {dataset.name} has shape {dataset.shape} for {steps} steps")
+
+
+def _stream(group: h5py.Group, declared: StreamSpec, path: Path) -> Stream:
+    stamps_ns = _stamps(group, path, strict=False)
+    name = "jpeg" if declared.kind == "image" else "data"
+    dataset = dataset_in(group, name, path)
+    attrs = attrs_of(group, path)
+    missing = [a for a in STREAM_ATTRS if a not in attrs]
+    if missing:
+        raise EpisodeError(f"{path}: attributes of {group.name} are missing: {', '.join(missing)}")
+    spec = _spec(attrs, declared, f"{path}: {group.name}")
+    if declared.kind == "image":
+        _check_images(dataset, len(stamps_ns), path)
+    else:
+        _check_samples(dataset, spec, len(stamps_ns), path)
+    columns = [n for n in EXTRA_COLUMNS if n in names_in(group, path)]
+    extra = {n: array_of(dataset_in(group, n, path), path) for n in columns}
+    for column, values in extra.items():
+        if values.shape != stamps_ns.shape:
+            raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
+    return Stream(spec, stamps_ns, partial(_read, path, f"{declared.key}/{name}"), str(attrs["derived"]), extra)
+
+
+def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamSpec:
+    try:
+        names = tuple(json.loads(str(attrs["names"])))
+        found = StreamSpec.model_validate(
+            {**declared.model_dump(), **{n: attrs[n] for n in ("unit", "frame", "rate_hz", "kind")}, "names": names}
+        )
+    except (ValueError, TypeError, ValidationError) as error:
+        raise EpisodeError(f"{where}: attributes do not describe a stream: {str(error).splitlines()[0]}") from None
+    for field in ("unit", "frame", "kind", "names"):
+        if getattr(found, field) != getattr(declared, field):
+            raise EpisodeError(
+                f"{where}: attribute {field} is {getattr(found, field)!r}, the file's schema says {getattr(declared, field)!r}"
+            )
+    return found
+
+
+def _check_samples(dataset: h5py.Dataset, spec: StreamSpec, samples: int, path: Path) -> None:
+    dtype = numeric_dtype(dataset, path)
+    if dtype != np.dtype(spec.dtype) or dataset.shape != (samples, *spec.shape):
+        raise EpisodeError(
+            f"{path}: {dataset.name} is {dtype} {dataset.shape}; {spec.dtype} {(samples, *spec.shape)} is needed "
+            f"({samples} stamps, shape {spec.shape} in the schema)"
+        )
+
+
+def _check_images(dataset: h5py.Dataset, samples: int, path: Path) -> None:
+    import h5py
+
+    with damaged(path, str(dataset.name)):
+        if h5py.check_vlen_dtype(dataset.dtype) != np.dtype(np.uint8) or dataset.shape != (samples,):
+            found = f"{dataset.dtype} {dataset.shape}"
+            raise EpisodeError(f"{path}: {dataset.name} is {found}; {samples} JPEG images as bytes are needed")
+
+
+def _read(path: Path, place: str) -> AnyArray:
+    """The samples at `place`; the file is opened for this only."""
+    *groups, name = place.split("/")
+    with current(path) as file:
+        group: h5py.Group = file
+        for part in groups:
+            group = group_in(group, part, path)
+        dataset = dataset_in(group, name, path)
+        if name == "data":
+            return array_of(dataset, path)
+        with damaged(path, f"/{place}"):
+            images = np.empty(dataset.shape[0], dtype=object)
+            for step in range(len(images)):
+                images[step] = np.asarray(dataset[step], dtype=np.uint8).tobytes()
+            return images
