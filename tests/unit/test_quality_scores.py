@@ -118,14 +118,15 @@ def test_there_is_no_balance_in_the_air() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "value"), [
+    ("factor", "value"),
+    [
         (1.0, 1.0),
         (1.2, 1.0),
         (1 / 1.2, 1.0),
         (2.6, 0.0),
         (1 / 2.6, 0.0),
         (np.sqrt(1.25 * 2.5), 0.5),
-    ]
+    ],
 )
 def test_completion_time_against_the_median_of_the_others(factor: float, value: float) -> None:
     episode = make_episode(ROBOT, duration_s=4.0)
