@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.kinematics.collision import self_distances
+from understudy.kinematics.collision import CollisionModel, collision_model, self_distances
+from understudy.quality.memo import Last
 from understudy.quality.posture import NEEDS, Posture, posture
 from understudy.quality.skip import NotApplicable
 from understudy.quality.spans import Span, median_step_s, moment, spans, total_s, worst
@@ -16,6 +18,8 @@ from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
+
+_model: Last[CollisionModel] = Last()
 
 
 class SelfCollision:
@@ -49,9 +53,10 @@ def _depths(seen: Posture, most_m: float, hold_s: float) -> tuple[tuple[tuple[st
     beside one that overlaps.
     """
     step_s, n = median_step_s(seen.t_ns), len(seen.t_ns)
-    stride = max(1, int((hold_s - step_s) / step_s)) if step_s > 0 else 1
+    stride = max(1, math.ceil(hold_s / step_s - 0.5)) if step_s > 0 else 1  # samples of the shortest stretch that counts
     coarse = np.unique(np.append(np.arange(0, n, stride), n - 1))
-    first = self_distances(seen.robot, seen.at(coarse))
+    model = _model.get(seen.robot, make=lambda: collision_model(seen.robot))
+    first = self_distances(seen.robot, seen.at(coarse), model)
     depth_m = np.full((n, len(first.pairs)), -np.inf)
     depth_m[coarse] = -first.distance_m
     near = np.zeros(n, dtype=bool)
@@ -60,7 +65,7 @@ def _depths(seen: Posture, most_m: float, hold_s: float) -> tuple[tuple[tuple[st
     near[coarse] = False
     rows = np.flatnonzero(near)
     if len(rows):
-        depth_m[rows] = -self_distances(seen.robot, seen.at(rows)).distance_m
+        depth_m[rows] = -self_distances(seen.robot, seen.at(rows), model).distance_m
     return first.pairs, depth_m
 
 
