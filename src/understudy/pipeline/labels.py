@@ -97,7 +97,7 @@ def _read_table(table: Path, clips: Sequence[Path], general: Mapping[str, str]) 
             first_line[key] = reader.line_num
             out.setdefault(clip, []).append(label)
     except csv.Error as error:
-        raise InputError(f"{table}: line {reader.line_num}: not a CSV line: {error}") from None
+        raise InputError(f"{table}: line {reader.reader.line_num}: not a CSV line: {error}") from None
     return out
 
 
