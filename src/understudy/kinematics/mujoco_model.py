@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import mujoco
 
 _VISUAL_GROUP, _COLLISION_GROUP = 2, 3  # MuJoCo draws groups 0 to 2 unless told otherwise
+_LIGHT, _DARK, _PLATE_M = (0.72, 0.73, 0.75, 1.0), (0.22, 0.23, 0.25, 1.0), 0.01
 _FLOOR_LIGHT, _FLOOR_DARK = (0.62, 0.66, 0.70), (0.52, 0.56, 0.60)
 
 
@@ -57,6 +58,8 @@ def mujoco_spec(robot: RobotModel, *, floor: bool = False, visuals: bool = True)
     if not any(joint.type == mujoco.mjtJoint.mjJNT_FREE for joint in root.joints):
         root.add_freejoint()
     root.pos = [0.0, 0.0, robot.profile.standing_height_m]
+    if file.path is None:
+        _add_shapes(spec, robot)
     _sort_groups(spec)
     home = [0.0, 0.0, robot.profile.standing_height_m, 1.0, 0.0, 0.0, 0.0, *robot.home_rad]
     for key in list(spec.keys):
@@ -82,6 +85,34 @@ def _with_compiler(urdf: str, visuals: bool) -> str:
     }
     ElementTree.SubElement(ElementTree.SubElement(root, "mujoco"), "compiler", settings)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _add_shapes(spec: Any, robot: RobotModel) -> None:
+    """Bodies for a robot of figures: its capsules, drawn and solid, and a thin plate under each foot."""
+    import mujoco
+
+    masses = {link.name: link.mass_kg for link in robot.profile.figures.links} if robot.profile.figures else {}
+    heavy = max(masses.values(), default=1.0)
+    for capsule in robot.profile.capsules:
+        ends = [*capsule.a_m, *capsule.b_m]
+        shade = _LIGHT if masses.get(capsule.link, 0.0) > 0.1 * heavy else _DARK
+        for solid in (1, 0):
+            spec.body(capsule.link).add_geom(
+                type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+                fromto=ends,
+                size=[capsule.radius_m, 0, 0],
+                rgba=shade,
+                contype=solid,
+                conaffinity=solid,
+            )
+    for sole in robot.profile.soles.values():
+        low, high = np.min(sole.outline_m, axis=0), np.max(sole.outline_m, axis=0)
+        half = [(high[0] - low[0]) / 2.0, (high[1] - low[1]) / 2.0, _PLATE_M / 2.0]
+        middle = [(high[0] + low[0]) / 2.0, (high[1] + low[1]) / 2.0, low[2] + _PLATE_M / 2.0]
+        for solid in (1, 0):
+            spec.body(sole.link).add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX, pos=middle, size=half, rgba=_DARK, contype=solid, conaffinity=solid
+            )
 
 
 def _sort_groups(spec: Any) -> None:

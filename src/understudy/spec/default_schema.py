@@ -38,8 +38,11 @@ GATES: dict[str, dict[str, GateValue]] = {
         "wrist_max_step_nm": 8.0,
     },
     "sync": {"enabled": True, "max_missing": 0.02, "max_gap_s": 0.05},
+    "integrity": {"enabled": True},
+    "retarget": {"enabled": True, "max_infeasible": 0.1},
+    "foot_skate": {"enabled": True, "max_skate_m_s": 0.05, "max_height_m": 0.02},
 }
-"""Thresholds of the rejection gates."""
+"""The thresholds that people change; a gate's own defaults hold for the others (docs/quality.md lists all)."""
 
 
 def default_schema(robot: RobotModel, name: str, *, action_kind: ActionKind = "position") -> Schema:

@@ -1,0 +1,102 @@
+"""Where the soles are, which feet stand, and what the robot stands on."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from understudy.errors import ShapeError
+from understudy.geom.arrays import F64, I64, Bool
+from understudy.geom.interpolation import lerp_at
+from understudy.kinematics.forward import BodyPoses
+from understudy.spec.robot import RobotModel
+
+SIDES = ("left", "right")
+HEIGHT_M, SPEED_M_S = 0.015, 0.2
+"""A sole below this height and slower than this stands."""
+RELEASE = 1.5
+"""A standing foot leaves only above this multiple of either threshold, so that noise does not make it flicker."""
+HALF_WINDOW_NS = 33_333_333
+"""Speeds are taken over +- 1/30 s, whatever the rate."""
+
+
+def sole_points(robot: RobotModel, poses: BodyPoses) -> dict[str, F64]:
+    """`left` and `right`: (T, K, 3) points of the sole's outline in `world`, metres."""
+    return {
+        side: poses.points(*robot.on_body(robot.profile.soles[side].link, np.array(robot.profile.soles[side].outline_m)))
+        for side in SIDES
+    }
+
+
+def foot_contact(robot: RobotModel, poses: BodyPoses, t_ns: I64) -> Bool:
+    """Which feet stand on the ground z = 0.
+
+    A foot starts to stand where its lowest sole point is below 1.5 cm and the sole's centre moves slower than 0.2 m/s over the
+    ground; it stands on until one of the two exceeds 1.5 times its threshold.
+
+    Args:
+        t_ns: (T,) strictly increasing, nanoseconds.
+
+    Returns:
+        (T, 2) left, right.
+
+    Raises:
+        ShapeError: there are not as many times as poses.
+    """
+    if len(t_ns) != len(poses.pos_world_m):
+        raise ShapeError(f"t_ns has {len(t_ns)} steps, poses have {len(poses.pos_world_m)}; they must be of one motion")
+    soles = sole_points(robot, poses)
+    centres = {side: poses.points(*sole_centre(robot, side)) for side in SIDES}
+    return np.stack([_stands(soles[side][:, :, 2].min(axis=1), horizontal_speed(centres[side], t_ns)) for side in SIDES], axis=1)
+
+
+def sole_centre(robot: RobotModel, side: str) -> tuple[int, F64]:
+    """Body and offset (3,) in that body, metres, of the middle of the sole's bounding rectangle, at its lowest height."""
+    sole = robot.profile.soles[side]
+    outline = np.array(sole.outline_m)
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return robot.on_body(sole.link, np.array([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0, low[2]]))
+
+
+def horizontal_speed(pos_world_m: F64, t_ns: I64) -> F64:
+    """(T,) speed over the ground of a path (T, 3), m/s, central difference over +- 1/30 s (shorter at the ends)."""
+    before = np.maximum(t_ns - HALF_WINDOW_NS, t_ns[0])
+    after = np.minimum(t_ns + HALF_WINDOW_NS, t_ns[-1])
+    moved = lerp_at(t_ns, pos_world_m[:, :2], after) - lerp_at(t_ns, pos_world_m[:, :2], before)
+    return np.asarray(np.linalg.norm(moved, axis=1) / (np.maximum(after - before, 1) * 1e-9))
+
+
+def support_polygon(sole_points_world_m: dict[str, F64], contact: Bool) -> tuple[F64, ...]:
+    """What the robot stands on at each step.
+
+    Args:
+        sole_points_world_m: as `sole_points` gives them, (T, K, 3) per side.
+        contact: (T, 2) left, right.
+
+    Returns:
+        T outlines (N, 2), counter-clockwise convex hulls of the standing soles' points on the ground; N = 0 where no foot stands.
+    """
+    outlines = []
+    for step, standing in enumerate(contact):
+        feet = [sole_points_world_m[side][step, :, :2] for side, stands in zip(SIDES, standing, strict=True) if stands]
+        outlines.append(_hull(np.concatenate(feet)) if feet else np.empty((0, 2)))
+    return tuple(outlines)
+
+
+def _hull(points: F64) -> F64:
+    try:
+        return np.asarray(points[ConvexHull(points).vertices])
+    except QhullError:  # a foot on its edge: the points lie on a line
+        along = points @ np.linalg.svd(points - points.mean(axis=0))[2][0]
+        return np.asarray(points[[int(np.argmin(along)), int(np.argmax(along))]])
+
+
+def _stands(height_m: F64, speed_m_s: F64) -> Bool:
+    begins = (height_m < HEIGHT_M) & (speed_m_s < SPEED_M_S)
+    ends = (height_m > RELEASE * HEIGHT_M) | (speed_m_s > RELEASE * SPEED_M_S)
+    standing = np.empty(len(height_m), dtype=np.bool_)
+    now = False
+    for step in range(len(height_m)):
+        now = bool(begins[step] or (now and not ends[step]))
+        standing[step] = now
+    return standing
