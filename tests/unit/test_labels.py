@@ -39,13 +39,15 @@ def test_a_table_goes_before_options_and_cuts_stretches(tmp_path: Path) -> None:
         'walk_01,walk,,"go, slowly",0,2.5,\n'
         "walk_01.bvh,turn,d2,,2.5,,\n"
         "other/run.bvh,run,,,,,run_orig\n"
+        "other/run.bvh,run,,,,,run\n"
     )
     found = label_clips(CLIPS, demonstrator="d1", table=table(tmp_path, text))
-    assert [item.clip for item in found] == [CLIPS[0], CLIPS[0], CLIPS[1], CLIPS[2]]
+    assert [item.clip for item in found] == [CLIPS[0], CLIPS[0], CLIPS[1], CLIPS[2], CLIPS[2]]
     assert found[0].label == Label("walk", "d1", "go, slowly", 0.0, 2.5)
     assert found[1].label == Label("turn", "d2", "unlabelled", 2.5, None)
     assert found[2].label == Label("unlabelled", "d1", "unlabelled")
     assert found[3].label == Label("run", "d1", "unlabelled", mirror_of="run_orig")
+    assert found[4].label == Label("run", "d1", "unlabelled", mirror_of="run")
 
 
 def test_columns_may_be_left_out_and_a_mark_at_the_start_is_no_text(tmp_path: Path) -> None:
