@@ -203,6 +203,30 @@ def test_a_full_disk_leaves_no_file(dataset: Dataset, monkeypatch: pytest.Monkey
     assert [p for p in dataset.root.rglob("*") if "stand" in p.name and p.is_file()] == []
 
 
+@pytest.mark.parametrize("calls_before", [0, 2, 4])
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_disk_that_fills_up_during_create_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls_before: int, made_before: bool
+) -> None:
+    robot, calls, honest = stand_in_robot(), [0], os.fsync
+
+    def refuse(fd: int) -> None:
+        calls[0] += 1
+        if calls[0] > calls_before:
+            raise OSError(28, "No space left on device")
+        honest(fd)
+
+    root = tmp_path / "new"
+    if made_before:
+        root.mkdir()
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageError):
+        Dataset.create(root, default_schema(robot, "new"), robot)
+    monkeypatch.undo()
+    assert list(tmp_path.rglob("*")) == ([root] if made_before else [])
+    assert Dataset.create(root, default_schema(robot, "new"), robot).refs() == ()
+
+
 @pytest.mark.parametrize("partition", ["episodes", "failures"])
 def test_the_catalog_has_a_row_per_episode(dataset: Dataset, partition: Partition) -> None:
     for seed in range(3):
