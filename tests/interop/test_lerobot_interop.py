@@ -184,3 +184,11 @@ def test_tables_have_the_types_of_lerobots_own(in_lerobot: Callable[..., str], t
 def _plain(kind: str) -> str:
     """Arrow names list items `item` or `element` and strings large or not; both are read alike."""
     return kind.replace("item:", "element:").replace("large_string", "string")
+
+
+@pytest.mark.slow
+def test_act_trains_on_it(in_lerobot: Callable[..., str], tmp_path: Path) -> None:
+    out = in_lerobot("train_act.py", export(make_episodes(camera=True), tmp_path / "out"), "--steps", 20)
+    trained = json.loads(out.strip().splitlines()[-1])
+    assert np.all(np.isfinite(trained["losses"]))
+    assert np.mean(trained["losses"][-3:]) < 0.7 * np.mean(trained["losses"][:3])
