@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -40,11 +40,13 @@ class GateContext:
         robot: the episode's robot.
         schema: the dataset's schema.
         thresholds: the gate's own table in the schema, with a task's overrides laid over it.
+        peers: id to duration in seconds of the episodes of the same task.
     """
 
     robot: RobotModel
     schema: Schema
     thresholds: Mapping[str, float | str | bool]
+    peers: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate(Protocol):

@@ -119,9 +119,7 @@ class Plot:
     def hline(self, y: float, css: str, text: str = "") -> None:
         """A level across the plot, named at its right end."""
         at = self.py(y)
-        self._marks.append(
-            f'<line class="{css}" x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        )
+        self._marks.append(f'<line class="{css}" x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}"/>')
         if text:
             self.text(self.width - self.right - 3, at - 4, text, f"{css} end")
 
@@ -145,7 +143,9 @@ class Plot:
         marks = ticks(*self.y, wanted) if values is None else np.array(values)
         for value in marks:
             at = self.py(float(value))
-            self._marks.insert(0, f'<line class="grid" x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}"/>')
+            self._marks.insert(
+                0, f'<line class="grid" x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}"/>'
+            )
             self.text(self.left - 6, at + 3.5, label(float(value)), "tick end")
         if unit:
             self.text(4, self.top + 8, unit, "tick unit")
@@ -157,7 +157,9 @@ class Plot:
         if self.timed:
             foot = self.height - self.bottom
             cursor = f'<line class="cursor" x1="0" x2="0" y1="{self.top}" y2="{foot}" visibility="hidden"/>'
-            data = f' data-t0="{self.x[0]:.4f}" data-t1="{self.x[1]:.4f}" data-x0="{self.left}" data-x1="{self.width - self.right}"'
+            data = (
+                f' data-t0="{self.x[0]:.4f}" data-t1="{self.x[1]:.4f}" data-x0="{self.left}" data-x1="{self.width - self.right}"'
+            )
         return (
             f'<svg class="plot" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.title)}"{data}>'
             f"{''.join(self._marks)}{cursor}</svg>"
