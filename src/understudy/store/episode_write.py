@@ -111,19 +111,15 @@ def _write_stream(group: h5py.Group, stream: Stream) -> None:
 
 
 def _array(group: h5py.Group, name: str, values: AnyArray) -> None:
-    """A checksummed, compressed dataset."""
-    row_bytes = max(1, values[:1].nbytes)
-    rows = max(1, min(len(values), _CHUNK_BYTES // row_bytes))
-    group.create_dataset(
-        name,
-        data=values,
-        chunks=(rows, *values.shape[1:]),
-        shuffle=True,
-        compression="gzip",
-        compression_opts=1,
-        fletcher32=True,
-        track_times=False,
-    )
+    """A checksummed dataset in chunks of equal length.
+
+    Whole numbers and flags shrink tenfold and are compressed; measured angles shrink by a seventh for four times the
+    writing time and are not.
+    """
+    chunks = max(1, -(-values.nbytes // _CHUNK_BYTES))
+    rows = max(1, -(-len(values) // chunks))
+    packed = {"shuffle": True, "compression": "gzip", "compression_opts": 1} if values.dtype.kind in "iub" else {}
+    group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), fletcher32=True, track_times=False, **packed)
 
 
 def _text(group: h5py.Group, name: str, text: str) -> None:
