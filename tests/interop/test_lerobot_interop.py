@@ -187,8 +187,9 @@ def _plain(kind: str) -> str:
 
 
 @pytest.mark.slow
-def test_act_trains_on_it(in_lerobot: Callable[..., str], tmp_path: Path) -> None:
-    out = in_lerobot("train_act.py", export(make_episodes(camera=True), tmp_path / "out"), "--steps", 20)
+@pytest.mark.parametrize("camera", [True, False])
+def test_act_trains_on_it(in_lerobot: Callable[..., str], tmp_path: Path, camera: bool) -> None:
+    out = in_lerobot("train_act.py", export(make_episodes(camera=camera), tmp_path / "out"), "--steps", 20)
     trained = json.loads(out.strip().splitlines()[-1])
     assert np.all(np.isfinite(trained["losses"]))
     assert np.mean(trained["losses"][-3:]) < 0.7 * np.mean(trained["losses"][:3])

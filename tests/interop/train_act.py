@@ -15,12 +15,13 @@ import time
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch  # type: ignore[import-not-found]
-from lerobot.configs.types import FeatureType  # type: ignore[import-not-found]
+from lerobot.configs.types import FeatureType, PolicyFeature  # type: ignore[import-not-found]
 from lerobot.datasets.lerobot_dataset import LeRobotDataset, LeRobotDatasetMetadata  # type: ignore[import-not-found]
 from lerobot.datasets.utils import dataset_to_policy_features  # type: ignore[import-not-found]
 from lerobot.policies.act.configuration_act import ACTConfig  # type: ignore[import-not-found]
 from lerobot.policies.act.modeling_act import ACTPolicy  # type: ignore[import-not-found]
 from lerobot.policies.factory import make_pre_post_processors  # type: ignore[import-not-found]
+from lerobot.utils.constants import OBS_ENV_STATE  # type: ignore[import-not-found]
 from torchvision.transforms.v2 import Resize  # type: ignore[import-not-found]
 
 
@@ -35,6 +36,12 @@ def main() -> None:
     meta = LeRobotDatasetMetadata("understudy/smoke", root=args.root)
     features = dataset_to_policy_features(meta.features)
     inputs = {k: f for k, f in features.items() if f.type is not FeatureType.ACTION}
+    stats = dict(meta.stats)
+    # ACT wants a picture or an environment state; a set of vectors alone lends its velocities for that.
+    lend = {} if any(f.type is FeatureType.VISUAL for f in inputs.values()) else {"observation.velocity": OBS_ENV_STATE}
+    for name, alias in lend.items():
+        inputs[alias] = PolicyFeature(FeatureType.ENV, inputs.pop(name).shape)
+        stats[alias] = stats[name]
     config = ACTConfig(
         input_features=inputs,
         output_features={"action": features["action"]},
@@ -49,7 +56,7 @@ def main() -> None:
         device="cpu",
     )
     policy = ACTPolicy(config)
-    before, _ = make_pre_post_processors(config, dataset_stats=meta.stats)
+    before, _ = make_pre_post_processors(config, dataset_stats=stats)
     deltas = {"action": [i / meta.fps for i in config.action_delta_indices]}
     dataset = LeRobotDataset("understudy/smoke", root=args.root, delta_timestamps=deltas, image_transforms=Resize((96, 96)))
     loader = torch.utils.data.DataLoader(dataset, batch_size=args.batch, shuffle=True, drop_last=True)
@@ -58,6 +65,7 @@ def main() -> None:
     begin = time.time()
     while len(losses) < args.steps:
         for batch in loader:
+            batch |= {alias: batch[name] for name, alias in lend.items()}
             loss, _ = policy.forward(before(batch))
             optimizer.zero_grad()
             loss.backward()
