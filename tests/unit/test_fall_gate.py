@@ -149,5 +149,6 @@ def test_one_wrong_sample_of_the_height_is_no_fall() -> None:
 
 def test_vertical_speed_has_its_sign() -> None:
     t_ns = stamps(1.0, 120.0)
-    speed = vertical_speed(-0.5 * t_ns * 1e-9, t_ns)
+    height_m: F64 = -0.5 * t_ns.astype(np.float64) * 1e-9
+    speed = vertical_speed(height_m, t_ns)
     np.testing.assert_allclose(speed, -0.5, atol=1e-9)
