@@ -129,6 +129,9 @@ def test_the_commands_and_their_exit_codes(dataset: Dataset, tmp_path: Path, cap
     assert main(["validate", str(out), "--dataset", str(dataset.root), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [f["gate"] for f in found] == ["lerobot.stats"]
+    assert main(["export", "lerobot", str(dataset.root), str(tmp_path / "blind"), "--cameras"]) == 0
+    assert main(["export", "lerobot", str(dataset.root), str(tmp_path / "x"), "--cameras", "head_lefd"]) == 3
+    assert "head_lefd" in capsys.readouterr().err
     assert main(["validate", str(tmp_path / "nothing")]) == 3
     assert main(["export", "lerobot", str(tmp_path / "nothing"), str(tmp_path / "x")]) == 3
 
