@@ -19,6 +19,7 @@ CORE_PACKAGES = (
 )  # fmt: skip
 _IMPORTS = {"pin": "pinocchio", "example-robot-data": "", "rerun-sdk": "rerun"}
 _OLDEST_PYTHON = (3, 11)
+_AGAIN = "install --force-reinstall"
 _PROBE_TIMEOUT_S = 60.0
 _LEAST_FREE_GB = 2.0
 
@@ -57,9 +58,8 @@ def python_version(current: tuple[int, int] | None = None) -> Check:
     major_minor = current or (sys.version_info.major, sys.version_info.minor)
     if major_minor >= _OLDEST_PYTHON:
         return Check("Python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
-    return Check(
-        "Python", "missing", f"{major_minor[0]}.{major_minor[1]}", "install Python 3.11 or newer: sudo apt-get install python3"
-    )
+    remedy = "install Python 3.11 or newer: sudo apt-get install python3"
+    return Check("Python", "missing", f"{major_minor[0]}.{major_minor[1]}", remedy)
 
 
 def machine() -> Check:
@@ -81,11 +81,8 @@ def package(name: str) -> Check:
     module = _IMPORTS.get(name, name)
     if not module:
         return Check(name, "ok", found)
-    ran = probe(f"import {module}")
-    if ran:
-        return Check(
-            name, "missing", f"{found}, but it does not import: {ran}", f"python -m pip install --force-reinstall {name}"
-        )
+    if trouble := probe(f"import {module}"):
+        return Check(name, "missing", f"{found}, but it does not import: {trouble}", f"python -m pip {_AGAIN} {name}")
     return Check(name, "ok", found)
 
 
@@ -97,12 +94,8 @@ def numba_cache() -> Check:
     for place in (folder, *(() if named else (fallback,))):
         if _writable(place):
             return Check("numba cache", "ok", str(place))
-    return Check(
-        "numba cache",
-        "optional",
-        f"{folder} cannot be written",
-        "export NUMBA_CACHE_DIR=/tmp/numba  (kernels are compiled at every start until then)",
-    )
+    remedy = "export NUMBA_CACHE_DIR=/tmp/numba  (until then kernels are compiled at every start)"
+    return Check("numba cache", "optional", f"{folder} cannot be written", remedy)
 
 
 def robots() -> tuple[Check, ...]:
@@ -115,9 +108,7 @@ def robots() -> tuple[Check, ...]:
         try:
             robot = load_robot(name)
         except (UnderstudyError, ImportError) as error:
-            out.append(
-                Check(f"robot {name}", "missing", str(error), "python -m pip install --force-reinstall example-robot-data")
-            )
+            out.append(Check(f"robot {name}", "missing", str(error), f"python -m pip {_AGAIN} example-robot-data"))
         else:
             out.append(Check(f"robot {name}", "ok", f"{robot.dof} joints, {robot.mass_kg.sum():.1f} kg"))
     return tuple(out)
@@ -163,12 +154,8 @@ def lerobot(folder: Path) -> Check:
     named = os.environ.get("ENV_LEROBOT")
     python = Path(named or folder / ".venv-lerobot") / "bin" / "python"
     if not python.exists():
-        return Check(
-            "LeRobot environment",
-            "optional",
-            f"no {python}",
-            "make env-lerobot  (or set ENV_LEROBOT); only interop tests need it",
-        )
+        remedy = "make env-lerobot  (or set ENV_LEROBOT); only interop tests need it"
+        return Check("LeRobot environment", "optional", f"no {python}", remedy)
     found = _run([str(python), "-c", "from importlib.metadata import version; print(version('lerobot'))"])
     if found.returncode:
         return Check("LeRobot environment", "optional", f"{python} has no lerobot", "make env-lerobot")
