@@ -60,7 +60,10 @@ class Segment(Strict):
 
 
 class Notes(Strict):
-    """What was learned about an episode after it was written; kept beside the file and replaced as a whole."""
+    """What was learned about an episode after it was written; kept beside the file and replaced as a whole.
+
+    `checked_with` is a hash of the schema, robot, gates and scores that the verdict was reached with.
+    """
 
     format: Literal["understudy-notes"] = "understudy-notes"
     format_version: int = 1
@@ -71,4 +74,5 @@ class Notes(Strict):
     skipped: tuple[Skipped, ...] = ()
     segments: tuple[Segment, ...] = ()
     quality_rating: float | None = None
+    checked_with: str = ""
     review: dict[str, str] = {}

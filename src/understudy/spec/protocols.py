@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -40,11 +40,13 @@ class GateContext:
         robot: the episode's robot.
         schema: the dataset's schema.
         thresholds: the gate's own table in the schema, with a task's overrides laid over it.
+        peers: id to duration in seconds of the episodes of the same task.
     """
 
     robot: RobotModel
     schema: Schema
     thresholds: Mapping[str, float | str | bool]
+    peers: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate(Protocol):
@@ -97,12 +99,16 @@ class ExportOptions:
         cameras: names of image streams to write; None takes all.
         policy: `flat` or `hierarchical`.
         render_ego: also render the robot's own head camera (needs OpenGL).
+        partition: `episodes`, or `failures` for what was refused as a set of its own.
+        source: the dataset the episodes come from, kept in the export; relative to it where possible.
     """
 
     fps: float | None = None
     cameras: tuple[str, ...] | None = None
     policy: str = "flat"
     render_ego: bool = False
+    partition: str = "episodes"
+    source: str = ""
 
 
 class Exporter(Protocol):

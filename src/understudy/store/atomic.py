@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk refused, with what to do.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
+    part = path.with_name(f".{path.name}.{_owner()}-{secrets.token_hex(4)}{PART_SUFFIX}")
     with disk_errors(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -64,6 +65,34 @@ def atomic_file(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _owner() -> str:
+    """Machine and process, as they stand in the name of a file being written."""
+    return f"{platform.node().replace('.', '_') or 'here'}-{os.getpid()}"
+
+
+def remove_stale_parts(folder: Path) -> None:
+    """Remove what killed processes of this machine were writing in `folder` when they died.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    for part in folder.glob(f".*{PART_SUFFIX}"):
+        machine, _, pid = part.name.removesuffix(PART_SUFFIX).rpartition(".")[2].rpartition("-")[0].rpartition("-")
+        if f"{machine}-{os.getpid()}" == _owner() and pid.isdigit() and not _alive(int(pid)):
+            with disk_errors(part):
+                part.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import filecmp
+import logging
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from understudy.errors import EpisodeError, InputError, SchemaError, UnknownNameError
+from understudy.errors import EpisodeError, InputError, SchemaError, StorageError, UnknownNameError
 from understudy.spec.default_schema import schema_markdown, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema, parse_schema
-from understudy.store.atomic import disk_errors, sync_folder, write_text
+from understudy.store.atomic import disk_errors, remove_stale_parts, sync_folder, write_text
 from understudy.store.episode_check import check_joint_order
 from understudy.store.episode_file import read_episode, write_episode
 from understudy.store.names import path_name
-from understudy.store.notes import notes_path, write_notes
+from understudy.store.notes import NOTES_SUFFIX, notes_path, write_notes
 
 Partition = Literal["episodes", "failures"]
 PARTITIONS: tuple[Partition, ...] = ("episodes", "failures")
 SCHEMA, SCHEMA_PAGE, ROBOT = "schema.toml", "SCHEMA.md", "robot.json"
 MANIFESTS = "manifests"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ class Dataset:
         if robot is not None:
             check_robot_json(robot, root / ROBOT)
         dataset = cls(root, schema, text, names)
-        dataset._finish_moves()
+        try:
+            dataset._tidy()
+        except StorageError as error:
+            _log.warning("%s: left as it is after an interrupted run: %s", root, error)  # a read-only dataset can still be read
         return dataset
 
     def refs(self, partition: Literal["episodes", "failures", "all"] = "episodes") -> tuple[EpisodeRef, ...]:
@@ -147,18 +154,22 @@ class Dataset:
     def add(self, episode: Episode) -> EpisodeRef:
         """Write an episode under the dataset's schema, a copy of which it then carries.
 
+        One that is there already, equal to the byte, stays where it is, in `failures` too: so work that was killed
+        between its episode and its manifest can be done again.
+
         Raises:
-            EpisodeError: there is one of that id already, or its id or task cannot be a file name.
+            EpisodeError: there is another one of that id already, or its id or task cannot be a file name.
             SchemaError, JointOrderError: it departs from the schema or is another robot's.
             StorageError: the disk refused.
         """
         path_name(episode.id, what="episode id")
         task = path_name(str(episode.metadata.get("task_id", "")), what="task")
-        if (there := self.find(episode.id)) is not None:
-            raise EpisodeError(f"{there.path}: there is an episode of that id already, and episodes are never overwritten")
         check_joint_order(episode.joint_names, self.joint_names, where=f"episode {episode.id}")
+        episode = replace(episode, schema_toml=self.schema_text)
+        if (there := self.find(episode.id)) is not None:
+            return _same(there, episode)
         path = self.root / "episodes" / task / f"{episode.id}.h5"
-        write_episode(path, replace(episode, schema_toml=self.schema_text))
+        write_episode(path, episode)
         if episode.notes is not None:
             write_notes(path, episode.notes)
         return EpisodeRef(episode.id, path, task, "episodes")
@@ -179,31 +190,53 @@ class Dataset:
 
         Raises:
             UnknownNameError: the dataset has no such episode.
+            EpisodeError: another one of that id is there.
             StorageError: the disk refused.
         """
         ref = self.ref(episode_id)
         if ref.partition == partition:
             return ref
         target = self.root / partition / ref.task / ref.path.name
+        if target.exists():
+            raise EpisodeError(f"{target}: another episode of that id is there already; rename one of the two, then move")
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if notes_path(ref.path).exists():
                 notes_path(ref.path).replace(notes_path(target))
-            ref.path.replace(target)
+            try:
+                ref.path.replace(target)
+            except FileNotFoundError:
+                if not target.exists():  # else another process opened the dataset just now and moved it after its notes
+                    raise
             sync_folder(target.parent)
             sync_folder(ref.path.parent)
         return EpisodeRef(ref.id, target, ref.task, partition)
 
-    def _finish_moves(self) -> None:
-        """Bring episodes after notes that a crash left ahead of them."""
-        for partition in PARTITIONS:
-            other = PARTITIONS[1 - PARTITIONS.index(partition)]
-            for notes in (self.root / partition).glob("*/*.notes.json"):
-                episode = notes.with_name(notes.name.removesuffix(".notes.json") + ".h5")
-                left = self.root / other / notes.parent.name / episode.name
-                if not episode.exists() and left.is_file() and not notes_path(left).exists():
-                    with disk_errors(episode):
-                        left.replace(episode)
+    def _tidy(self) -> None:
+        """Mend what a killed process left: files it was writing, and episodes whose notes had gone ahead in a move."""
+        for partition, other in (PARTITIONS, PARTITIONS[::-1]):
+            for folder in (self.root / partition).glob("*/"):
+                remove_stale_parts(folder)
+                names = {entry.name for entry in folder.iterdir()}
+                for name in names:
+                    stem = name.removesuffix(NOTES_SUFFIX)
+                    left = self.root / other / folder.name / f"{stem}.h5"
+                    if stem != name and left.name not in names and left.is_file() and not notes_path(left).exists():
+                        with disk_errors(folder / left.name):
+                            left.replace(folder / left.name)
+
+
+def _same(there: EpisodeRef, episode: Episode) -> EpisodeRef:
+    """`there`, if it is this very episode."""
+    with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
+        again = Path(folder) / there.path.name
+        write_episode(again, episode)
+        if not filecmp.cmp(again, there.path, shallow=False):
+            raise EpisodeError(
+                f"{there.path}: another episode of that id is there already, and episodes are never overwritten; "
+                "move it out of the dataset or choose another id"
+            )
+    return there
 
 
 def _schema_text(root: Path) -> str:

@@ -41,11 +41,8 @@ def check_episode(episode: Episode, schema: Schema) -> None:
     declared = {spec.key: spec for spec in schema.streams}
     for key, stream in episode.streams.items():
         if key not in declared:
-            near = difflib.get_close_matches(key, declared, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SchemaError(
-                f"{where}: stream {key} is not declared in the schema{hint} Declare it in schema.toml or leave it out"
-            )
+            advice = f"declare it in schema.toml or leave it out{_nearest(key, declared)}"
+            raise SchemaError(f"{where}: stream {key} is not declared in the schema; {advice}")
         _check_stream(stream, declared[key], f"{where}: stream {key}")
     missing = [spec.key for spec in schema.streams if spec.required and spec.key not in episode.streams]
     if missing:
@@ -117,11 +114,8 @@ def _check_metadata(episode: Episode, schema: Schema, where: str) -> None:
         if name in schema.metadata:
             _check_field(value, schema.metadata[name], f"{where}: metadata {name}")
         elif not name.startswith(FREE_PREFIXES):
-            near = difflib.get_close_matches(name, schema.metadata, n=1, cutoff=0.6)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SchemaError(
-                f"{where}: metadata {name!r} is not declared in the schema{hint} Add [metadata.{name}] to schema.toml"
-            )
+            advice = f"add [metadata.{name}] to schema.toml{_nearest(name, schema.metadata)}"
+            raise SchemaError(f"{where}: metadata {name!r} is not declared in the schema; {advice}")
 
 
 def _check_field(value: MetadataValue, field: MetadataField, where: str) -> None:

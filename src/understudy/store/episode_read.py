@@ -25,11 +25,11 @@ from understudy.store.h5_guard import (
     group_in,
     names_in,
     numeric_dtype,
-    opened,
     strings_of,
     text_of,
 )
-from understudy.store.layout import EXTRA_COLUMNS, FORMAT, FORMAT_VERSION, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, STREAM_ATTRS
+from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, STREAM_ATTRS
+from understudy.store.migration import current
 from understudy.store.notes import parse_notes, read_notes
 from understudy.store.schema_hash import schema_hash
 
@@ -43,7 +43,7 @@ def read_episode(path: Path) -> Episode:
     Raises:
         EpisodeError: the file or its notes are damaged, or of a newer version; the message names file and dataset.
     """
-    with opened(path) as file:
+    with current(path) as file:
         attrs = _root_attrs(file, path)
         metadata = group_in(file, "metadata", path)
         schema_text = text_of(dataset_in(metadata, "schema", path), path)
@@ -73,15 +73,6 @@ def read_episode(path: Path) -> Episode:
 
 def _root_attrs(file: h5py.File, path: Path) -> dict[str, object]:
     attrs = attrs_of(file, path)
-    if attrs.get("format") != FORMAT:
-        raise EpisodeError(f"{path}: its format is {attrs.get('format')!r}, not {FORMAT!r}; is it an episode?")
-    version = attrs.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        raise EpisodeError(f"{path}: format_version is {version!r}, a whole number from 1 is needed")
-    if version > FORMAT_VERSION:
-        raise EpisodeError(
-            f"{path}: written in format version {version}, this program reads up to {FORMAT_VERSION}; update understudy"
-        )
     missing = [name for name in ROOT_ATTRS if name not in attrs]
     if missing:
         raise EpisodeError(f"{path}: attributes of / are missing: {', '.join(missing)}; the file is not a whole episode")
@@ -210,7 +201,7 @@ def _check_images(dataset: h5py.Dataset, samples: int, path: Path) -> None:
 def _read(path: Path, place: str) -> AnyArray:
     """The samples at `place`; the file is opened for this only."""
     *groups, name = place.split("/")
-    with opened(path) as file:
+    with current(path) as file:
         group: h5py.Group = file
         for part in groups:
             group = group_in(group, part, path)

@@ -12,13 +12,15 @@ from understudy.geom.arrays import F64, I64, AnyArray
 from understudy.geom.filters import derivative
 from understudy.geom.interpolation import latest_index, lerp_at
 from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj
+from understudy.kinematics.com import center_of_mass
+from understudy.kinematics.forward import body_poses
 from understudy.spec.default_schema import default_schema, schema_toml
 from understudy.spec.episode import Episode, MetadataValue, even_timeline
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.schema import Schema
 from understudy.spec.skeleton import JOINTS
 from understudy.spec.stream import Stream
-from understudy.testing.motions import body_poses_of, fall, planted, squat, stamps, sway
+from understudy.testing.motions import fall, planted, sole_heights, squat, stamps, sway
 from understudy.testing.stand_in import stand_in_robot
 
 METADATA: Mapping[str, MetadataValue] = {
@@ -58,7 +60,7 @@ def make_episode(
     return episode_of_motion(robot, motion, episode_id=name, schema=schema, metadata=metadata, seed=seed)
 
 
-def make_squat_episode(robot: RobotModel | None = None, *, duration_s: float = 4.0, depth_rad: float = 1.1) -> Episode:
+def make_squat_episode(robot: RobotModel | None = None, *, duration_s: float = 4.0, depth_rad: float = 1.6) -> Episode:
     """A squat on flat feet, down and up: low, and no fall."""
     robot = robot or stand_in_robot()
     motion = squat(robot, stamps(duration_s, 120.0), depth_rad=depth_rad)
@@ -68,7 +70,7 @@ def make_squat_episode(robot: RobotModel | None = None, *, duration_s: float = 4
 def make_fall_episode(robot: RobotModel | None = None, *, duration_s: float = 4.0, at_s: float = 1.0) -> Episode:
     """Standing, then pushed over: must be refused."""
     robot = robot or stand_in_robot()
-    motion = fall(sway(robot, stamps(duration_s, 120.0)), at_s=at_s)
+    motion = fall(robot, sway(robot, stamps(duration_s, 120.0)), at_s=at_s)
     return episode_of_motion(robot, motion, episode_id="fall_00000000")
 
 
@@ -104,9 +106,9 @@ def episode_of_motion(
 def _columns(robot: RobotModel, motion: RobotMotion, rng: np.random.Generator) -> dict[str, AnyArray]:
     t_ns, pos, quat = motion.t_ns, motion.root_pos_world_m, motion.root_quat_world_wxyz
     steps = len(t_ns)
-    bodies, _ = body_poses_of(robot, pos, quat, motion.joint_pos)
+    poses = body_poses(robot, pos, quat, motion.joint_pos)
     twist = np.concatenate([derivative(pos, t_ns), angular_velocity(quat, t_ns.astype(np.float64))], axis=1)
-    contact = _sole_low(robot, motion)
+    contact = sole_heights(robot, motion) < 0.02
     human = _human(pos)
     return {
         "observations/joint_positions": motion.joint_pos,
@@ -115,25 +117,13 @@ def _columns(robot: RobotModel, motion: RobotMotion, rng: np.random.Generator) -
         "observations/projected_gravity": quat_apply(quat_conj(quat), np.tile([0.0, 0.0, -1.0], (steps, 1))),
         "observations/foot_contact": contact,
         "debug/base_pose_world": np.concatenate([pos, quat], axis=1),
-        "debug/com_world": np.einsum("b,tbi->ti", robot.mass_kg / robot.mass_kg.sum(), bodies),
+        "debug/com_world": center_of_mass(robot, poses),
         "debug/human_joints_world": human,
         "debug/human_target_world": human * 0.75,
         "debug/ee_residual": np.abs(rng.normal(0.0, 1e-3, (steps, 4))),
         "debug/infeasible": np.zeros(steps, dtype=np.bool_),
         "debug/source_contact": contact.copy(),
     }
-
-
-def _sole_low(robot: RobotModel, motion: RobotMotion) -> AnyArray:
-    """(T, 2) whether the lowest point of each sole is within 2 cm of the floor."""
-    pos, rot = body_poses_of(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
-    low = []
-    for side in ("left", "right"):
-        sole = robot.profile.soles[side]
-        body, points = robot.on_body(sole.link, np.array(sole.outline_m))
-        height = pos[:, body, 2, None] + np.einsum("tj,kj->tk", rot[:, body, 2], points)
-        low.append(height.min(axis=1))
-    return np.stack(low, axis=1) < 0.02
 
 
 _STANDING_M = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import matrix_to_quat, quat_continuous, quat_to_matrix, rotvec_to_quat
+from understudy.kinematics.forward import body_poses
 from understudy.spec.robot import RobotModel, RobotMotion
 
 _SWAY = {"shoulder_pitch": 0.15, "elbow": 0.1}
@@ -32,7 +35,7 @@ def sway(robot: RobotModel, t_ns: I64, *, seed: int = 0) -> RobotMotion:
     return planted(robot, t_ns, np.clip(q, robot.lower_rad, robot.upper_rad))
 
 
-def squat(robot: RobotModel, t_ns: I64, *, depth_rad: float = 1.1) -> RobotMotion:
+def squat(robot: RobotModel, t_ns: I64, *, depth_rad: float = 1.6) -> RobotMotion:
     """Down and up again on flat feet: hips bend by `depth_rad`, ankles as far as they can, knees by both; arms reach forward."""
     t_s = t_ns * 1e-9
     down = 0.5 * (1.0 - np.cos(2 * np.pi * t_s / max(float(t_s[-1]), 1e-9)))
@@ -53,40 +56,38 @@ def squat(robot: RobotModel, t_ns: I64, *, depth_rad: float = 1.1) -> RobotMotio
 
 def planted(robot: RobotModel, t_ns: I64, joint_pos: F64) -> RobotMotion:
     """The base pose that keeps the left sole where it is in the home pose."""
-    home = robot.home_rad[None]
-    height = np.array([[0.0, 0.0, robot.profile.standing_height_m]])
     foot = robot.frame(robot.profile.soles["left"].link).body
-    home_pos, home_rot = body_poses_of(robot, height, np.array([[1.0, 0.0, 0.0, 0.0]]), home)
-    zero = np.zeros((len(t_ns), 3))
     unit = np.tile([1.0, 0.0, 0.0, 0.0], (len(t_ns), 1))
-    pos, rot = body_poses_of(robot, zero, unit, joint_pos)
-    root_rot = home_rot[:, foot] @ np.swapaxes(rot[:, foot], -1, -2)
-    root_pos = home_pos[:, foot] - np.einsum("tij,tj->ti", root_rot, pos[:, foot])
+    height = np.array([[0.0, 0.0, robot.profile.standing_height_m]])
+    home = body_poses(robot, height, unit[:1], robot.home_rad[None])
+    poses = body_poses(robot, np.zeros((len(t_ns), 3)), unit, joint_pos)
+    root_rot = home.rot_world[:, foot] @ np.swapaxes(poses.rot_world[:, foot], -1, -2)
+    root_pos = home.pos_world_m[:, foot] - np.einsum("tij,tj->ti", root_rot, poses.pos_world_m[:, foot])
     return RobotMotion(t_ns, root_pos, quat_continuous(matrix_to_quat(root_rot)), joint_pos, robot.joint_names)
 
 
-def fall(motion: RobotMotion, *, at_s: float = 1.0, lasts_s: float = 0.6) -> RobotMotion:
+def fall(robot: RobotModel, motion: RobotMotion, *, at_s: float = 1.0, lasts_s: float = 0.6) -> RobotMotion:
     """The motion, then pushed over forward: pitched by 1.5 rad about the feet within `lasts_s`, and lying there."""
     t_s = motion.t_ns * 1e-9
     progress = np.clip((t_s - at_s) / lasts_s, 0.0, 1.0) ** 2
     turn = quat_to_matrix(rotvec_to_quat(progress[:, None] * np.array([0.0, 1.5, 0.0])))
     pos = np.einsum("tij,tj->ti", turn, motion.root_pos_world_m)
-    pos[:, 2] = np.maximum(pos[:, 2], 0.1)
     rot = turn @ quat_to_matrix(motion.root_quat_world_wxyz)
-    return RobotMotion(motion.t_ns, pos, quat_continuous(matrix_to_quat(rot)), motion.joint_pos, motion.joint_names)
+    fallen = RobotMotion(motion.t_ns, pos, quat_continuous(matrix_to_quat(rot)), motion.joint_pos, motion.joint_names)
+    lowest = sole_heights(robot, fallen).min(axis=1)
+    lifted = pos + np.maximum(-lowest, 0.0)[:, None] * np.array([0.0, 0.0, 1.0])
+    return replace(fallen, root_pos_world_m=lifted)
 
 
-def body_poses_of(robot: RobotModel, root_pos: F64, root_quat: F64, joint_pos: F64) -> tuple[F64, F64]:
-    """(T, B, 3) positions and (T, B, 3, 3) rotations of every body in `world`: plain forward kinematics in numpy."""
-    steps, bodies = len(joint_pos), robot.dof + 1
-    pos, rot = np.empty((steps, bodies, 3)), np.empty((steps, bodies, 3, 3))
-    pos[:, 0], rot[:, 0] = root_pos, quat_to_matrix(root_quat)
-    for j in range(robot.dof):
-        parent = int(robot.body_parent[j])
-        turn = quat_to_matrix(rotvec_to_quat(joint_pos[:, j : j + 1] * robot.axis_joint[j]))
-        rot[:, j + 1] = rot[:, parent] @ robot.rot_parent_joint[j] @ turn
-        pos[:, j + 1] = pos[:, parent] + rot[:, parent] @ robot.pos_parent_joint_m[j]
-    return pos, rot
+def sole_heights(robot: RobotModel, motion: RobotMotion) -> F64:
+    """(T, 2) lowest point of the left and right sole above the floor, metres."""
+    poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
+    heights = []
+    for side in ("left", "right"):
+        sole = robot.profile.soles[side]
+        points = poses.points(*robot.on_body(sole.link, np.array(sole.outline_m)))
+        heights.append(points[..., 2].min(axis=1))
+    return np.stack(heights, axis=1)
 
 
 def _is_ankle_pitch(name: str) -> bool:

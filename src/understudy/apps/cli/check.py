@@ -1,0 +1,94 @@
+"""Run gates and scores over a dataset; what is refused moves to failures/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from understudy.apps.cli._command import DONE, FINDINGS, Command
+
+if TYPE_CHECKING:
+    from understudy.pipeline.check import Checked, CheckSummary
+    from understudy.spec.findings import Finding
+
+_ORDER = {"reject": 0, "warn": 1, "info": 2}
+
+
+def check(dataset: tyro.conf.Positional[Path], /, *, json: bool = False, redo: bool = False) -> int:
+    """Run gates and scores over a dataset; what is refused moves to failures/ with its findings. Nothing is deleted.
+
+    Exit code 1 when this run refused an episode or could not read one.
+
+    Args:
+        dataset: the dataset's folder.
+        json: print everything that was found as JSON.
+        redo: judge again what has a verdict, and what is in failures/; what passes now comes back.
+    """
+    from understudy.apps.cli._console import progress, say_json
+    from understudy.pipeline.check import check_dataset
+    from understudy.store.dataset import Dataset
+
+    opened = Dataset.open(dataset)
+    with progress("checking") as advance:
+        summary = check_dataset(opened, advance, redo=redo)
+    if json:
+        say_json(_as_json(summary))
+    else:
+        _print(summary)
+    return FINDINGS if summary.refused else DONE
+
+
+def _print(summary: CheckSummary) -> None:
+    from understudy.apps.cli._console import print_table, say
+
+    if summary.episodes:
+        scores = sorted({s.name for e in summary.episodes if e.notes for s in e.notes.scores})
+        columns = ("episode", "task", "verdict", *scores, "rating", "worst finding")
+        print_table(columns, [_row(e, scores) for e in summary.episodes], right=(*scores, "rating"))
+    looked_at = sum(e.looked_at for e in summary.episodes)
+    line = f"{len(summary.episodes)} episodes, {looked_at} checked now: {len(summary.refused)} refused"
+    say(line + (f", {len(summary.restored)} brought back from failures/" if summary.restored else ""))
+    if summary.refused:
+        say("Refused episodes are in failures/ with their findings in <episode>.notes.json. After a change of thresholds: --redo")
+
+
+def _row(episode: Checked, scores: list[str]) -> list[str]:
+    if episode.notes is None:
+        return [episode.id, episode.task, episode.outcome, *("" for _ in scores), "", episode.error]
+    value = {s.name: f"{s.value:.2f}" for s in episode.notes.scores}
+    rating = "" if episode.notes.quality_rating is None else f"{episode.notes.quality_rating:.2f}"
+    found = worst_finding(episode.notes.findings)
+    text = f"{found.gate}: {found.message}" if found else ""
+    more = len(episode.notes.findings) - 1
+    text += f" (and {more} more)" if more > 0 else ""
+    return [episode.id, episode.task, episode.outcome, *(value.get(name, "") for name in scores), rating, text]
+
+
+def worst_finding(findings: tuple[Finding, ...]) -> Finding | None:
+    """The first of the most severe findings."""
+    return min(findings, key=lambda f: _ORDER[f.severity], default=None)
+
+
+def _as_json(summary: CheckSummary) -> dict[str, object]:
+    return {
+        "episodes": [
+            {
+                "id": e.id,
+                "task": e.task,
+                "outcome": e.outcome,
+                "looked_at": e.looked_at,
+                "moved": e.moved,
+                "mean_score": e.mean,
+                "error": e.error,
+                "notes": e.notes.model_dump(mode="json") if e.notes else None,
+            }
+            for e in summary.episodes
+        ],
+        "refused": [e.id for e in summary.refused],
+        "restored": [e.id for e in summary.restored],
+    }
+
+
+PLUGIN = Command.of(check)

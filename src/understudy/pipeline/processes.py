@@ -1,0 +1,84 @@
+"""The process engine: fresh worker processes, each task in one; a crash or a time-out names its task."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from understudy.pipeline.run import Engine, TaskResult, attempt
+from understudy.pipeline.tasks import Job, Step
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Each worker computes on one core: the workers are the parallelism."""
+
+
+def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
+    """An engine of `workers` processes.
+
+    Args:
+        workers: how many.
+        timeout_s: a task that takes longer is stopped and failed.
+    """
+
+    def engine(step: Step, jobs: Sequence[Job], manifests: Path) -> Iterator[TaskResult]:
+        from pebble import ProcessPool
+
+        context = multiprocessing.get_context("spawn")  # threads, mujoco and numba do not survive a fork
+        with _one_thread_each():
+            pool = ProcessPool(max_workers=max(1, min(workers, len(jobs))), context=context, initializer=_ignore_interrupt)
+            try:
+                futures = {pool.schedule(attempt, args=(step, job, manifests), timeout=timeout_s): job for job in jobs}
+                for future in as_completed(futures):
+                    yield _result(future, futures[future], timeout_s)
+                pool.close()
+            except BaseException:
+                pool.stop()
+                raise
+            finally:
+                pool.join()
+
+    return engine
+
+
+def _result(future: Future[TaskResult], job: Job, timeout_s: float | None) -> TaskResult:
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except TimeoutError:
+        message = f"{job.task.name}: stopped after {timeout_s:g} s; give it more time or a smaller input"
+        return TaskResult(job.task, job.id, "failed", error=message, error_class="TimeoutError")
+    except ProcessExpired as error:
+        message = f"{job.task.name}: its process died ({_how(error.exitcode)}); the other tasks went on, run it again"
+        return TaskResult(job.task, job.id, "failed", error=message, error_class="ProcessExpired")
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"exit code {exit_code}"
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else str(-exit_code)
+    return f"signal {name}{', perhaps out of memory' if name == 'SIGKILL' else ''}"
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C goes to every process of the terminal; only the driver acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

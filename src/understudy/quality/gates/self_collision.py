@@ -1,0 +1,86 @@
+"""Gate `self_collision`: two links of the robot that are not neighbours run into one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from understudy.geom.arrays import F64, I64
+from understudy.kinematics.collision import self_distances
+from understudy.quality.posture import NEEDS, Posture, posture
+from understudy.quality.skip import NotApplicable
+from understudy.quality.spans import Span, median_step_s, moment, spans, total_s, worst
+from understudy.quality.thresholds import number
+from understudy.spec.episode import Episode
+from understudy.spec.findings import Finding
+from understudy.spec.protocols import Gate, GateContext
+from understudy.spec.schema import GateValue
+
+
+class SelfCollision:
+    """Collision capsules overlap by over `max_penetration_m` for over `hold_s`."""
+
+    title = "Self-collision"
+    needs = NEEDS
+    defaults: Mapping[str, GateValue] = {"max_penetration_m": 0.005, "hold_s": 0.05}
+
+    def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
+        """One finding per pair of capsules, the deepest first."""
+        seen = posture(episode, context.robot)
+        if not context.robot.profile.capsules:
+            raise NotApplicable(f"the profile of {context.robot.name} has no collision capsules")
+        if len(seen.t_ns) == 0:
+            return []
+        most_m, hold_s = number(context.thresholds, "max_penetration_m"), number(context.thresholds, "hold_s")
+        pairs, depth_m = _depths(seen, most_m, hold_s)
+        found = []
+        for p in np.flatnonzero((depth_m > most_m).any(axis=0)):
+            touching = spans(depth_m[:, p] > most_m, seen.t_ns, min_s=hold_s)
+            if touching:
+                found.append(_finding(episode, seen.t_ns, pairs[p], depth_m[:, p], touching, most_m))
+        return sorted(found, key=lambda f: (-(f.value or 0.0), f.message))
+
+
+def _depths(seen: Posture, most_m: float, hold_s: float) -> tuple[tuple[tuple[str, str], ...], F64]:
+    """Pairs and (T, P) overlap in metres, exact wherever a stretch of at least `hold_s` can be; else minus infinity.
+
+    A stretch that long holds at least one sample of every `stride`-th, so the samples in between are only looked at
+    beside one that overlaps.
+    """
+    step_s, n = median_step_s(seen.t_ns), len(seen.t_ns)
+    stride = max(1, int((hold_s - step_s) / step_s)) if step_s > 0 else 1
+    coarse = np.unique(np.append(np.arange(0, n, stride), n - 1))
+    first = self_distances(seen.robot, seen.at(coarse))
+    depth_m = np.full((n, len(first.pairs)), -np.inf)
+    depth_m[coarse] = -first.distance_m
+    near = np.zeros(n, dtype=bool)
+    for i in coarse[(-first.distance_m > most_m).any(axis=1)]:
+        near[max(0, i - stride) : i + stride + 1] = True
+    near[coarse] = False
+    rows = np.flatnonzero(near)
+    if len(rows):
+        depth_m[rows] = -self_distances(seen.robot, seen.at(rows)).distance_m
+    return first.pairs, depth_m
+
+
+def _finding(episode: Episode, t_ns: I64, pair: tuple[str, str], depth_m: F64, touching: list[Span], most_m: float) -> Finding:
+    span, at = worst(touching, depth_m)
+    return Finding(
+        gate="self_collision",
+        severity="reject",
+        stream="observations/joint_positions",
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        value=float(depth_m[at]),
+        limit=most_m,
+        unit="m",
+        message=(
+            f"{pair[0]} and {pair[1]} overlap by {depth_m[at] * 1e3:.0f} mm at {moment(episode, t_ns[at])} "
+            f"(allowed {most_m * 1e3:.0f} mm), {total_s(touching, t_ns):.2f} s in all. Keep the limbs further apart, or set "
+            "collision_ignore in the robot's profile where they may touch"
+        ),
+    )
+
+
+PLUGIN: Gate = SelfCollision()
