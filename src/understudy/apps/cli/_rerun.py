@@ -194,7 +194,7 @@ def _normals(vertices: F64, faces: I64) -> F64:
     """(V, 3) mean direction of the faces at each vertex, weighted by their area."""
     corner = vertices[faces]
     face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = np.stack(
-        [sum(np.bincount(faces[:, k], face[:, i], minlength=len(vertices)) for k in range(3)) for i in range(3)], axis=1
-    )
+    total = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(total, faces[:, k], face)
     return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12))
