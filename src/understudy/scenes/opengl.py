@@ -15,8 +15,8 @@ from typing import Protocol
 
 from understudy.errors import MissingDependencyError
 
-INSTALL_COMMAND = "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri"
-"""What makes pictures work on a bare Debian or Ubuntu."""
+INSTALL_COMMAND = "sudo apt-get install libegl1 libgl1"
+"""What makes pictures work on a bare Debian 12: these two bring Mesa's drivers with them."""
 _EGL_PLATFORM_DEVICE = 0x313F
 
 
@@ -136,6 +136,7 @@ def draws_a_pixel() -> None:
     Raises:
         MissingDependencyError: nothing can draw here, or the picture stays black.
     """
+    opengl_backend()  # first, for `import mujoco` fails when MUJOCO_GL names a library that is not there
     import mujoco
     import numpy as np
 
