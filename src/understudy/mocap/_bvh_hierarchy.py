@@ -142,7 +142,7 @@ def parse_hierarchy(text: str, where: str) -> Hierarchy:
         MocapError: names the file, the line and what is wrong there.
     """
     build = _Builder(where)
-    lines = text.splitlines()
+    lines = re.split(r"\r\n|\n|\r", text)
     first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     if first == len(lines) or lines[first].split()[0].upper() != "HIERARCHY":
         found = lines[first].strip()[:40] if first < len(lines) else ""
@@ -183,7 +183,7 @@ def _finish(build: _Builder, last_line: int) -> Hierarchy:
     if not build.names:
         raise build.error(last_line, "the hierarchy holds no joint")
     if build.stack or build.pending >= 0:
-        name = build.names[build.stack[-1] if build.stack else build.pending]
+        name = build.names[build.pending if build.pending >= 0 else build.stack[-1]]
         raise build.error(last_line, f"the hierarchy ends inside joint {name!r}: a '}}' is missing or the file is truncated")
     seen: dict[str, int] = {}
     for name, line, offset, end in zip(build.names, build.lines, build.offsets, build.ends, strict=True):

@@ -100,7 +100,7 @@ def _show(word: bytes) -> str:
 
 
 def _seconds(word: bytes) -> float:
-    """Seconds per frame; where the digits are 1/n rounded, 1/n, so that 0.008333 is 120 Hz and long clips keep time."""
+    """Seconds per frame; where the digits are 1/n rounded or cut, 1/n: 0.008333 is 120 Hz, and long clips keep time."""
     try:
         value = float(word)
     except ValueError:
@@ -109,7 +109,8 @@ def _seconds(word: bytes) -> float:
         return value
     decimals = len(word.partition(b".")[2]) if re.fullmatch(rb"\+?[0-9]*\.[0-9]+", word) else 17
     exact = 1.0 / max(round(1.0 / value), 1)
-    return exact if abs(exact - value) < min(10.0**-decimals, 1e-3 * value) else value
+    units_off = (exact - value) * 10.0**decimals
+    return exact if -0.51 < units_off < 1.0 and abs(exact - value) < 2.5e-3 * value else value
 
 
 def _values(data: bytes, at: int, hierarchy: Hierarchy, frames: int, where: str) -> F64:
