@@ -56,8 +56,8 @@ PLANS: dict[str, tuple[Plan, ...]] = {
         Plan("head", "torso_link", 2, low_m=0.52),
         Plan("hip_yaw", "{s}_hip_yaw_link", 1),
         Plan("hip", "{s}_hip_roll_link", 1),
-        Plan("hip_side", "{s}_hip_pitch_link", 2, low_m=-0.12),
-        Plan("thigh", "{s}_hip_pitch_link", 1, high_m=-0.12),
+        Plan("hip_side", "{s}_hip_pitch_link", 3, low_m=-0.15),
+        Plan("thigh", "{s}_hip_pitch_link", 1, high_m=-0.13),
         Plan("shank", "{s}_knee_link", 2),
         Plan("foot", "{s}_ankle_link", 2),
         Plan("shoulder", "{s}_shoulder_roll_link", 1),
@@ -65,6 +65,7 @@ PLANS: dict[str, tuple[Plan, ...]] = {
         Plan("forearm", "{s}_elbow_link", 2),
     ),
 }
+PLANS["unitree_g1_hands"] = (*PLANS["unitree_g1"][:-1], Plan("hand", "{s}_hand_palm_link", 2))
 
 
 def main() -> None:

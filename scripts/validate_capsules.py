@@ -3,13 +3,15 @@
     python scripts/validate_capsules.py unitree_g1 [--model h1.urdf] [--frames 2000]
 
 Half of the poses are uniform over the joints' range, half are like motion capture: the home pose plus normal angles of 0.5 rad.
-A mesh collision is a pair of links, more than two joints apart and free in the neutral and home poses, whose convex hulls
-overlap by more than 1 cm while the meshes themselves intersect; a capsule collision is a penetration of more than 5 mm.
+A mesh collision is a pair of links, more than two joints apart and free in the neutral and home poses, whose meshes intersect
+and go on to intersect when one of them is moved by 1 cm in any of 26 directions; a capsule collision is a penetration of more
+than 5 mm.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,11 @@ from understudy.kinematics.model_file import ModelFile, model_file, read_model_f
 from understudy.spec.robot import RobotModel
 
 DEEP_M, CAPSULE_M, CLEAR_M = 0.01, 0.005, 0.005
+WAYS = [
+    DEEP_M * np.array(way) / np.linalg.norm(way)
+    for way in itertools.product((-1.0, 0.0, 1.0), repeat=3)
+    if way != (0.0, 0.0, 0.0)
+]
 
 
 class Meshes:
@@ -63,7 +70,7 @@ class Meshes:
         self.pairs = [pair for pair in self.pairs if pair not in touching]
 
     def depths(self, poses: BodyPoses, step: int) -> dict[tuple[int, int], float]:
-        """Depth of the hulls for every pair whose meshes intersect; 0 to -CLEAR_M for pairs that only come near."""
+        """Depth of the hulls, at most DEEP_M unless the meshes are that deep; 0 or below for pairs that only come near."""
         at = []
         for body, place in zip(self.body, self.place, strict=True):
             rot, pos = poses.rot_world[step, body], poses.pos_world_m[step, body]
@@ -75,9 +82,22 @@ class Meshes:
                 if gap < CLEAR_M:
                     found[i, j] = -gap
                 continue
-            touch = coal.collide(self.exact[i], at[i], self.exact[j], at[j], coal.CollisionRequest(), coal.CollisionResult())
-            found[i, j] = -gap if touch else 0.0
+            if not self.touch(i, at[i], j, at[j]):
+                found[i, j] = 0.0
+            elif -gap > DEEP_M and all(self.touch(i, at[i], j, moved(at[j], way)) for way in WAYS):
+                found[i, j] = -gap
+            else:
+                found[i, j] = min(-gap, DEEP_M)
         return found
+
+    def touch(self, i: int, at_i: Any, j: int, at_j: Any) -> bool:
+        """Do the exact meshes intersect?"""
+        return bool(coal.collide(self.exact[i], at_i, self.exact[j], at_j, coal.CollisionRequest(), coal.CollisionResult()))
+
+
+def moved(at: Any, way_m: F64) -> Any:
+    """The placement moved in world."""
+    return coal.Transform3s(at.getRotation(), at.getTranslation() + way_m)
 
 
 def poses_of(robot: RobotModel, joint_pos: F64) -> BodyPoses:
@@ -115,7 +135,9 @@ def main() -> None:
     arguments = parser.parse_args()
     robot = load_robot(arguments.robot)
     meshes = Meshes(robot, read_model_file(arguments.model) if arguments.model else model_file(robot.profile))
-    print(f"{robot.name}: {len(robot.profile.capsules)} capsules, {len(collision_model(robot).pair)} watched pairs; {len(meshes.pairs)} mesh pairs")
+    print(
+        f"{robot.name}: {len(robot.profile.capsules)} capsules, {len(collision_model(robot).pair)} watched pairs; {len(meshes.pairs)} mesh pairs"
+    )
     rng = np.random.default_rng(1)
     half = arguments.frames // 2
     spread = rng.normal(scale=0.5, size=(half, robot.dof))

@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull
 
 from understudy.geom.arrays import F64
 
-_PROTRUSION_WEIGHT = 2.0
+_PROTRUSION_WEIGHT = 1.2
 _SAMPLES = 500
 _STARTS = 12
 

@@ -116,7 +116,16 @@ def witnesses(model: CollisionModel, poses: BodyPoses) -> Witnesses:
     shape = (len(poses.pos_world_m), len(model.pair))
     on_a, on_b, distance = np.empty((*shape, 3)), np.empty((*shape, 3)), np.empty(shape)
     witness_kernel(
-        model.body, model.a_body_m, model.b_body_m, model.radius_m, model.pair, poses.pos_world_m, poses.rot_world, on_a, on_b, distance
+        model.body,
+        model.a_body_m,
+        model.b_body_m,
+        model.radius_m,
+        model.pair,
+        poses.pos_world_m,
+        poses.rot_world,
+        on_a,
+        on_b,
+        distance,
     )
     return Witnesses(on_a, on_b, distance)
 
@@ -184,7 +193,8 @@ def _far_pairs(robot: RobotModel, body: list[int]) -> I64:
             (i, j)
             for i in range(len(body))
             for j in range(i + 1, len(body))
-            if joints_between(robot.body_parent, body[i], body[j]) > _NEAR_JOINTS and frozenset((names[i], names[j])) not in ignored
+            if joints_between(robot.body_parent, body[i], body[j]) > _NEAR_JOINTS
+            and frozenset((names[i], names[j])) not in ignored
         ]
     ).reshape(-1, 2)
 
@@ -202,7 +212,15 @@ def _worth_watching(robot: RobotModel, model: CollisionModel) -> I64:
 
 def _distances(model: CollisionModel, poses: BodyPoses, exact_below_m: float, out: F64) -> None:
     distance_kernel(
-        model.body, model.a_body_m, model.b_body_m, model.radius_m, model.pair, exact_below_m, poses.pos_world_m, poses.rot_world, out
+        model.body,
+        model.a_body_m,
+        model.b_body_m,
+        model.radius_m,
+        model.pair,
+        exact_below_m,
+        poses.pos_world_m,
+        poses.rot_world,
+        out,
     )
 
 

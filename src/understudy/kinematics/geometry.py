@@ -88,6 +88,9 @@ def _round(radius: float, half_length: float, *, domed: bool) -> F64:
     turn = np.linspace(0.0, 2.0 * np.pi, 17)[:-1]
     rings = []
     for lift in np.linspace(0.0, np.pi / 2.0, 5) if domed else (0.0,):
-        ring = np.stack([np.cos(turn) * np.cos(lift), np.sin(turn) * np.cos(lift), np.full_like(turn, np.sin(lift))], axis=1) * radius
+        ring = (
+            np.stack([np.cos(turn) * np.cos(lift), np.sin(turn) * np.cos(lift), np.full_like(turn, np.sin(lift))], axis=1)
+            * radius
+        )
         rings += [ring + [0.0, 0.0, half_length], ring * [1.0, 1.0, -1.0] - [0.0, 0.0, half_length]]
     return np.concatenate(rings)

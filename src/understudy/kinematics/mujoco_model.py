@@ -98,7 +98,12 @@ def _add_shapes(spec: Any, robot: RobotModel) -> None:
         shade = _LIGHT if masses.get(capsule.link, 0.0) > 0.1 * heavy else _DARK
         for solid in (1, 0):
             spec.body(capsule.link).add_geom(
-                type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=ends, size=[capsule.radius_m, 0, 0], rgba=shade, contype=solid, conaffinity=solid
+                type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+                fromto=ends,
+                size=[capsule.radius_m, 0, 0],
+                rgba=shade,
+                contype=solid,
+                conaffinity=solid,
             )
     for sole in robot.profile.soles.values():
         low, high = np.min(sole.outline_m, axis=0), np.max(sole.outline_m, axis=0)

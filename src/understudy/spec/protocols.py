@@ -99,12 +99,16 @@ class ExportOptions:
         cameras: names of image streams to write; None takes all.
         policy: `flat` or `hierarchical`.
         render_ego: also render the robot's own head camera (needs OpenGL).
+        partition: `episodes`, or `failures` for what was refused as a set of its own.
+        source: the dataset the episodes come from, kept in the export; relative to it where possible.
     """
 
     fps: float | None = None
     cameras: tuple[str, ...] | None = None
     policy: str = "flat"
     render_ego: bool = False
+    partition: str = "episodes"
+    source: str = ""
 
 
 class Exporter(Protocol):

@@ -1,0 +1,95 @@
+"""The main job: retarget clips, check them, export a training dataset, and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
+
+
+def build(
+    clips: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    /,
+    *,
+    robot: str,
+    into: Path,
+    export: str | None = None,
+    task: str = "",
+    demonstrator: str = "",
+    instruction: str = "",
+    labels: Path | None = None,
+    lowpass: float = 5.0,
+    infeasible: Literal["flag", "clip", "interpolate"] = "flag",
+    arm_filter: float = 0.0,
+    workers: int = 1,
+    render_ego: bool = False,
+    report: bool = True,
+    video: bool = True,
+    json: bool = False,
+) -> int:
+    """Turn motion capture clips into a checked training dataset for a robot.
+
+    Reads each clip, retargets it, writes an episode, runs gates and scores, exports what passed, and writes a page that
+    shows how it went. Run it again and it goes on where it was.
+
+    Args:
+        clips: motion capture files.
+        robot: profile name; `understudy robots` lists them.
+        into: dataset folder; made where it is missing.
+        export: training format, such as lerobot; none when left out.
+        task: what was done, such as walk; also the folder of the episodes.
+        demonstrator: who moved, as a code.
+        instruction: what the robot is told to do, one sentence.
+        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
+        lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
+        infeasible: what happens where a hand or foot is over 5 cm off: flag, clip or interpolate.
+        arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
+        workers: clips retargeted at a time.
+        render_ego: also export the robot's rendered head camera (needs OpenGL).
+        report: write reports/report.html.
+        video: put short videos into the report.
+        json: print the result as JSON.
+    """
+    from understudy.apps.cli._clips import as_json, labelled, print_summary
+    from understudy.apps.cli._console import progress, say, say_json
+    from understudy.pipeline.build import build as run_build
+    from understudy.pipeline.retarget import RetargetOptions
+    from understudy.spec.protocols import ExportOptions
+
+    summary = run_build(
+        labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels),
+        robot=robot,
+        into=into,
+        options=RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter),
+        export=export,
+        export_options=ExportOptions(render_ego=render_ego),
+        workers=workers,
+        stage=progress,
+    )
+    page = _report(summary.dataset.root, video) if report and summary.dataset.refs("all") else None
+    failed = [r for r in summary.clips if not r.ok]
+    refused = summary.checked.refused
+    if json:
+        say_json({"clips": as_json(summary.clips), "export": str(summary.export or ""), "report": str(page or "")})
+    else:
+        print_summary(summary.clips, summary.checked)
+        say(f"dataset  {summary.dataset.root}")
+        if summary.export:
+            say(f"export   {summary.export}")
+        if page:
+            say(f"report   {page}")
+    return UNUSABLE if failed else (FINDINGS if refused else DONE)
+
+
+def _report(root: Path, video: bool) -> Path:
+    from understudy.apps.cli._console import progress
+    from understudy.apps.report.build import build_report
+
+    with progress("report") as tell:
+        return build_report(root, video=video, progress=tell)
+
+
+PLUGIN: Command = Command.of(build)

@@ -1,0 +1,63 @@
+"""Retarget clips into a dataset's episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from understudy.apps.cli._command import DONE, UNUSABLE, Command
+
+
+def retarget(
+    clips: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    /,
+    *,
+    robot: str,
+    into: Path,
+    task: str = "",
+    demonstrator: str = "",
+    instruction: str = "",
+    labels: Path | None = None,
+    lowpass: float = 5.0,
+    infeasible: Literal["flag", "clip", "interpolate"] = "flag",
+    arm_filter: float = 0.0,
+    workers: int = 1,
+    json: bool = False,
+) -> int:
+    """Turn motion capture clips into episodes of a robot; the first step of `build` alone.
+
+    Args:
+        clips: motion capture files.
+        robot: profile name; `understudy robots` lists them.
+        into: dataset folder; made where it is missing.
+        task: what was done, such as walk; also the folder of the episodes.
+        demonstrator: who moved, as a code.
+        instruction: what the robot is told to do, one sentence.
+        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
+        lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
+        infeasible: what happens where a hand or foot is over 5 cm off: flag, clip or interpolate.
+        arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
+        workers: clips retargeted at a time.
+        json: print the result as JSON.
+    """
+    from understudy.apps.cli._clips import as_json, labelled, print_summary
+    from understudy.apps.cli._console import progress, say_json
+    from understudy.kinematics.load import load_robot
+    from understudy.pipeline.build import open_or_create, retarget_clips
+    from understudy.pipeline.retarget import RetargetOptions
+
+    found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
+    model = load_robot(robot)
+    dataset = open_or_create(into, model)
+    options = RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
+    results = retarget_clips(found, dataset, model, options, workers=workers, stage=progress)
+    if json:
+        say_json(as_json(results))
+    else:
+        print_summary(results, None)
+    return DONE if all(r.ok for r in results) else UNUSABLE
+
+
+PLUGIN: Command = Command.of(retarget)

@@ -1,0 +1,175 @@
+"""The page: one HTML text that needs nothing else. Everything that came from a file is escaped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from understudy import __version__
+from understudy.apps.report.clip_page import clip_section, figure, over_limit, pill
+from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
+from understudy.apps.report.pictures import Pictures
+from understudy.apps.report.plots import coverage_plot
+from understudy.geom.arrays import F64
+from understudy.spec.robot import RobotModel
+
+_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One episode in the summary table; `shown` when the page has its section too."""
+
+    id: str
+    task: str
+    verdict: str
+    rating: float | None
+    duration_s: float
+    frames: int
+    residual_mean_m: float | None
+    residual_max_m: float | None
+    infeasible_share: float | None
+    skate_m_s: float | None
+    sole_min_m: float | None
+    findings: int
+    source: str
+    shown: bool = False
+
+    @classmethod
+    def of(cls, clip: Clip) -> Row:
+        """The row of an episode."""
+        return cls(
+            id=clip.id,
+            task=str(clip.episode.metadata.get("task_id", "")),
+            verdict=clip.notes.verdict,
+            rating=clip.notes.quality_rating,
+            duration_s=clip.duration_s,
+            frames=len(clip.episode.timeline_ns),
+            residual_mean_m=clip.residual_mean_m,
+            residual_max_m=clip.residual_max_m,
+            infeasible_share=clip.infeasible_share,
+            skate_m_s=clip.skate_m_s,
+            sole_min_m=clip.sole_min_m,
+            findings=len(clip.notes.findings),
+            source=str(clip.episode.metadata.get("motion_source", "")),
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the page shows.
+
+    Attributes:
+        name: of the dataset; `where` its folder.
+        rows: every episode, worst first.
+        clips: (episode, pictures) of those shown in full, worst first.
+        ranges: (J, 4) lowest, 1st and 99th percentile, highest angle of each joint over the dataset; NaN where unknown.
+        unreadable: (file, why) of episodes that could not be read.
+        no_pictures: why nothing was drawn; empty when it was.
+    """
+
+    name: str
+    where: str
+    robot: RobotModel
+    rate_hz: float
+    rows: Sequence[Row]
+    clips: Sequence[tuple[Clip, Pictures | None]]
+    ranges: F64
+    unreadable: Sequence[tuple[str, str]]
+    no_pictures: str
+
+
+def html(report: Report) -> str:
+    """The whole page."""
+    css, js = (files("understudy.apps.report").joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    sections = "".join(clip_section(clip, pictures, report.robot) for clip, pictures in report.clips)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(report.name)} · dataset report</title><style>{css}</style></head><body><main>"
+        f"{_header(report)}{_notices(report)}{_summary(report)}{_coverage(report)}{sections}"
+        f"<footer>Made by Understudy {escape(__version__)}. Left is blue, right is orange, in pictures and plots.</footer>"
+        f"</main><script>{js}</script></body></html>\n"
+    )
+
+
+def _header(report: Report) -> str:
+    rows = report.rows
+    verdicts = Counter(row.verdict for row in rows)
+    hours = sum(row.duration_s for row in rows) / 3600.0
+    tiles = [
+        ("episodes", f"{len(rows)}"),
+        ("minutes" if hours < 2 else "hours", figure(hours * 60 if hours < 2 else hours, 1)),
+        ("steps", f"{sum(row.frames for row in rows):,}".replace(",", " ")),
+        *((name, f"{verdicts[name]}") for name in ("accepted", "rejected", "unchecked") if verdicts[name] or name != "unchecked"),
+        ("tasks", f"{len({row.task for row in rows})}"),
+    ]
+    cells = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in tiles)
+    sources = ", ".join(sorted({row.source for row in rows if row.source})) or "unknown"
+    return (
+        f"<header><h1>{escape(report.name)}</h1>"
+        f'<p class="soft">{escape(report.robot.profile.title)} ({escape(report.robot.name)}), {report.robot.dof} joints, '
+        f"{report.rate_hz:g} Hz; motion source: {escape(sources)}; <code>{escape(report.where)}</code></p>"
+        f'<div class="tiles">{cells}</div></header>'
+    )
+
+
+def _notices(report: Report) -> str:
+    out = []
+    if report.no_pictures:
+        out.append(f"This report has no pictures. {escape(report.no_pictures)}")
+    hidden = len(report.rows) - len(report.clips)
+    if hidden > 0:
+        out.append(f"The {len(report.clips)} worst episodes are shown in full; the other {hidden} are in the table.")
+    if report.unreadable:
+        listed = "".join(f"<li><code>{escape(name)}</code>: {escape(why)}</li>" for name, why in report.unreadable)
+        out.append(f"Episodes that could not be read: {len(report.unreadable)}<ul>{listed}</ul>")
+    return "".join(f'<div class="notice">{text}</div>' for text in out)
+
+
+def _summary(report: Report) -> str:
+    heads = (
+        '<th>episode</th><th>task</th><th>verdict</th><th class="n">rating</th><th class="n">length<br>s</th><th class="n">steps</th>'
+        '<th class="n">residual mean<br>cm</th><th class="n">residual max<br>cm</th><th class="n">infeasible<br>%</th>'
+        '<th class="n">stance skate<br>cm/s</th><th class="n">lowest sole<br>cm</th><th class="n">findings</th>'
+    )
+    body = "".join(_summary_row(row) for row in report.rows)
+    empty = '<p class="soft">The dataset has no episodes yet.</p>' if not report.rows else ""
+    return (
+        '<section class="card" id="summary"><h2>Episodes, worst first</h2>'
+        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>{empty}</section>'
+    )
+
+
+def _summary_row(row: Row) -> str:
+    name = f'<a href="#ep-{escape(row.id)}">{escape(row.id)}</a>' if row.shown else escape(row.id)
+    cells = [
+        _cell(None if row.rating is None else f"{row.rating:.2f}"),
+        _cell(figure(row.duration_s, 1)),
+        _cell(str(row.frames)),
+        _cell(figure(row.residual_mean_m, 2, 100)),
+        _cell(figure(row.residual_max_m, 1, 100), over=over_limit(row.residual_max_m, RESIDUAL_LIMIT_M)),
+        _cell(figure(row.infeasible_share, 1, 100), over=bool(row.infeasible_share)),
+        _cell(figure(row.skate_m_s, 2, 100)),
+        _cell(figure(row.sole_min_m, 1, 100), over=row.sole_min_m is not None and row.sole_min_m < -0.01),
+        _cell(str(row.findings)),
+    ]
+    return f'<tr><td class="id">{name}</td><td>{escape(row.task)}</td><td>{pill(row.verdict)}</td>{"".join(cells)}</tr>'
+
+
+def _cell(text: str | None, *, over: bool = False) -> str:
+    return f'<td class="n{" over" if over else ""}">{escape(text or "–")}</td>'
+
+
+def _coverage(report: Report) -> str:
+    if not report.rows:
+        return ""
+    return (
+        '<section class="card" id="coverage"><h2>Joint travel used by the dataset</h2>'
+        '<p class="soft small">Solid: 1st to 99th percentile of all episodes. Faint: extremes. The track is the joint\'s allowed travel.</p>'
+        f"{coverage_plot(report.ranges, report.robot)}</section>"
+    )

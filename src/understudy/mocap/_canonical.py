@@ -1,0 +1,128 @@
+"""Positions of a file's nodes to the canonical motion: unit, axes, inferred toes, and what the user should know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.errors import MocapError
+from understudy.geom.arrays import F64
+from understudy.mocap._tree import Layout
+from understudy.spec.skeleton import INDEX, JOINTS, SIDES
+
+TOE_OVER_LEG, ANKLE_HEIGHT_OVER_LEG = 0.19, 0.05
+"""Ankle to ball of the foot, forward and down, over hip to ankle, where a file has no toes. Source: Winter,
+Biomechanics, 4th ed., fig. 4.1: foot 0.152, ankle height 0.039, leg 0.491 of the body's height; ball near 0.6 of the foot."""
+
+_LIMBS = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in SIDES
+    for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+)
+_MUST_HAVE_LENGTH = (*_LIMBS, ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), ("pelvis", "neck"))
+
+
+def canonical_positions(node_pos: F64, nodes: list[int], layout: Layout) -> F64:
+    """(T, 23, 3) canonical joints in file axes and unit, from (T, K, 3) nodes; toes that the file lacks are NaN."""
+    out = np.empty((len(node_pos), len(JOINTS), 3))
+    np.einsum("jk,tkc->tjc", layout.matrix(nodes), node_pos, out=out, optimize=True)
+    for joint in JOINTS:
+        if joint not in layout.weights:
+            out[:, INDEX[joint]] = np.nan
+    return out
+
+
+def bone_length(pos: F64, a: str, b: str) -> F64:
+    """(T,) distance between two canonical joints."""
+    return np.asarray(np.linalg.norm(pos[:, INDEX[a]] - pos[:, INDEX[b]], axis=1))
+
+
+def leg_length(pos: F64) -> float:
+    """Hip to knee to ankle, median over the clip, mean of both sides."""
+    sides = [np.median(bone_length(pos, f"{s}_hip", f"{s}_knee") + bone_length(pos, f"{s}_knee", f"{s}_ankle")) for s in SIDES]
+    return float(np.mean(sides))
+
+
+def check_bones(pos: F64, where: str) -> None:
+    """Refuse bones without length: nothing can be aimed along them.
+
+    Raises:
+        MocapError: names the two joints.
+    """
+    least = 0.01 * float(np.ptp(pos[0][np.isfinite(pos[0]).all(axis=1)], axis=0).max())
+    for a, b in _MUST_HAVE_LENGTH:
+        if not float(np.median(bone_length(pos, a, b))) > least:
+            raise MocapError(
+                f"{where}: {a} and {b} lie at the same point (a bone of zero length): "
+                "correct the OFFSET of the child joint, or export the skeleton again with its proportions"
+            )
+
+
+def forward_direction(pos_world_m: F64) -> F64:
+    """(T, 3) unit horizontal direction that the hips face."""
+    across = pos_world_m[:, INDEX["left_hip"]] - pos_world_m[:, INDEX["right_hip"]]
+    forward = np.cross(across, [0.0, 0.0, 1.0])
+    return np.asarray(forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9))
+
+
+def fill_toes(pos_world_m: F64) -> F64:
+    """Toes that are NaN, laid forward of the ankle at the height of the sole; a copy."""
+    out = pos_world_m.copy()
+    leg, forward = leg_length(out), forward_direction(out)
+    for side in SIDES:
+        toe = INDEX[f"{side}_toe"]
+        if np.isnan(out[0, toe]).any():
+            down = np.array([0.0, 0.0, ANKLE_HEIGHT_OVER_LEG * leg])
+            out[:, toe] = out[:, INDEX[f"{side}_ankle"]] + TOE_OVER_LEG * leg * forward - down
+    return out
+
+
+def observations(pos_world_m: F64, measured: frozenset[str]) -> list[str]:
+    """What a user should know about a motion: swapped sides, a reference frame at the start, changing bones."""
+    return [text for text in (_swapped(pos_world_m, measured), _first_frame(pos_world_m), _stretching(pos_world_m)) if text]
+
+
+def _swapped(pos: F64, measured: frozenset[str]) -> str | None:
+    if not {"left_toe", "right_toe"} <= measured:
+        return "the file has no toes; they were laid forward of the ankles, so the feet cannot tell left from right"
+    feet = sum(pos[:, INDEX[f"{s}_toe"]] - pos[:, INDEX[f"{s}_ankle"]] for s in SIDES)
+    if float(np.median(np.einsum("tc,tc->t", forward_direction(pos), feet))) >= 0.0:
+        return None
+    return "the toes point backwards: left and right are swapped, or the file's axes are mirrored"
+
+
+def _first_frame(pos: F64) -> str | None:
+    step = np.linalg.norm(np.diff(pos, axis=0), axis=2).max(axis=1)
+    if step[0] > 0.1 and step[0] > 5.0 * np.percentile(step[1:], 99):
+        return (
+            f"frame 1 is {step[0]:.2f} m away from frame 2: it looks like a reference pose, not motion; "
+            "leave it out with a start time if the retargeted clip begins with a jump"
+        )
+    return None
+
+
+def _stretching(pos: F64) -> str | None:
+    for a, b in _LIMBS:
+        length = bone_length(pos, a, b)
+        spread = float(np.std(length) / np.mean(length))
+        if spread > 0.02:
+            return f"the bone from {a} to {b} changes its length by {100 * spread:.0f} %: the skeleton was not solved rigidly"
+    return None
+
+
+def rest_pose(pos: F64) -> str:
+    """`T`, `A` or `other` of one pose (23, 3), from the angle between the trunk and the straight arms."""
+    trunk = pos[INDEX["neck"]] - pos[INDEX["pelvis"]]
+    angles = []
+    for side in SIDES:
+        shoulder, elbow, wrist = (pos[INDEX[f"{side}_{part}"]] for part in ("shoulder", "elbow", "wrist"))
+        if _angle_deg(elbow - shoulder, wrist - elbow) > 25.0:
+            return "other"
+        angles.append(_angle_deg(trunk, wrist - shoulder))
+    if all(75.0 <= angle <= 105.0 for angle in angles):
+        return "T"
+    return "A" if all(105.0 < angle <= 160.0 for angle in angles) else "other"
+
+
+def _angle_deg(a: F64, b: F64) -> float:
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.degrees(np.arccos(np.clip(a @ b / size, -1.0, 1.0)))) if size > 0.0 else 180.0

@@ -1,0 +1,83 @@
+"""Metres per unit of a file and which way is up, found from the person in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.errors import MocapError, UnknownNameError
+from understudy.geom.arrays import F64
+
+UNITS_M: dict[str, float] = {
+    "m": 1.0,
+    "foot": 0.3048,
+    "cmu": 0.0254 / 0.45,
+    "inch": 0.0254,
+    "cm": 0.01,
+    "mm": 0.001,
+}
+"""Metres per unit. `cmu` is the unit of the CMU archive: inches after a scale of 0.45."""
+
+LEG_RANGE_M: tuple[float, float] = (0.6, 1.2)
+"""Hip to knee to ankle of a person. Neighbouring units differ by more than the ends of this range, so one fits at most."""
+
+UP_AXES: dict[str, F64] = {
+    "x": np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]),
+    "y": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
+    "z": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    "-x": np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]),
+    "-y": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "-z": np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]]),
+}
+"""Axis of the file that points up, to the rotation that takes file coordinates to `world` (z up)."""
+
+
+def metres_per_unit(leg: float, unit: str | None, where: str) -> float:
+    """Scale of a file.
+
+    Args:
+        leg: hip to knee to ankle in the file's unit.
+        unit: a name of `UNITS_M` to be taken whatever the leg says; None finds it.
+        where: name of the file, for messages.
+
+    Raises:
+        MocapError: no unit gives a leg of 0.6 to 1.2 m.
+        UnknownNameError: `unit` is not known.
+    """
+    if unit is not None:
+        if unit not in UNITS_M:
+            raise UnknownNameError("unit", unit, UNITS_M)
+        return UNITS_M[unit]
+    low, high = LEG_RANGE_M
+    fitting = [scale for scale in UNITS_M.values() if low <= leg * scale <= high]
+    if not fitting:
+        listed = ", ".join(f"{leg * scale:.3g} m in {name}" for name, scale in UNITS_M.items())
+        raise MocapError(
+            f"{where}: the unit cannot be found: hip to knee to ankle is {leg:.4g} units, which would be {listed}; "
+            f"a person has {low} to {high} m. Scale the file, or force a unit: read_motion(path, unit='cm')"
+        )
+    return fitting[0]
+
+
+def up_axis(ankle_to_head: F64, rest_ankle_to_head: F64) -> tuple[str, str | None]:
+    """Axis of the file that points up.
+
+    Args:
+        ankle_to_head: (T, 3) from the middle of the ankles to the head, file axes.
+        rest_ankle_to_head: (3,) the same in the rest pose.
+
+    Returns:
+        the axis, and a warning where the person is not upright for most of the clip.
+    """
+    mean = np.mean(ankle_to_head / np.maximum(np.linalg.norm(ankle_to_head, axis=1, keepdims=True), 1e-12), axis=0)
+    axis = _main_axis(mean)
+    if np.abs(mean).max() >= 0.7:
+        return axis, None
+    rest = rest_ankle_to_head / max(float(np.linalg.norm(rest_ankle_to_head)), 1e-12)
+    if np.abs(rest).max() >= 0.9:
+        axis = _main_axis(rest)
+    return axis, f"the person is not upright for most of the clip; the axis {axis} was taken as up: look at the result"
+
+
+def _main_axis(direction: F64) -> str:
+    main = int(np.argmax(np.abs(direction)))
+    return ("-" if direction[main] < 0 else "") + "xyz"[main]

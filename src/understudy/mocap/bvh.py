@@ -1,0 +1,123 @@
+"""BVH (Biovision hierarchy): joints with offsets, Euler angles per frame. The most common exchange format of motion."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from understudy.errors import MocapError, UnknownNameError
+from understudy.geom.arrays import F64, I64
+from understudy.mocap import _canonical as canonical
+from understudy.mocap._bvh_fk import joint_positions
+from understudy.mocap._bvh_hierarchy import Hierarchy
+from understudy.mocap._bvh_parse import BvhFile, parse_bvh
+from understudy.mocap._bvh_write import SYNTHETIC_JOINT
+from understudy.mocap._file import read_bytes
+from understudy.mocap._tree import Layout, Tree, lay_out
+from understudy.mocap._units import UP_AXES, metres_per_unit, up_axis
+from understudy.spec.protocols import MocapReader
+from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
+
+
+class Bvh:
+    """Reader of BVH files."""
+
+    suffixes: tuple[str, ...] = (".bvh",)
+    title: str = "BVH skeleton motion"
+
+    def __init__(self, *, unit: str | None = None, up: str | None = None) -> None:
+        """Take `unit` (a name of `UNITS_M`) and `up` (an axis of the file) as given; None finds them in the data."""
+        self.unit, self.up = unit, up
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """Whether the text begins with HIERARCHY."""
+        return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:9].upper() == b"HIERARCHY"
+
+    def with_unit(self, unit: str) -> Bvh:
+        """The same reader with a unit that is not searched for."""
+        return Bvh(unit=unit, up=self.up)
+
+    def read(self, path: Path) -> HumanMotion:
+        """The motion in `path`.
+
+        Raises:
+            MocapError: names file, line, frame or joint, and what to do.
+        """
+        data = read_bytes(path)
+        return motion_from_bvh(data, str(path), unit=self.unit, up=self.up)
+
+
+def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str | None = None) -> HumanMotion:
+    """The canonical motion in the bytes of a BVH file.
+
+    Raises:
+        MocapError: names file, line, frame or joint, and what to do.
+        UnknownNameError: `unit` or `up` is not known.
+    """
+    if up is not None and up not in UP_AXES:
+        raise UnknownNameError("up axis", up, UP_AXES)
+    file = parse_bvh(data, where)
+    layout, nodes = _layout(file, where)
+    pos = canonical.canonical_positions(joint_positions(file.hierarchy, file.values, nodes), nodes, layout)
+    if not np.isfinite(pos[:, INDEX["pelvis"]]).all() or float(np.nanmax(np.abs(pos))) > 1e9:
+        raise MocapError(f"{where}: positions leave every human scale (over 1e9 units): the file is damaged")
+    canonical.check_bones(pos, where)
+    unit_m = metres_per_unit(canonical.leg_length(pos), unit, where)
+    rest = _rest(file.hierarchy, layout, nodes)
+    found, warning = up_axis(_upward(pos), _upward(rest)[0])
+    up = up or found
+    pos_world_m = canonical.fill_toes(unit_m * (pos @ UP_AXES[up].T))
+    warnings = [warning] if warning and up == found else []
+    warnings += canonical.observations(pos_world_m, layout.measured)
+    source = SourceInfo(
+        path=where,
+        sha256=hashlib.sha256(data).hexdigest(),
+        format="bvh",
+        dialect=layout.dialect,
+        unit_m=unit_m,
+        up=up,
+        rate_hz=1.0 / file.frame_time_s,
+        rest_pose=canonical.rest_pose(rest[0]),
+        synthetic=SYNTHETIC_JOINT in file.hierarchy.names,
+        warnings=tuple(warnings),
+    )
+    return HumanMotion(
+        joint_pos_world_m=pos_world_m,
+        t_ns=stamps(len(pos), file.frame_time_s),
+        measured=np.array([name in layout.measured for name in JOINTS]),
+        source=source,
+    )
+
+
+def stamps(frames: int, frame_time_s: float) -> I64:
+    """(T,) nanoseconds of evenly spaced frames from 0, each rounded by itself so that no error adds up."""
+    return np.asarray(np.rint(np.arange(frames) * (frame_time_s * 1e9)), dtype=np.int64)
+
+
+def _layout(file: BvhFile, where: str) -> tuple[Layout, list[int]]:
+    hierarchy = file.hierarchy
+    everything = list(range(len(hierarchy.names)))
+    tree = Tree(
+        names=hierarchy.names,
+        parents=hierarchy.parents,
+        pos=joint_positions(hierarchy, file.values[:1], everything)[0],
+        is_end=[hierarchy.is_end(node) for node in everything],
+    )
+    layout = lay_out(tree, where)
+    return layout, layout.nodes()
+
+
+def _rest(hierarchy: Hierarchy, layout: Layout, nodes: list[int]) -> F64:
+    """(1, 23, 3) canonical joints with every channel zero: the offsets alone."""
+    zero = np.zeros((1, hierarchy.n_channels))
+    return canonical.canonical_positions(joint_positions(hierarchy, zero, nodes), nodes, layout)
+
+
+def _upward(pos: F64) -> F64:
+    """(T, 3) from the middle of the ankles to the head."""
+    return np.asarray(pos[:, INDEX["head"]] - (pos[:, INDEX["left_ankle"]] + pos[:, INDEX["right_ankle"]]) / 2.0)
+
+
+PLUGIN: MocapReader = Bvh()

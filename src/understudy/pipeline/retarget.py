@@ -1,0 +1,180 @@
+"""The step `retarget`: one clip becomes one episode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from understudy.errors import SchemaError
+from understudy.kinematics.load import load_robot
+from understudy.mocap.read import read_motion
+from understudy.pipeline.labels import LabelledClip
+from understudy.pipeline.motion_episode import motion_episode
+from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
+from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
+from understudy.retarget.feasibility import Infeasible
+from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.trajectory import Settings
+from understudy.spec.episode import Episode, MetadataValue
+from understudy.spec.robot import RobotModel
+from understudy.spec.skeleton import HumanMotion
+from understudy.store.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class RetargetOptions:
+    """How clips are retargeted; every value is written into the episode.
+
+    Attributes:
+        lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
+        infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
+        arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
+    """
+
+    lowpass_hz: float = 5.0
+    infeasible: Infeasible = "flag"
+    arm_filter_hz: float = 0.0
+
+
+def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:
+    """One task per labelled clip.
+
+    Raises:
+        SchemaError: the dataset's actions are torques, which a motion does not have.
+    """
+    if dataset.schema.action_kind == "torque":
+        raise SchemaError(
+            f"{dataset.root / 'schema.toml'}: action_kind is 'torque', but motion capture holds no torques; "
+            "use 'position' or 'velocity' for retargeted motion"
+        )
+    return [
+        Task(
+            name=clip.clip.stem,
+            inputs=(clip.clip,),
+            params={
+                "robot": robot.name,
+                "model_sha256": robot.model_sha256,
+                "streams": _streams_hash(dataset),
+                "options": dict(asdict(options)),
+                "label": {"name": clip.clip.stem, **asdict(clip.label)},
+            },
+        )
+        for clip in clips
+    ]
+
+
+def _streams_hash(dataset: Dataset) -> str:
+    """Hash of what of the schema shapes an episode: a changed gate threshold makes no new episodes."""
+    parts = dataset.schema.model_dump_json(include={"robot", "control_rate_hz", "action_kind", "streams"})
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _retarget(job: Job) -> Outcome:
+    """Read, edit, retarget and write one clip."""
+    params = job.task.params
+    options = RetargetOptions(**_table(params["options"]))  # type: ignore[arg-type]
+    label = _table(params["label"])
+    robot = _robot(str(params["robot"]))
+    dataset = Dataset.open(job.root)
+    motion, said = _prepared(job.task.inputs[0], label)
+    result = retarget(
+        motion,
+        robot,
+        settings=Settings(lowpass_hz=options.lowpass_hz),
+        infeasible=options.infeasible,
+        arm_filter_hz=options.arm_filter_hz,
+    )
+    result = replace(result, warnings=(*said, *result.warnings))
+    episode = motion_episode(
+        robot,
+        result.motion,
+        episode_id=dataset.schema.naming.retargeted.format(clip=label["name"], task8=job.id[:8]),
+        schema_toml=dataset.schema_text,
+        metadata=_metadata(motion, result, options, label),
+        extra={
+            "debug/human_joints_world": motion.joint_pos_world_m,
+            "debug/human_target_world": result.human_target_world_m,
+            "debug/ee_residual": result.residual_m,
+            "debug/infeasible": result.infeasible,
+            "debug/source_contact": result.stance,
+        },
+    )
+    ref = dataset.add(episode)
+    return Outcome((ref.path,), _summary(episode, motion, result))
+
+
+RETARGET = Step("retarget", 1, _retarget)
+
+
+@lru_cache(maxsize=4)
+def _robot(name: str) -> RobotModel:
+    return load_robot(name)
+
+
+def _table(value: Json) -> dict[str, Json]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _prepared(path: Path, label: dict[str, Json]) -> tuple[HumanMotion, tuple[str, ...]]:
+    motion = read_motion(path)
+    motion, sentence = without_reference_pose(motion)
+    if label.get("start_s") is not None or label.get("end_s") is not None:
+        motion = trimmed(motion, _seconds(label.get("start_s")), _seconds(label.get("end_s")))
+    if label.get("mirror_of") in (path.stem, path.name):  # a row that names its own clip asks for its mirror image
+        motion = mirrored(motion)
+    return motion, (sentence,) if sentence else ()
+
+
+def _seconds(value: Json) -> float | None:
+    return None if value is None else float(str(value))
+
+
+def _metadata(
+    motion: HumanMotion, result: Retargeted, options: RetargetOptions, label: dict[str, Json]
+) -> dict[str, MetadataValue]:
+    source, subject = motion.source, motion.subject()
+    found: dict[str, MetadataValue] = {
+        "task_id": str(label["task"]),
+        "demonstrator_id": str(label["demonstrator"]),
+        "language_instruction": str(label["instruction"]),
+        "motion_source": "synthetic" if source.synthetic else "mocap",
+        "clip": str(label["name"]),
+        "warnings": json.dumps(result.warnings),
+        "source_path": Path(source.path).name,
+        "source_sha256": source.sha256,
+        "source_format": source.format,
+        "source_dialect": source.dialect,
+        "source_unit_m": source.unit_m,
+        "source_up": source.up,
+        "source_rate_hz": source.rate_hz,
+        "source_rest_pose": source.rest_pose,
+        "source_subject_leg_m": subject.leg_m,
+        "source_subject_arm_m": subject.arm_m,
+        "source_subject_height_m": subject.height_m,
+        "retarget_scale": result.scale,
+        "retarget_infeasible_stretches": json.dumps([asdict(s) for s in result.stretches]),
+        "retarget_amplitude_loss": json.dumps(result.amplitude_loss),
+        **{f"retarget_{key}": value for key, value in asdict(options).items()},
+    }
+    if label.get("mirror_of"):
+        found["mirror_of"] = str(label["mirror_of"])
+    return found
+
+
+def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[str, Json]:
+    """Figures for the summary table."""
+    return {
+        "episode": episode.id,
+        "frames": len(motion),
+        "rate_hz": motion.rate_hz,
+        "hand_residual_cm": 100.0 * float(np.mean(result.residual_m[:, :2])),
+        "foot_residual_cm": 100.0 * float(np.mean(result.residual_m[:, 2:])),
+        "infeasible_pct": 100.0 * float(np.mean(result.infeasible)),
+        "warnings": list(result.warnings),
+    }

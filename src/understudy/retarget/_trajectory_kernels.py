@@ -1,0 +1,333 @@
+"""Compiled loops over frames: the per-frame sweep, the band matrix of the whole-clip problem, and taking its step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from understudy.geom.arrays import F64, I64, U8
+from understudy.retarget import _kernels as k
+
+NEAR_M = 0.1
+"""Capsules whose bounding spheres are further apart than this are not looked at: no step brings them together."""
+
+
+class Tree(NamedTuple):
+    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
+
+    parent: I64
+    rot0: F64
+    pos0: F64
+    axis0: F64
+    chain: I64
+    chain_len: I64
+    lower: F64
+    upper: F64
+    rest: F64
+    rest_weight: F64
+
+
+class Vectors(NamedTuple):
+    """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
+
+    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
+    """
+
+    a_body: I64
+    a_off: F64
+    b_body: I64
+    b_off: F64
+    inv_len: F64
+    cols: I64
+    col_len: I64
+
+
+class Ground(NamedTuple):
+    """Points that must stay above `clearance` (G,), and the four sole points that must not slip (M,)."""
+
+    body: I64
+    offset: F64
+    clearance: F64
+    slip_body: I64
+    slip_offset: F64
+
+
+class Capsules(NamedTuple):
+    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
+
+    body: I64
+    a: F64
+    b: F64
+    radius: F64
+    reach: F64
+    pair: I64
+
+
+class Drive(NamedTuple):
+    """What each frame is asked: target (T, V, 3), weight (T, V), pull (T, G) two-sided height weights, slip (T, M) weights
+    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame."""
+
+    target: F64
+    weight: F64
+    pull: F64
+    slip: F64
+    accel: F64
+
+
+class Pose(NamedTuple):
+    """The unknowns: root_pos (T, 3), root_rot (T, 3, 3), q (T, J)."""
+
+    root_pos: F64
+    root_rot: F64
+    q: F64
+
+
+class Active(NamedTuple):
+    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P)."""
+
+    ground: U8
+    limit: U8
+    pair: U8
+
+
+class Stiff(NamedTuple):
+    """Weights of the one-sided terms, the collision margin, metres, and the damping."""
+
+    ground: float
+    limit: float
+    pair: float
+    margin: float
+    damping: float
+
+
+@nb.njit(cache=True, nogil=True)
+def sweep(
+    tree: Tree, vec: Vectors, target: F64, weight: F64, first: int, last: int, stride: int,
+    warm_iterations: int, start_iterations: int, limit_weight: float, prior: float,
+    root_pos: F64, root_rot: F64, q: F64, cost: F64,
+) -> None:  # fmt: skip
+    """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start."""
+    nj = len(tree.parent)
+    nv = 6 + nj
+    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
+    h, g, jac = np.empty((nv, nv)), np.empty(nv), np.zeros((3, nv))
+    pa, pb, arm = np.empty(3), np.empty(3), np.empty(3)
+    active, last_q = np.zeros(nj, np.uint8), np.empty(nj)
+    f = first
+    while f != last:
+        if f != first:
+            root_pos[f] = root_pos[f - stride]
+            root_rot[f] = root_rot[f - stride]
+            q[f] = q[f - stride]
+        last_q[:] = q[f]
+        active[:] = 0
+        for _ in range(start_iterations if f == first else warm_iterations):
+            k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+            h[:, :] = 0.0
+            g[:] = 0.0
+            k.add_vector_tasks(
+                pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
+                target[f], weight[f], h, g, jac, pa, pb, arm,
+            )  # fmt: skip
+            k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)
+            for i in range(nv):
+                h[i, i] += 1e-4
+            for i in range(nj):
+                h[6 + i, 6 + i] += prior
+                g[6 + i] += prior * (q[f, i] - last_q[i])
+            if not k.cholesky_solve(h, g):
+                break
+            largest = 0.0
+            for i in range(nv):
+                largest = max(largest, abs(g[i]))
+            scale = min(1.0, 0.6 / largest) if largest > 0.0 else 1.0
+            for i in range(nj):
+                pred = q[f, i] - g[6 + i]
+                active[i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
+                q[f, i] -= scale * g[6 + i]
+            for i in range(3):
+                root_pos[f, i] -= scale * g[i]
+            k.turn(root_rot[f], -scale * g[3], -scale * g[4], -scale * g[5])
+            if largest < 2e-4:
+                break
+        for i in range(nj):
+            q[f, i] = min(max(q[f, i], tree.lower[i]), tree.upper[i])
+        k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+        active[:] = 0
+        cost[f] = k.add_vector_tasks(
+            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
+            target[f], weight[f], h, g, jac, pa, pb, arm,
+        ) + k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)  # fmt: skip
+        f += stride
+
+
+@nb.njit(cache=True, nogil=True)
+def _slip_jacobians(tree: Tree, ground: Ground, pos: F64, rot: F64, axis: F64, points: F64, jacs: F64, arm: F64) -> None:
+    for m in range(len(ground.slip_body)):
+        b = ground.slip_body[m]
+        k.carried(pos, rot, b, ground.slip_offset[m], points[m])
+        jacs[m] = 0.0
+        k.point_columns(pos, axis, points[m], tree.chain[b], tree.chain_len[b], 1.0, jacs[m], arm)
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_slip(
+    tree: Tree, ground: Ground, weight: F64, p0: F64, j0: F64, p1: F64, j1: F64, column: int, nv: int, band: F64, rhs: F64
+) -> None:
+    """Terms w |p(f + 1) - p(f)|^2 in the ground plane: diagonal blocks of both frames and the block between them."""
+    cols = np.empty(6 + len(tree.parent), np.int64)
+    for m in range(len(ground.slip_body)):
+        w = weight[m]
+        if w == 0.0:
+            continue
+        b = ground.slip_body[m]
+        count = 6 + tree.chain_len[b]
+        for c in range(6):
+            cols[c] = c
+        for c in range(tree.chain_len[b]):
+            cols[6 + c] = 6 + tree.chain[b, c]
+        for x in range(2):
+            r = p1[m, x] - p0[m, x]
+            for a in range(count):
+                i = cols[a]
+                w0, w1 = w * j0[m, x, i], w * j1[m, x, i]
+                rhs[column + i] -= w0 * r
+                rhs[column + nv + i] += w1 * r
+                for c in range(count):
+                    j = cols[c]
+                    if j <= i:
+                        band[i - j, column + j] += w0 * j0[m, x, j]
+                        band[i - j, column + nv + j] += w1 * j1[m, x, j]
+                    band[nv + i - j, column + j] -= w1 * j0[m, x, j]
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_acceleration(w: F64, pose: Pose, f: int, column: int, nv: int, band: F64, rhs: F64, r0: F64, r1: F64) -> None:
+    """Terms w (x(f + 2) - 2 x(f + 1) + x(f))^2, owned by their first frame f."""
+    k.relative_rotvec(pose.root_rot[f], pose.root_rot[f + 1], r0)
+    k.relative_rotvec(pose.root_rot[f + 1], pose.root_rot[f + 2], r1)
+    for i in range(nv):
+        wi = w[i]
+        if i < 3:
+            r = pose.root_pos[f + 2, i] - 2.0 * pose.root_pos[f + 1, i] + pose.root_pos[f, i]
+        elif i < 6:
+            r = r1[i - 3] - r0[i - 3]
+        else:
+            r = pose.q[f + 2, i - 6] - 2.0 * pose.q[f + 1, i - 6] + pose.q[f, i - 6]
+        c0, c1, c2 = column + i, column + nv + i, column + 2 * nv + i
+        band[0, c0] += wi
+        band[0, c1] += 4.0 * wi
+        band[0, c2] += wi
+        band[nv, c0] -= 2.0 * wi
+        band[nv, c1] -= 2.0 * wi
+        band[2 * nv, c0] += wi
+        rhs[c0] += wi * r
+        rhs[c1] -= 2.0 * wi * r
+        rhs[c2] += wi * r
+
+
+@nb.njit(cache=True, nogil=True)
+def assemble(
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, active: Active, pose: Pose,
+    first: int, stop: int, band: F64, rhs: F64,
+) -> float:  # fmt: skip
+    """Normal equations of frames [first, stop) into `band` (3 nv, (n + 2) nv) and `rhs`; returns the data cost.
+
+    A term belongs to its earliest frame, so the last two frames of the band hold what this stretch adds to its successor.
+    """
+    total, nj = len(pose.q), len(tree.parent)
+    nv = 6 + nj
+    band[:, :] = 0.0
+    rhs[:] = 0.0
+    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
+    h, g, jac = np.empty((nv, nv)), np.empty(nv), np.zeros((3, nv))
+    pa, pb, arm, on_p, on_q, row = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(nv)
+    cols, ends = np.empty(nv, np.int64), np.empty((len(caps.body), 2, 3))
+    slips = len(ground.slip_body)
+    p0, p1, j0, j1 = np.zeros((slips, 3)), np.zeros((slips, 3)), np.zeros((slips, 3, nv)), np.zeros((slips, 3, nv))
+    cost = 0.0
+    for f in range(first, min(stop + 1, total)):
+        k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+        column = (f - first) * nv
+        _slip_jacobians(tree, ground, pos, rot, axis, p1, j1, arm)
+        if f > first:
+            _add_slip(tree, ground, drive.slip[f - 1], p0, j0, p1, j1, column - nv, nv, band, rhs)
+        p0[:, :] = p1
+        j0[:, :, :] = j1
+        if f == stop:
+            break
+        h[:, :] = 0.0
+        g[:] = 0.0
+        cost += k.add_vector_tasks(
+            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
+                tree.chain, tree.chain_len, vec.cols, vec.col_len,
+            drive.target[f], drive.weight[f], h, g, jac, pa, pb, arm,
+        )  # fmt: skip
+        k.add_joint_terms(pose.q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, stiff.limit, active.limit[f], h, g)
+        k.add_ground(
+            pos, rot, axis, ground.body, ground.offset, ground.clearance, drive.pull[f], stiff.ground, active.ground[f],
+            tree.chain, tree.chain_len, cols, h, g, jac, pa, arm,
+        )  # fmt: skip
+        k.add_collisions(
+            pos, rot, axis, caps.body, caps.a, caps.b, caps.radius, caps.pair, stiff.margin, stiff.pair, active.pair[f],
+            tree.chain, tree.chain_len, cols, h, g, jac, ends, on_p, on_q, arm, row,
+        )  # fmt: skip
+        for i in range(nv):
+            for j in range(i + 1):
+                band[i - j, column + j] += h[i, j]
+            band[0, column + i] += stiff.damping
+            rhs[column + i] += g[i]
+        if f + 2 < total:
+            _add_acceleration(drive.accel[f + 1], pose, f, column, nv, band, rhs, on_p, on_q)
+    return cost
+
+
+@nb.njit(cache=True, nogil=True)
+def take_step(
+    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, step: F64, first: int, stop: int
+) -> float:
+    """Predict every one-sided term, set the active ones, and move by -step (n, nv); returns the largest entry.
+
+    A term is active where its *predicted* value is negative: deciding by the present sign never settles.
+    """
+    nj = len(tree.parent)
+    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
+    lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.empty(6 + nj)
+    point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    ends = np.empty((len(caps.body), 2, 3))
+    largest = 0.0
+    for f in range(first, stop):
+        for i in range(6 + nj):
+            d[i] = -step[f - first, i]
+            largest = max(largest, abs(d[i]))
+        k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+        k.twist(d, pos, axis, tree.parent, lin, ang)
+        for n in range(len(ground.body)):
+            k.carried(pos, rot, ground.body[n], ground.offset[n], point)
+            k.moved(point, ground.body[n], pos, lin, ang, va)
+            active.ground[f, n] = 1 if point[2] + va[2] < ground.clearance[n] else 0
+        k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+        for n in range(len(caps.pair)):
+            i, j = caps.pair[n, 0], caps.pair[n, 1]
+            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + NEAR_M):
+                active.pair[f, n] = 0
+                continue
+            gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
+            k.moved(on_p, caps.body[i], pos, lin, ang, va)
+            k.moved(on_q, caps.body[j], pos, lin, ang, vb)
+            change = 0.0
+            for x in range(3):
+                change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
+            active.pair[f, n] = 1 if gap + change - caps.radius[i] - caps.radius[j] < stiff.margin else 0
+        for i in range(nj):
+            pred = pose.q[f, i] + d[6 + i]
+            active.limit[f, i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
+            pose.q[f, i] = pred
+        for i in range(3):
+            pose.root_pos[f, i] += d[i]
+        k.turn(pose.root_rot[f], d[3], d[4], d[5])
+    return largest

@@ -1,0 +1,48 @@
+"""How much of the motion's swing the smoothing took away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.geom.arrays import F64
+from understudy.geom.filters import lowpass
+from understudy.retarget.problem import LIMBS, VECTORS
+
+SLOW_HZ, NOISE_HZ = 1.0, 12.0
+WARN_LOSS = 0.15
+QUIET = 0.03
+"""Swing (radians, rms) under which a limb counts as still."""
+
+
+def amplitude_loss(human: F64, robot: F64, rate_hz: float) -> dict[str, float]:
+    """Share of each limb's fast swing that is missing in the robot's motion; limbs that hardly swing are left out.
+
+    Args:
+        human: (T, V, 3) directions asked for; robot: (T, V, 3) directions reached; order `VECTORS`.
+        rate_hz: frames per second.
+
+    Returns:
+        limb to 1 - rms(robot) / rms(human), the swing being what lies between 1 and 12 Hz.
+    """
+    out = {}
+    for a, b in LIMBS:
+        i = VECTORS.index(f"{a}>{b}")
+        asked, done = _swing(human[:, i], rate_hz), _swing(robot[:, i], rate_hz)
+        if asked > QUIET:
+            out[f"{a} to {b}"] = 1.0 - done / asked
+    return out
+
+
+def loss_warning(loss: dict[str, float], lowpass_hz: float) -> str:
+    """One sentence about the limbs that lost over 15 %; empty where none did."""
+    worst = sorted(((v, k) for k, v in loss.items() if v > WARN_LOSS), reverse=True)
+    if not worst:
+        return ""
+    listed = ", ".join(f"{name} {100 * value:.0f} %" for value, name in worst[:4])
+    return f"fast motion lost amplitude at --lowpass {lowpass_hz:g}: {listed}; raise the cut-off to keep more of it"
+
+
+def _swing(direction: F64, rate_hz: float) -> float:
+    clean = lowpass(direction, rate_hz=rate_hz, cutoff_hz=NOISE_HZ)
+    fast = clean - lowpass(clean, rate_hz=rate_hz, cutoff_hz=SLOW_HZ)
+    return float(np.sqrt(np.mean(np.sum(fast * fast, axis=1))))

@@ -1,0 +1,80 @@
+"""When the person's feet stand: read off the human side, in SI units, at any frame rate."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from understudy.geom.arrays import F64, I64, Bool
+from understudy.geom.interpolation import lerp_at
+from understudy.spec.skeleton import SIDES, HumanMotion
+
+WINDOW_NS = 33_333_333
+"""Half the window of the speed, and the time added on both sides of a stance."""
+ENTER_M_S, LEAVE_M_S = 0.2, 0.3
+RISE_M = 0.05
+FLAT_PITCH_RAD = np.radians(30.0)
+
+
+def central_speed(pos_m: F64, t_ns: I64) -> F64:
+    """(T,) speed over plus and minus 1/30 s, m/s, of points (T, 3); clipped at the ends."""
+    before, after = np.maximum(t_ns - WINDOW_NS, t_ns[0]), np.minimum(t_ns + WINDOW_NS, t_ns[-1])
+    moved = np.linalg.norm(lerp_at(t_ns, pos_m, after) - lerp_at(t_ns, pos_m, before), axis=1)
+    return np.asarray(moved / np.maximum((after - before) * 1e-9, 1e-9))
+
+
+def hysteresis(enter: Bool, stay: Bool) -> Bool:
+    """(T,) true from where `enter` holds, forward and backward for as long as `stay` holds."""
+    stay = stay | enter
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], stay.astype(np.int8), [0]])))
+    out = np.zeros(len(enter), dtype=np.bool_)
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if enter[start:stop].any():
+            out[start:stop] = True
+    return out
+
+
+def stance(motion: HumanMotion) -> Bool:
+    """(T, 2) true while the left and right foot stands.
+
+    A foot enters stance when ankle and toe are slower than 0.2 m/s and the toe is within 5 cm of its low level (the
+    5th percentile of its height), and stays while they are slower than 0.3 m/s; 1/30 s is added on both sides.
+    """
+    t_ns = motion.t_ns
+    grow = max(1, round(WINDOW_NS * 1e-9 * motion.rate_hz))
+    out = np.zeros((len(motion), 2), dtype=np.bool_)
+    for i, side in enumerate(SIDES):
+        ankle, toe = motion.joint(f"{side}_ankle"), motion.joint(f"{side}_toe")
+        speed = np.maximum(central_speed(ankle, t_ns), central_speed(toe, t_ns))
+        low = toe[:, 2] < np.percentile(toe[:, 2], 5) + RISE_M
+        # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
+        standing = (speed < ENTER_M_S) & low
+        held = hysteresis(standing, (speed < LEAVE_M_S) & low)
+        out[:, i] = binary_dilation(standing, iterations=grow) | (held & binary_dilation(standing, iterations=2 * grow))
+    return out
+
+
+def foot_pitch(motion: HumanMotion, side: str) -> F64:
+    """(T,) angle of ankle to toe below the horizontal, radians."""
+    d = motion.joint(f"{side}_toe") - motion.joint(f"{side}_ankle")
+    return np.asarray(np.arctan2(-d[:, 2], np.hypot(d[:, 0], d[:, 1])))
+
+
+def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
+    """Median `foot_pitch` while the foot stands, radians; over the whole clip when it never does."""
+    pitch = foot_pitch(motion, side)
+    return float(np.median(pitch[standing] if standing.any() else pitch))
+
+
+def flat(motion: HumanMotion, standing: Bool) -> Bool:
+    """(T, 2) true where a standing foot lies flat: within 30 degrees of its standing pitch, with the shank pointing down.
+
+    A foot that stands otherwise (kneeling, toes tucked) keeps only its toe on the ground.
+    """
+    out = np.zeros_like(standing)
+    for i, side in enumerate(SIDES):
+        shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
+        down = shank[:, 2] < -0.5 * np.linalg.norm(shank, axis=1)
+        off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
+        out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
+    return out

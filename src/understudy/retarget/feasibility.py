@@ -1,0 +1,144 @@
+"""Where the robot could not do what the person did: how far hands and feet stay from what was asked, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from understudy.geom.arrays import F64, I64, Bool
+from understudy.kinematics.forward import body_poses
+from understudy.retarget.problem import VECTORS, Problem
+from understudy.retarget.targets import Targets
+from understudy.spec.robot import RobotMotion
+
+Infeasible = Literal["flag", "clip", "interpolate"]
+ENDS: tuple[str, ...] = ("left_hand", "right_hand", "left_foot", "right_foot")
+"""End effectors in the order of the residual's columns."""
+LIMIT_M = 0.05
+LONGEST_BRIDGE_S = 0.5
+_CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of infeasible frames of one end effector.
+
+    Attributes:
+        end: which of ENDS.
+        first, stop: frames, stop exclusive.
+        start_s, end_s: times in the clip.
+        worst_m: largest residual.
+        treated: what was done: `flagged`, `clipped`, `interpolated`, or `too long to interpolate`.
+    """
+
+    end: str
+    first: int
+    stop: int
+    start_s: float
+    end_s: float
+    worst_m: float
+    treated: str
+
+
+def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64:
+    """(T, 4) metres between each end effector and the nearest of what the person's pose asks of it.
+
+    The person's limb can be read as bone directions, or as a reach in proportion to the limb; between a person's and a
+    robot's proportions the two ask for different points, and both are what the person did. The residual is the distance to
+    the segment between the two points, both laid out from the robot's own shoulder or hip.
+    """
+    robot = problem.robot
+    poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
+    midhip = poses.points(*robot.point("pelvis"))
+    columns = []
+    for end in ENDS:
+        side, kind = end.split("_")
+        a, b, c = (f"{side}_{part}" for part in _CHAINS[kind])
+        base, tip = poses.points(*robot.point(a)), poses.points(*robot.point(c))
+        by_direction = base + sum(problem.lengths_m[limb] * _vector(targets, limb) for limb in (f"{a}>{b}", f"{b}>{c}"))
+        limb_m = problem.lengths_m[f"{side}_{'arm' if kind == 'hand' else 'leg'}"]
+        by_reach = (base if kind == "hand" else midhip) + limb_m * _vector(targets, end)
+        columns.append(_distance_to_segment(tip, by_direction, by_reach))
+    return np.stack(columns, axis=1)
+
+
+def stretches(residual_m: F64, t_ns: I64, *, treated: str = "flagged") -> tuple[Stretch, ...]:
+    """Every stretch in which an end effector's residual exceeds 5 cm."""
+    found = []
+    for i, end in enumerate(ENDS):
+        for first, stop in runs(residual_m[:, i] > LIMIT_M):
+            found.append(
+                Stretch(
+                    end=end,
+                    first=first,
+                    stop=stop,
+                    start_s=float(t_ns[first]) * 1e-9,
+                    end_s=float(t_ns[stop - 1]) * 1e-9,
+                    worst_m=float(residual_m[first:stop, i].max()),
+                    treated=treated,
+                )
+            )
+    return tuple(sorted(found, key=lambda s: (s.first, s.end)))
+
+
+def runs(mask: Bool) -> list[tuple[int, int]]:
+    """(start, stop) of every run of true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def treat(
+    mode: Infeasible, found: tuple[Stretch, ...], targets: Targets, reachable: RobotMotion, problem: Problem, rate_hz: float
+) -> tuple[Targets, F64, tuple[Stretch, ...]]:
+    """New targets and per-frame weights (T, V) for a second solve, and what was done with each stretch.
+
+    `clip` asks, in those frames, for the pose at the edge of what the limb reaches (`reachable`, solved frame by frame
+    within the limits). `interpolate` asks for nothing, so the limb bridges the gap with the least acceleration; a stretch
+    longer than 0.5 s is left as it is.
+    """
+    weight = np.tile(targets.weights, (len(targets.vectors), 1))
+    vectors = targets.vectors.copy()
+    edge = reached_vectors(reachable, problem) if mode == "clip" else vectors
+    done = []
+    for s in found:
+        columns = _columns_of(s.end)
+        if mode == "interpolate":
+            if s.stop - s.first > LONGEST_BRIDGE_S * rate_hz:
+                done.append(replace(s, treated="too long to interpolate"))
+                continue
+            weight[s.first : s.stop, columns] = 0.0
+            done.append(replace(s, treated="interpolated"))
+        else:
+            vectors[s.first : s.stop, columns] = edge[s.first : s.stop, columns]
+            done.append(replace(s, treated="clipped"))
+    return replace(targets, vectors=vectors), weight, tuple(done)
+
+
+def _columns_of(end: str) -> list[int]:
+    side, kind = end.split("_")
+    a, b, c = (f"{side}_{part}" for part in _CHAINS[kind])
+    return [VECTORS.index(name) for name in (f"{a}>{b}", f"{b}>{c}", end)]
+
+
+def reached_vectors(motion: RobotMotion, problem: Problem) -> F64:
+    """(T, V, 3) the vector tasks' present values for a motion of the robot."""
+    v = problem.vectors
+    poses = body_poses(problem.robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
+    out = np.empty((len(motion.t_ns), len(VECTORS), 3))
+    for i in range(len(VECTORS)):
+        tail = poses.points(int(v.a_body[i]), v.a_off[i]) if v.a_body[i] >= 0 else 0.0
+        out[:, i] = (poses.points(int(v.b_body[i]), v.b_off[i]) - tail) * v.inv_len[i]
+    return out
+
+
+def _vector(targets: Targets, name: str) -> F64:
+    return targets.vectors[:, VECTORS.index(name)]
+
+
+def _distance_to_segment(point: F64, a: F64, b: F64) -> F64:
+    ab = b - a
+    along = np.sum((point - a) * ab, axis=1) / np.maximum(np.sum(ab * ab, axis=1), 1e-12)
+    nearest = a + np.clip(along, 0.0, 1.0)[:, None] * ab
+    return np.asarray(np.linalg.norm(point - nearest, axis=1))

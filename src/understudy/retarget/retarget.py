@@ -1,0 +1,187 @@
+"""Retargeting: a person's motion in, a robot's motion out, with how well it went.
+
+targets -> start (two sweeps) -> whole-clip solve -> steps softened -> infeasible frames found and treated
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.errors import MocapError
+from understudy.geom.arrays import F64, Bool
+from understudy.geom.filters import lowpass
+from understudy.geom.rotations import quat_continuous
+from understudy.retarget._trajectory_kernels import Pose
+from understudy.retarget.amplitude import amplitude_loss, loss_warning
+from understudy.retarget.feasibility import (
+    LIMIT_M,
+    Infeasible,
+    Stretch,
+    end_residual,
+    reached_vectors,
+    stretches,
+    treat,
+)
+from understudy.retarget.problem import Problem, make_problem
+from understudy.retarget.start import pose_quat_wxyz, start_pose
+from understudy.retarget.targets import Targets, make_targets
+from understudy.retarget.trajectory import Settings, Trajectory, make_drive
+from understudy.spec.robot import RobotModel, RobotMotion
+from understudy.spec.skeleton import HumanMotion
+
+STEP_LIMIT_RAD_S = 15.0
+SOFTENING_ROUNDS, SOFTENING = 4, 6.0
+SHORTEST = 5
+"""Fewest frames that can be smoothed and differentiated."""
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """The outcome for one clip.
+
+    Attributes:
+        motion: the robot's motion, at the clip's own stamps.
+        human_target_world_m: (T, 23, 3) the person at the robot's size, where the robot was asked to be.
+        residual_m: (T, 4) end effectors against what was asked, order `feasibility.ENDS`.
+        infeasible: (T,) any of them over 5 cm, before treatment.
+        stance: (T, 2) feet that the person stood on.
+        stretches: infeasible stretches and what was done with each.
+        scale: robot's leg over the person's.
+        amplitude_loss: limb to share of its fast swing that is missing.
+        fast_steps: joint steps over 15 rad/s that are left.
+        warnings: what the user should know.
+    """
+
+    motion: RobotMotion
+    human_target_world_m: F64
+    residual_m: F64
+    infeasible: Bool
+    stance: Bool
+    stretches: tuple[Stretch, ...]
+    scale: float
+    amplitude_loss: dict[str, float]
+    fast_steps: int
+    warnings: tuple[str, ...]
+
+
+def retarget(
+    motion: HumanMotion,
+    robot: RobotModel,
+    *,
+    settings: Settings | None = None,
+    infeasible: Infeasible = "flag",
+    arm_filter_hz: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Retargeted:
+    """Retarget one clip.
+
+    Args:
+        motion: the person.
+        robot: who is to do it.
+        settings: of the whole-clip solve.
+        infeasible: `flag`, `clip` or `interpolate` frames whose end-effector residual exceeds 5 cm.
+        arm_filter_hz: run a zero-phase Butterworth over trunk, arm and hand joints afterwards (0: none). Legs and root are
+            never filtered afterwards: it would lift planted feet.
+        progress: called with (done, total) solver iterations.
+
+    Raises:
+        MocapError: the clip is too short.
+
+    Source: docs/retargeting.md.
+    """
+    if len(motion) < SHORTEST:
+        raise MocapError(f"{motion.source.path}: {len(motion)} frames are too few to retarget; at least {SHORTEST} are needed")
+    settings = settings or Settings()
+    problem = make_problem(robot)
+    targets = make_targets(motion, problem)
+    start = start_pose(problem, targets)
+    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress)
+    result = _as_motion(pose, motion, robot)
+    residual = end_residual(result, targets, problem)
+    found = stretches(residual, motion.t_ns)
+    if infeasible != "flag" and found:
+        edge = _as_motion(start, motion, robot)
+        asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
+        pose = _solve(problem, asked, weight, pose, settings, motion.rate_hz, None)
+        result = _as_motion(pose, motion, robot)
+    if arm_filter_hz > 0:
+        result = _filter_arms(result, robot, motion.rate_hz, arm_filter_hz)
+    loss = amplitude_loss(targets.vectors, reached_vectors(result, problem), motion.rate_hz)
+    fast = _fast_steps(result.joint_pos, motion.rate_hz)
+    return Retargeted(
+        motion=result,
+        human_target_world_m=targets.scale * motion.joint_pos_world_m + np.array([0.0, 0.0, targets.height_shift_m]),
+        residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
+        infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
+        stance=targets.stance,
+        stretches=found,
+        scale=targets.scale,
+        amplitude_loss=loss,
+        fast_steps=int(fast.sum()),
+        warnings=_warnings(motion, targets, found, loss, settings, int(fast.sum())),
+    )
+
+
+def _solve(
+    problem: Problem, targets: Targets, weight: F64 | None, start: Pose, settings: Settings, rate_hz: float,
+    progress: Callable[[int, int], None] | None,
+) -> Pose:  # fmt: skip
+    """The whole-clip solve, then again with more smoothing around joint steps over 15 rad/s while there are any."""
+    drive = make_drive(problem, targets, settings, rate_hz, weight)
+    pose = Trajectory(problem, drive, start, settings, rate_hz).solve(progress)
+    for _ in range(SOFTENING_ROUNDS):
+        fast = _fast_steps(pose.q, rate_hz)
+        if not fast.any():
+            break
+        reach = max(2, round(0.1 * rate_hz))
+        for f, j in zip(*np.nonzero(fast), strict=True):
+            drive.accel[max(0, f - reach) : f + reach, 6 + j] *= SOFTENING
+        np.minimum(drive.accel[:, 6:], drive.accel[:, 6:].min() * SOFTENING**SOFTENING_ROUNDS, out=drive.accel[:, 6:])
+        pose = Trajectory(problem, drive, pose, settings, rate_hz).solve()
+    return pose
+
+
+def _fast_steps(q: F64, rate_hz: float) -> Bool:
+    """(T - 1, J) joint steps over 15 rad/s."""
+    return np.asarray(np.abs(np.diff(q, axis=0)) * rate_hz > STEP_LIMIT_RAD_S)
+
+
+def _as_motion(pose: Pose, motion: HumanMotion, robot: RobotModel) -> RobotMotion:
+    return RobotMotion(
+        t_ns=motion.t_ns,
+        root_pos_world_m=pose.root_pos,
+        root_quat_world_wxyz=quat_continuous(pose_quat_wxyz(pose)),
+        joint_pos=pose.q,
+        joint_names=robot.joint_names,
+    )
+
+
+def _filter_arms(motion: RobotMotion, robot: RobotModel, rate_hz: float, cutoff_hz: float) -> RobotMotion:
+    legs = {*robot.profile.groups["left_leg"], *robot.profile.groups["right_leg"]}
+    columns = [i for i, name in enumerate(robot.joint_names) if name not in legs]
+    q = motion.joint_pos.copy()
+    q[:, columns] = lowpass(q[:, columns], rate_hz=rate_hz, cutoff_hz=cutoff_hz)
+    q = np.clip(q, robot.lower_rad, robot.upper_rad)
+    return RobotMotion(motion.t_ns, motion.root_pos_world_m, motion.root_quat_world_wxyz, q, motion.joint_names)
+
+
+def _warnings(
+    motion: HumanMotion, targets: Targets, found: tuple[Stretch, ...], loss: dict[str, float], settings: Settings, fast: int
+) -> tuple[str, ...]:
+    said = [*motion.source.warnings]
+    if not targets.stance.any():
+        said.append("no foot ever stands still: the floor was put under the lowest ankles and no foot is planted")
+    if settings.lowpass_hz > 0 and (sentence := loss_warning(loss, settings.lowpass_hz)):
+        said.append(sentence)
+    if found:
+        worst = max(found, key=lambda s: s.worst_m)
+        said.append(
+            f"{len(found)} infeasible stretches; worst: {worst.end.replace('_', ' ')} {100 * worst.worst_m:.0f} cm off "
+            f"at {worst.start_s:.2f} to {worst.end_s:.2f} s ({worst.treated})"
+        )
+    if fast:
+        said.append(f"{fast} joint steps over {STEP_LIMIT_RAD_S:g} rad/s are left; slow the motion down or lower --lowpass")
+    return tuple(said)

@@ -1,0 +1,95 @@
+"""The start of the whole-clip solve: each frame solved from its neighbour, forward and backward, the better kept.
+
+One sweep alone can stay in a worse basin (an arm folded the other way); two sweeps and a shortest path over them
+leave it as soon as that pays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.geom.arrays import F64, I64
+from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_matrix, quat_to_rotvec
+from understudy.retarget._trajectory_kernels import Pose, sweep
+from understudy.retarget.problem import VECTORS, Problem
+from understudy.retarget.targets import Targets
+
+WARM_ITERATIONS, START_ITERATIONS = 4, 60
+LIMIT_WEIGHT = 100.0
+PRIOR = 0.02
+SWITCH_COST = 30.0
+"""Cost of changing over from one sweep to the other, per squared radian between them: a switch happens where they agree."""
+
+
+def start_pose(problem: Problem, targets: Targets) -> Pose:
+    """A pose for every frame, without contacts and without smoothing."""
+    total = len(targets.vectors)
+    weight = np.tile(targets.weights, (total, 1))
+    ways = [_one_way(problem, targets.vectors, weight, forward) for forward in (True, False)]
+    costs = np.stack([cost for _, cost in ways], axis=1)
+    choice = _cheapest_path(costs, _gaps(ways[0][0], ways[1][0]) * SWITCH_COST)
+    pick = choice[:, None]
+    return Pose(
+        root_pos=np.where(pick == 0, ways[0][0].root_pos, ways[1][0].root_pos),
+        root_rot=np.where(pick[..., None] == 0, ways[0][0].root_rot, ways[1][0].root_rot),
+        q=np.where(pick == 0, ways[0][0].q, ways[1][0].q),
+    )
+
+
+def _one_way(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple[Pose, F64]:
+    total, dof = len(target), problem.robot.dof
+    pose = Pose(np.zeros((total, 3)), np.zeros((total, 3, 3)), np.zeros((total, dof)))
+    first, last, stride = (0, total, 1) if forward else (total - 1, -1, -1)
+    pose.root_pos[first], pose.root_rot[first] = _first_root(target[first])
+    pose.q[first] = np.clip(problem.robot.home_rad, problem.tree.lower, problem.tree.upper)
+    cost = np.zeros(total)
+    sweep(
+        problem.tree, problem.vectors, target, weight, first, last, stride, WARM_ITERATIONS, START_ITERATIONS,
+        LIMIT_WEIGHT, PRIOR, pose.root_pos, pose.root_rot, pose.q, cost,
+    )  # fmt: skip
+    return pose, cost
+
+
+def _first_root(target: F64) -> tuple[F64, F64]:
+    """Root position (3,) and rotation (3, 3) that face the way the person does."""
+    place = {name: i for i, name in enumerate(VECTORS)}
+    y, up = target[place["pelvis_lateral"]], target[place["pelvis_up"]]
+    x = np.cross(y, up)
+    x /= np.linalg.norm(x)
+    return target[place["midhip"]].copy(), np.stack([x, y, np.cross(x, y)], axis=1)
+
+
+def _gaps(a: Pose, b: Pose) -> F64:
+    """(T,) squared distance between two solutions of each frame, radians squared."""
+    between = quat_mul(matrix_to_quat(a.root_rot), quat_conj(matrix_to_quat(b.root_rot)))
+    return np.asarray(np.sum((a.q - b.q) ** 2, axis=1) + np.sum(quat_to_rotvec(between) ** 2, axis=1))
+
+
+def _cheapest_path(costs: F64, switch: F64) -> I64:
+    """(T,) which of two solutions to take at each frame: least total cost (T, 2) plus `switch` (T,) at each change.
+
+    Source: Viterbi, "Error bounds for convolutional codes", IEEE Trans. Information Theory 13 (1967).
+    """
+    total = len(costs)
+    best = costs[0].copy()
+    came = np.zeros((total, 2), dtype=np.int64)
+    for f in range(1, total):
+        crossing = best[::-1] + min(switch[f], switch[f - 1])
+        stay = best <= crossing
+        came[f] = np.where(stay, [0, 1], [1, 0])
+        best = np.where(stay, best, crossing) + costs[f]
+    path = np.empty(total, dtype=np.int64)
+    path[-1] = int(np.argmin(best))
+    for f in range(total - 1, 0, -1):
+        path[f - 1] = came[f, path[f]]
+    return path
+
+
+def pose_quat_wxyz(pose: Pose) -> F64:
+    """(T, 4) root orientation of a pose."""
+    return matrix_to_quat(pose.root_rot)
+
+
+def orthonormal(pose: Pose) -> Pose:
+    """The pose with root rotations made exactly orthonormal again."""
+    return pose._replace(root_rot=np.ascontiguousarray(quat_to_matrix(matrix_to_quat(pose.root_rot))))

@@ -1,0 +1,239 @@
+"""The whole clip as one problem: Gauss-Newton over every frame at once, contacts, limits and smoothness inside.
+
+Frames couple to their two neighbours only, so the normal matrix is banded and a Cholesky factorisation costs the same for
+every frame. A long clip is factored in stretches that hand their Schur complement on; that is the same elimination, so
+the result does not depend on the length of a stretch, and only one stretch is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtbsv
+from scipy.linalg.lapack import dpbtrf
+
+from understudy.errors import UnderstudyError
+from understudy.geom.arrays import F64
+from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
+from understudy.retarget.problem import Problem
+from understudy.retarget.targets import Targets
+
+REFERENCE_HZ = 30.0
+"""The rate at which the weights below were chosen; other rates scale them by their step."""
+GROUND, SLIP, LIMIT, PAIR = 3e4, 1e6, 1e5, 3e4
+MARGIN_M = 0.002
+SOFT_SOLE = 0.03
+"""Share of the ground weight that lays the sole flat where the ankle cannot roll."""
+RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
+ROOT_POS_ACCEL = 100.0
+KEEP_BYTES = 400_000_000
+"""Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the solve is run.
+
+    Attributes:
+        lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off (a trace is kept against jitter).
+        iterations: Gauss-Newton steps, the ramp included.
+        stretch: frames factored at a time.
+    """
+
+    lowpass_hz: float = 5.0
+    iterations: int = 10
+    stretch: int = 2048
+
+
+def acceleration_weight(lowpass_hz: float) -> float:
+    """Weight of the squared second difference at 30 Hz that equals a zero-phase second-order low-pass at `lowpass_hz`.
+
+    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + (f / fc)^4) with
+    fc = (rate / 2 pi) w^(-1/4): a second-order Butterworth run forward and backward.
+    """
+    if lowpass_hz <= 0:
+        return 1e-4
+    return float((REFERENCE_HZ / (2.0 * np.pi * lowpass_hz)) ** 4)
+
+
+def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: float, weight: F64 | None = None) -> Drive:
+    """What every frame is asked, with weights scaled to the clip's own time step."""
+    step = REFERENCE_HZ / rate_hz
+    total = len(targets.vectors)
+    weights = np.tile(targets.weights, (total, 1)) if weight is None else weight
+    accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
+    accel[:3] *= ROOT_POS_ACCEL
+    return Drive(
+        target=targets.vectors,
+        weight=weights * step,
+        pull=_pull(problem, targets) * step,
+        slip=_slip(targets) / step,
+        accel=np.tile(accel / step**3, (total, 1)),
+    )
+
+
+def _pull(problem: Problem, targets: Targets) -> F64:
+    """(T, G) two-sided height weights: the whole sole of a foot that lies flat, the toe's edge of one that only stands."""
+    out = np.zeros((len(targets.stance), len(problem.ground.body)))
+    start = 0
+    for i, count in enumerate(problem.sole_count):
+        share = GROUND / count * (1.0 if problem.can_roll else SOFT_SOLE)
+        out[targets.flat[:, i], start : start + count] = share
+        front = problem.ground.offset[start : start + count, 0]
+        toe = start + np.flatnonzero(front > front.max() - 0.01)
+        out[np.ix_(targets.stance[:, i] & ~targets.flat[:, i], toe)] = share
+        start += count
+    return out
+
+
+def _slip(targets: Targets) -> F64:
+    """(T, M) no-slip weights between frames f and f + 1: heel and toe of a flat foot, the toe alone of one on its toes."""
+    out = np.zeros((len(targets.stance), 4))
+    both = targets.stance[:-1] & targets.stance[1:]
+    lying = targets.flat[:-1] & targets.flat[1:]
+    for i in range(2):
+        out[:-1, 2 * i] = SLIP * lying[:, i]
+        out[:-1, 2 * i + 1] = SLIP * both[:, i]
+    return out
+
+
+class Trajectory:
+    """One clip being solved; `pose` holds the present solution."""
+
+    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float) -> None:
+        self.problem, self.drive, self.settings = problem, drive, settings
+        self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
+        self.step = REFERENCE_HZ / rate_hz
+        total = len(pose.q)
+        self.active = Active(
+            ground=np.zeros((total, len(problem.ground.body)), np.uint8),
+            limit=np.zeros((total, problem.robot.dof), np.uint8),
+            pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
+        )
+        self.nv = 6 + problem.robot.dof
+
+    def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
+        """Run the iterations; returns the clamped solution."""
+        still = np.zeros((len(self.pose.q), self.nv))
+        self._take(still, 0, self._stiff(0))
+        for i in range(self.settings.iterations):
+            largest = self._iterate(self._stiff(i))
+            if progress is not None:
+                progress(i + 1, self.settings.iterations)
+            if i >= len(RAMP) and largest < 1e-4:
+                break
+        tree = self.problem.tree
+        return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    def _stiff(self, iteration: int) -> Stiff:
+        ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
+        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M, damping=1e-3 * self.step)
+
+    def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
+        p = self.problem
+        return float(take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)))
+
+    def _iterate(self, stiff: Stiff) -> float:
+        """One Gauss-Newton step of all frames; returns its largest entry."""
+        total, nv = len(self.pose.q), self.nv
+        starts = _starts(total, self.settings.stretch)
+        stops = [*starts[1:], total]
+        keep = total * 3 * nv * nv * 8 <= KEEP_BYTES
+        handed = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
+        kept: list[_Factored | None] = []
+        for first, stop in zip(starts[:-1], stops, strict=False):
+            factored = self._factor(first, stop, stiff, handed[-1])
+            handed.append(_schur(factored, nv))
+            kept.append(factored if keep else None)
+        kept.append(None)
+        parts: list[F64] = []
+        after = np.zeros(2 * nv)
+        for i in reversed(range(len(starts))):
+            factored = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
+            part = _back_substitute(factored, after, nv)
+            after = part[: 2 * nv]
+            parts.append(part)
+        largest = [self._take(part.reshape(-1, nv), first, stiff) for first, part in zip(starts, reversed(parts), strict=True)]
+        return max(largest)
+
+    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> _Factored:
+        nv, size = self.nv, (stop - first) * self.nv
+        band = np.empty((3 * nv, size + 2 * nv), order="F")
+        rhs = np.empty(size + 2 * nv)
+        p = self.problem
+        assemble(p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, self.active, self.pose, first, stop, band, rhs)
+        _add_block(band, given[0])
+        rhs[: 2 * nv] += given[1]
+        coupling, tail = _coupling(band, size, nv), _lower_block(band[:, size:], 2 * nv)
+        factor, info = dpbtrf(band[:, :size], lower=1, overwrite_ab=1)
+        if info != 0:
+            raise UnderstudyError(
+                f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; please report the clip"
+            )
+        return _Factored(factor, rhs[:size], coupling, tail, rhs[size:])
+
+
+@dataclass(frozen=True)
+class _Factored:
+    """One stretch: Cholesky factor (band), right-hand side, the block that couples it to the next two frames, and what it
+    adds to those frames' own block and right-hand side."""
+
+    factor: F64
+    rhs: F64
+    coupling: F64
+    next_block: F64
+    next_rhs: F64
+
+
+def _schur(part: _Factored, nv: int) -> tuple[F64, F64]:
+    """Block and right-hand side that the next stretch gets once this one is eliminated."""
+    y = dtbsv(3 * nv - 1, part.factor, part.rhs, lower=1)
+    last = np.tril(_lower_block(part.factor[:, -2 * nv :], 2 * nv))
+    w = solve_triangular(last, part.coupling, lower=True)
+    return part.next_block - w.T @ w, part.next_rhs - w.T @ y[-2 * nv :]
+
+
+def _back_substitute(part: _Factored, after: F64, nv: int) -> F64:
+    """The stretch's step, given the next two frames'."""
+    rhs = part.rhs.copy()
+    rhs[-2 * nv :] -= part.coupling @ after
+    y = dtbsv(3 * nv - 1, part.factor, rhs, lower=1)
+    return np.asarray(dtbsv(3 * nv - 1, part.factor, y, lower=1, trans=1))
+
+
+def _starts(total: int, length: int) -> list[int]:
+    """First frames of the stretches; none is shorter than two frames, the reach of the coupling."""
+    return [f for f in range(0, total, max(length, 2)) if total - f >= 2]
+
+
+def _add_block(band: F64, block: F64) -> None:
+    """Add a symmetric block (n, n) to the head of a lower band."""
+    n = len(block)
+    for d in range(n):
+        band[d, : n - d] += np.diagonal(block, -d)
+
+
+def _lower_block(band: F64, n: int) -> F64:
+    """(n, n) symmetric block at the head of a lower band."""
+    out = np.zeros((n, n))
+    for d in range(min(n, len(band))):
+        i = np.arange(n - d)
+        out[i + d, i] = band[d, : n - d]
+        out[i, i + d] = band[d, : n - d]
+    return out
+
+
+def _coupling(band: F64, size: int, nv: int) -> F64:
+    """(2 nv, 2 nv) entries of the next two frames (columns) against the last two frames of the stretch (rows)."""
+    out = np.zeros((2 * nv, 2 * nv))
+    for a in range(2 * nv):
+        column = size - 2 * nv + a
+        rows = 2 * nv - a
+        reach = len(band) - rows
+        if column >= 0 and reach > 0:
+            out[a, : min(reach, 2 * nv)] = band[rows : rows + min(reach, 2 * nv), column]
+    return out
