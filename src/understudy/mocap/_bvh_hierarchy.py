@@ -12,6 +12,10 @@ from understudy.geom.arrays import F64, I64, frozen_f64, frozen_i64
 CHANNELS: tuple[str, ...] = ("xposition", "yposition", "zposition", "xrotation", "yrotation", "zrotation")
 """Channel names in the order of their codes 0 to 5."""
 
+END = " (end)"
+SYNTHETIC_JOINT = "Understudy_synthetic"
+"""A joint of this name marks the motion as made by a program: a BVH file has no room for comments or metadata."""
+
 _PIECES = re.compile(r"[{}]|[^{}]+")
 _MAX_DEPTH = 512
 
@@ -46,9 +50,6 @@ class Hierarchy:
     def children(self, node: int) -> list[int]:
         """Nodes whose parent is `node`."""
         return [int(i) for i in (self.parents == node).nonzero()[0]]
-
-
-END = " (end)"
 
 
 @dataclass

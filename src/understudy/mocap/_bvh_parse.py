@@ -108,8 +108,7 @@ def _seconds(word: bytes) -> float:
         return value
     decimals = len(word.partition(b".")[2]) if re.fullmatch(rb"\+?[0-9]*\.[0-9]+", word) else 17
     exact = 1.0 / max(round(1.0 / value), 1)
-    rounded = abs(exact - value) <= 0.51 * 10.0**-decimals or abs(exact - value) < 10.0**-decimals
-    return exact if rounded and abs(exact - value) < 1e-3 * value else value
+    return exact if abs(exact - value) < min(10.0**-decimals, 1e-3 * value) else value
 
 
 def _values(data: bytes, at: int, hierarchy: Hierarchy, frames: int, where: str) -> F64:

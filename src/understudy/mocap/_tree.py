@@ -198,7 +198,7 @@ def _hand(tree: Tree, side: str, limbs: dict[str, int], weights: dict[str, Weigh
     if tip is None:
         weights[f"{side}_hand"] = _between({elbow: 1.0}, {wrist: 1.0}, 1.0 + KNUCKLES_OVER_FOREARM)
         return
-    is_tip = tree.distance(wrist, tip) > FINGERTIP_OVER_FOREARM * forearm
+    is_tip = tree.is_end[tip] and tree.distance(wrist, tip) > FINGERTIP_OVER_FOREARM * forearm
     weights[f"{side}_hand"] = _between({wrist: 1.0}, {tip: 1.0}, 0.5 if is_tip else 1.0)
     measured.add(f"{side}_hand")
 

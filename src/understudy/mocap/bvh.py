@@ -11,9 +11,8 @@ from understudy.errors import MocapError, UnknownNameError
 from understudy.geom.arrays import F64, I64
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._bvh_fk import joint_positions
-from understudy.mocap._bvh_hierarchy import Hierarchy
+from understudy.mocap._bvh_hierarchy import SYNTHETIC_JOINT, Hierarchy
 from understudy.mocap._bvh_parse import BvhFile, parse_bvh
-from understudy.mocap._bvh_write import SYNTHETIC_JOINT
 from understudy.mocap._file import read_bytes
 from understudy.mocap._tree import Layout, Tree, lay_out
 from understudy.mocap._units import UP_AXES, metres_per_unit, up_axis

@@ -107,7 +107,7 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
     start = int(episode.timeline_ns[0]) if len(episode.timeline_ns) else 0
 
     def seconds(key: str) -> F64 | None:
-        return (episode.stream(key).t_ns - start) * 1e-9 if key in episode else None
+        return _seconds(episode.stream(key).t_ns, start) if key in episode else None
 
     def flags(key: str) -> Bool | None:
         return episode.data(key) > 0.5 if key in episode else None
@@ -141,6 +141,10 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
     )
 
 
+def _seconds(t_ns: I64, start_ns: int) -> F64:
+    return (t_ns - start_ns).astype(np.float64) * 1e-9
+
+
 def _joints(episode: Episode, robot: RobotModel) -> F64 | None:
     if "observations/joint_positions" not in episode:
         return None
@@ -156,7 +160,7 @@ def _motion(episode: Episode, robot: RobotModel, start_ns: int) -> Motion | None
     pose = episode.stream("debug/base_pose_world").sample_at(at).astype(np.float64)
     human_key = "debug/human_target_world"
     human = episode.stream(human_key).sample_at(at).astype(np.float64) if human_key in episode else None
-    return Motion((at - start_ns) * 1e-9, pose[:, :3], pose[:, 3:7], joint_pos, human)
+    return Motion(_seconds(at, start_ns), pose[:, :3], pose[:, 3:7], joint_pos, human)
 
 
 def sole_points(motion: Motion, robot: RobotModel) -> dict[str, F64]:

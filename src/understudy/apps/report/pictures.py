@@ -15,7 +15,7 @@ from understudy.geom.arrays import F64, I64, U8
 from understudy.scenes.render import Renderer, View
 
 STILLS = 9
-FILM_S, FILM_FPS = 7.0, 15
+FILM_S, FILM_FPS = 6.0, 12
 _FILM_STEP_S = 0.25
 
 
@@ -90,7 +90,7 @@ def _mp4_uri(images: Iterator[U8], width: int, height: int) -> str:
     import av
 
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("h264", rate=Fraction(FILM_FPS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "26", "preset": "veryfast"}
