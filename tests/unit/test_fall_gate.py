@@ -78,7 +78,7 @@ def test_rising_fast_is_no_fall() -> None:
     assert _falls(_motion(height, 0 * height)) == []
 
 
-@pytest.mark.parametrize(("tilt_rad", "is_fall"), [(1.19, False), (1.21, True)])
+@pytest.mark.parametrize(("tilt_rad", "is_fall"), [(1.39, False), (1.41, True)])
 @pytest.mark.parametrize("axis", [FORWARD, BACK, LEFT, RIGHT])
 def test_a_tilt_alone(tilt_rad: float, axis: tuple[float, float, float], is_fall: bool) -> None:
     height = np.full(481, STANDING)

@@ -14,7 +14,7 @@ from understudy.geom.arrays import F64
 from understudy.geom.rotations import yaw_to_quat
 from understudy.quality.posture import Posture
 from understudy.quality.rating import weakest, weighted_mean
-from understudy.quality.scores.balance import lateral_deviation
+from understudy.quality.scores.balance import lateral_deviation, pressing_point
 from understudy.quality.scores.smoothness import effective_frequency
 from understudy.quality.skip import NotApplicable
 from understudy.quality.weights import sampling_weights
@@ -94,12 +94,12 @@ def test_the_lateral_deviation_is_1_over_the_outer_edge_of_the_left_foot(yaw_rad
     left = np.array([-np.sin(yaw_rad), np.cos(yaw_rad)])
     outer_m = 0.06 + 0.05 + 0.03  # hip offsets and half a sole, from the stand-in's figures
     for share in (0.0, 0.5, 1.0, -1.0):
-        com = np.zeros((2, 3))
-        com[:, :2] = share * outer_m * left + 0.3 * np.array([np.cos(yaw_rad), np.sin(yaw_rad)])
-        np.testing.assert_allclose(lateral_deviation(seen, com), share, atol=1e-9)
+        point = np.zeros((2, 2))
+        point[:] = share * outer_m * left + 0.3 * np.array([np.cos(yaw_rad), np.sin(yaw_rad)])
+        np.testing.assert_allclose(lateral_deviation(seen, point), share, atol=1e-9)
 
 
-@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 1.0), (0.85, 0.5), (1.3, 0.0), (-0.85, 0.5)])
+@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.95, 1.0), (1.25, 0.5), (1.6, 0.0), (-1.25, 0.5)])
 def test_balance_falls_as_the_centre_of_mass_leaves_the_stance(share: float, value: float) -> None:
     episode = make_episode(ROBOT, duration_s=2.0)
     com = episode.data("debug/com_world").copy()
@@ -108,6 +108,28 @@ def test_balance_falls_as_the_centre_of_mass_leaves_the_stance(share: float, val
     result = _rate("balance", with_data(episode, "debug/com_world", com))
     assert result.value == pytest.approx(value, abs=0.02)
     assert result.raw == pytest.approx(abs(share), abs=0.02)
+
+
+@pytest.mark.parametrize("clockwise", [1.0, -1.0])
+def test_who_leans_into_a_turn_presses_under_the_feet(clockwise: float) -> None:
+    speed_m_s, radius_m, height_m = 1.5, 2.0, 0.7
+    t_ns = stamps(6.0, 120.0)
+    angle = clockwise * speed_m_s / radius_m * t_ns * 1e-9
+    outward = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lean_m = height_m * speed_m_s**2 / radius_m / 9.81  # tan of the lean is v^2 / (r g)
+    com = np.concatenate([(radius_m - lean_m) * outward, np.full((len(t_ns), 1), height_m)], axis=1)
+    flat = np.zeros((len(t_ns), 3))
+    seen = Posture(ROBOT, t_ns, flat, np.tile([1.0, 0.0, 0.0, 0.0], (len(t_ns), 1)), np.tile(ROBOT.home_rad, (len(t_ns), 1)))
+    pressed_m = np.linalg.norm(pressing_point(com, seen)[200:-200], axis=1)
+    want_m = (radius_m - lean_m) * (1.0 + height_m * (speed_m_s / radius_m) ** 2 / 9.81)
+    np.testing.assert_allclose(pressed_m, want_m, atol=2e-3)
+    assert abs(want_m - radius_m) < 0.01
+
+
+def test_a_point_at_rest_is_pressed_right_below() -> None:
+    seen = _standing()
+    com = np.tile([0.1, -0.2, 0.7], (2, 1))
+    np.testing.assert_allclose(pressing_point(com, seen), com[:, :2])
 
 
 def test_there_is_no_balance_in_the_air() -> None:

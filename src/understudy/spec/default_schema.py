@@ -27,8 +27,9 @@ GATES: dict[str, dict[str, GateValue]] = {
         "min_height_ratio": 0.5,
         "max_tilt_rad": 0.8,
         "max_descent_m_s": 1.0,
+        "max_tilt_alone_rad": 1.4,
     },
-    "self_collision": {"enabled": True, "max_penetration_m": 0.005},
+    "self_collision": {"enabled": True, "max_penetration_m": 0.005, "hold_s": 0.05},
     "limits": {"enabled": True, "tolerance": 0.05},
     "wrench_spike": {
         "enabled": True,
@@ -42,7 +43,7 @@ GATES: dict[str, dict[str, GateValue]] = {
     "retarget": {"enabled": True, "max_infeasible": 0.1},
     "foot_skate": {"enabled": True, "max_skate_m_s": 0.05, "max_height_m": 0.02},
 }
-"""The thresholds that people change; a gate's own defaults hold for the others (docs/quality.md lists all)."""
+"""Thresholds of the gates that people change; a gate's own defaults hold for the rest (docs/quality.md has all of them)."""
 
 
 def default_schema(robot: RobotModel, name: str, *, action_kind: ActionKind = "position") -> Schema:
