@@ -141,6 +141,17 @@ def test_the_robots_own_camera_sees_its_hands(renderer: Renderer, robot: RobotMo
         renderer.ego(base(robot), UPRIGHT, joints, "tail")
 
 
+def test_two_renderers_take_turns(renderer: Renderer, robot: RobotModel) -> None:
+    before = renderer.frame(base(robot), UPRIGHT, robot.home_rad, person(robot))
+    with Renderer(robot, 120, 96, samples=0, shadows=False) as other:
+        first = other.frame(base(robot), UPRIGHT, robot.home_rad)
+        between = renderer.frame(base(robot), UPRIGHT, robot.home_rad, person(robot))
+        np.testing.assert_array_equal(first, other.frame(base(robot), UPRIGHT, robot.home_rad))
+    after = renderer.frame(base(robot), UPRIGHT, robot.home_rad, person(robot))
+    np.testing.assert_array_equal(before, between)
+    np.testing.assert_array_equal(before, after)
+
+
 def test_wrong_shapes_are_named(renderer: Renderer, robot: RobotModel) -> None:
     with pytest.raises(ShapeError, match=r"q_rad has shape \(28,\), \(29,\) is needed"):
         renderer.frame(base(robot), UPRIGHT, robot.home_rad[1:])

@@ -238,14 +238,14 @@ def test_pictures_and_film_are_in_the_page(dataset: Dataset, tmp_path: Path) -> 
     stills = [a["src"] for a in page.all("img")]
     assert len(stills) == 9
     picture = simplejpeg.decode_jpeg(base64.b64decode(stills[0].removeprefix("data:image/jpeg;base64,")))
-    assert picture.std() > 10
+    assert 200 < np.median(picture) < 250, "mostly floor and sky"
     film = page.all("video")[0]["src"].removeprefix("data:video/mp4;base64,")
     with av.open(io.BytesIO(base64.b64decode(film))) as container:
         stream = container.streams.video[0]
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     assert stream.codec_context.name == "h264"
-    assert len(frames) == 12, "one second at 12 frames a second"
-    assert frames[0].std() > 10
+    assert len(frames) == 10, "one second at 10 frames a second"
+    assert np.abs(frames[0].astype(np.int64) - picture).mean() < 6, "film and strip show the same"
 
 
 def test_the_film_shows_the_worst_stretch_of_a_long_clip(robot: RobotModel) -> None:
@@ -256,7 +256,7 @@ def test_the_film_shows_the_worst_stretch_of_a_long_clip(robot: RobotModel) -> N
     start = film_start(clip)
     assert start <= 12.0
     assert start + 6.0 >= 13.0
-    assert film_steps(np.arange(10) / 10.0, 0.0, 0.5).tolist() == [0, 0, 1, 2, 3, 4]
+    assert film_steps(np.arange(10) / 10.0, 0.0, 0.5).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_command_writes_the_page(dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

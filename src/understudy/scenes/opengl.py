@@ -10,7 +10,6 @@ import ctypes
 import os
 import sys
 from functools import cache
-from types import TracebackType
 from typing import Protocol
 
 from understudy.errors import MissingDependencyError
@@ -30,20 +29,6 @@ class GLContext(Protocol):
     def free(self) -> None:
         """Give the context back."""
         ...
-
-
-class Canvas:
-    """An OpenGL context that is current inside a `with` block and freed at its end."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._context = make_context(width, height)
-
-    def __enter__(self) -> Canvas:
-        self._context.make_current()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._context.free()
 
 
 @cache
@@ -144,7 +129,9 @@ def draws_a_pixel() -> None:
     model = mujoco.MjModel.from_xml_string(xml)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    with Canvas(16, 16):
+    context = make_context(16, 16)
+    context.make_current()
+    try:
         scene, camera = mujoco.MjvScene(model, maxgeom=4), mujoco.MjvCamera()
         camera.distance = 2.0
         drawing = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
@@ -154,5 +141,7 @@ def draws_a_pixel() -> None:
         mujoco.mjr_render(rect, scene, drawing)
         mujoco.mjr_readPixels(image, None, rect, drawing)
         drawing.free()
+    finally:
+        context.free()
     if int(image[8, 8, 0]) < 50:
         raise MissingDependencyError(f"no pictures: what {opengl_backend()} draws stays black; {INSTALL_COMMAND}")

@@ -12,7 +12,7 @@ from understudy.errors import ShapeError, UnknownNameError
 from understudy.geom.arrays import F64, U8
 from understudy.geom.rotations import matrix_to_quat
 from understudy.scenes.figure import add_human
-from understudy.scenes.opengl import Canvas, opengl_backend
+from understudy.scenes.opengl import make_context, opengl_backend
 from understudy.scenes.stage import add_shadows, body_name, stage_model
 from understudy.scenes.visuals import robot_visuals
 from understudy.spec.robot import RobotModel
@@ -67,8 +67,8 @@ class Renderer:
         import mujoco
 
         self.robot, self.width, self.height, self._shadows = robot, width, height, shadows
-        self._canvas = Canvas(width, height)
-        self._canvas.__enter__()
+        self._context = make_context(width, height)
+        self._context.make_current()
         self._model = stage_model(robot, robot_visuals(robot), width=width, height=height, samples=samples)
         self._model.vis.global_.fovy = _FOVY_DEG
         self._data = mujoco.MjData(self._model)
@@ -88,8 +88,9 @@ class Renderer:
 
     def close(self) -> None:
         """Give the OpenGL context back; nothing can be drawn after it."""
+        self._context.make_current()
         self._drawing.free()
-        self._canvas.__exit__(None, None, None)
+        self._context.free()
 
     def frame(
         self, root_pos_world_m: F64, root_quat_world_wxyz: F64, q_rad: F64, human: F64 | None = None, view: View | None = None
@@ -188,6 +189,7 @@ class Renderer:
     def _pixels(self) -> U8:
         import mujoco
 
+        self._context.make_current()  # another renderer may have drawn since
         image = np.empty((self.height, self.width, 3), dtype=np.uint8)
         rect = mujoco.MjrRect(0, 0, self.width, self.height)
         mujoco.mjr_render(rect, self._scene, self._drawing)

@@ -15,7 +15,7 @@ from understudy.geom.arrays import F64, I64, U8
 from understudy.scenes.render import Renderer, View
 
 STILLS = 9
-FILM_S, FILM_FPS = 6.0, 12
+FILM_S, FILM_FPS = 6.0, 10
 _FILM_STEP_S = 0.25
 
 
