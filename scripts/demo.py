@@ -18,12 +18,13 @@ def main() -> int:
     labels = ["--instruction", "follow the motion"]
     clip = args.clip
     if clip is None:
-        clip = args.into / "source" / "walk_turn_squat_reach_carry.bvh"
+        clip = args.into / "walk_turn_squat_reach_carry.bvh"
         synthetic_clip(clip)
         labels = ["--task", "whole_body", "--demonstrator", "walker", "--instruction", "walk, turn, squat, reach and carry"]
-    target = ["--robot", args.robot, "--into", str(args.into), "--export", "lerobot"]
+    dataset = args.into / (f"dataset_{args.robot}" if args.clip is None else f"{clip.stem}_{args.robot}")
+    target = ["--robot", args.robot, "--into", str(dataset), "--export", "lerobot"]
     code = understudy(["build", str(clip), *target, *labels])
-    print(f"look at it:  open {args.into / 'reports' / 'report.html'}")
+    print(f"look at it:  open {dataset / 'reports' / 'report.html'}")
     return code
 
 

@@ -184,3 +184,12 @@ def test_tables_have_the_types_of_lerobots_own(in_lerobot: Callable[..., str], t
 def _plain(kind: str) -> str:
     """Arrow names list items `item` or `element` and strings large or not; both are read alike."""
     return kind.replace("item:", "element:").replace("large_string", "string")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("camera", [True, False])
+def test_act_trains_on_it(in_lerobot: Callable[..., str], tmp_path: Path, camera: bool) -> None:
+    out = in_lerobot("train_act.py", export(make_episodes(camera=camera), tmp_path / "out"), "--steps", 20)
+    trained = json.loads(out.strip().splitlines()[-1])
+    assert np.all(np.isfinite(trained["losses"]))
+    assert np.mean(trained["losses"][-3:]) < 0.7 * np.mean(trained["losses"][:3])

@@ -147,6 +147,9 @@ def test_every_privileged_default_stream_would_be_refused_as_observation() -> No
         (('name = "joint_velocities"', 'name = "joint_positions"'), "declared twice"),
         (("shape = [29]", "shape = [28]"), "29 names for shape"),
         (("[[streams]]", "[[streams"), "not valid TOML"),
+        (("{clip}_{task8}", "{clip}"), "naming: retargeted is '{clip}'; .*{task8} makes names unique"),
+        (("{clip}_{task8}", "{clip}_{task8}_{subject}"), "its fields may be {clip}, {task8}"),
+        (("{clip}_{task8}", "{clip}_{task8"), "naming: "),
     ],
 )
 def test_a_wrong_schema_says_where(change: tuple[str, str], message: str) -> None:

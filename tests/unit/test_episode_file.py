@@ -152,6 +152,18 @@ def test_plain_h5py_reads_it(episode: Episode, tmp_path: Path) -> None:
     assert float(done.stdout.split('"q": ')[1].split(",")[0]) == pytest.approx(episode.data("observations/joint_positions").sum())
 
 
+def test_the_example_on_the_format_page_runs_as_it_stands(episode: Episode, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "episode_format.md").read_text(encoding="utf-8")
+    example = page.split("```python\n")[1].split("```")[0]
+    path = written(episode, tmp_path)
+    script = example.replace("episodes/walk/walk_01_5f0c2a9b.h5", str(path))
+    script += "\nassert list(columns) == list(joint_names) and unit == 'rad' and task == 'stand' and 'streams' in schema"
+    script += "\nassert q_at_steps.shape == action.shape == (len(steps_ns), len(joint_names)) and len(newest) == len(steps_ns)"
+    script += "\nassert abs(action[:-1] - q_at_steps[1:]).max() < 1e-9"
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_joints_in_another_order_are_refused(episode: Episode, tmp_path: Path) -> None:
     names = episode.joint_names
     swapped = replace(episode, joint_names=(names[1], names[0], *names[2:]))

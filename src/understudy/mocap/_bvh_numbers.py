@@ -20,6 +20,11 @@ _SPLIT = 134217729.0  # 2**27 + 1
 
 
 @numba.njit(cache=True)
+def _blank(byte: int) -> bool:
+    return byte == 32 or 9 <= byte <= 13
+
+
+@numba.njit(cache=True)
 def _scaled(mantissa: int, exponent: int, pow_hi: F64, pow_lo: F64) -> float:
     """mantissa * 10**exponent in double-double arithmetic, rounded once at the end.
 
@@ -51,7 +56,7 @@ def _fill(text: U8, at: int, out: F64, filled: int, pow_hi: F64, pow_lo: F64) ->
     """
     end = len(text)
     while True:
-        while at < end and text[at] <= 32:
+        while at < end and _blank(text[at]):
             at += 1
         if at == end or filled == len(out):
             return filled, DONE, at, at
@@ -88,7 +93,7 @@ def _fill(text: U8, at: int, out: F64, filled: int, pow_hi: F64, pow_lo: F64) ->
                 seen = 1
                 at += 1
             exponent += -power if down else power
-        if not seen or (at < end and text[at] > 32):
+        if not seen or (at < end and not _blank(text[at])):
             return filled, NOT_A_NUMBER, start, start
         if digits > 18 or abs(exponent) > _MAX_EXP - 20:
             return filled, HARD, start, at

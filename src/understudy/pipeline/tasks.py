@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -172,10 +173,9 @@ def finished(manifests: Path, task: str, root: Path) -> tuple[Manifest, tuple[Pa
 def _find(root: Path, output: FileHash) -> Path | None:
     """Where an output lies: an episode may have been moved between partitions or tasks since."""
     at = root / output.path
-    candidates: Sequence[Path] = [at]
-    if at.suffix == ".h5" and Path(output.path).parts[0] in _PARTITIONS:
-        candidates = [at, *(moved for part in _PARTITIONS for moved in sorted((root / part).glob(f"*/{at.name}")))]
-    return next((place for place in candidates if place.is_file() and file_hash(place) == output.sha256), None)
+    is_episode = at.suffix == ".h5" and Path(output.path).parts[0] in _PARTITIONS
+    moved = (place for part in _PARTITIONS for place in (root / part).glob(f"*/{at.name}")) if is_episode else ()
+    return next((place for place in chain((at,), moved) if place.is_file() and file_hash(place) == output.sha256), None)
 
 
 def _relative(path: Path, root: Path) -> str:

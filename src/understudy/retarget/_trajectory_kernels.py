@@ -10,8 +10,10 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, U8
 from understudy.retarget import _kernels as k
 
-NEAR_M = 0.1
-"""Capsules whose bounding spheres are further apart than this are not looked at: no step brings them together."""
+TOUCH_M = 0.05
+"""Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
+LARGEST = 0.5
+"""Most that a frame moves in one step, radians or metres."""
 
 
 class Tree(NamedTuple):
@@ -93,13 +95,12 @@ class Active(NamedTuple):
 
 
 class Stiff(NamedTuple):
-    """Weights of the one-sided terms, the collision margin, metres, and the damping."""
+    """Weights of the one-sided terms, and the collision margin, metres."""
 
     ground: float
     limit: float
     pair: float
     margin: float
-    damping: float
 
 
 @nb.njit(cache=True, nogil=True)
@@ -232,7 +233,8 @@ def _add_acceleration(w: F64, pose: Pose, f: int, column: int, nv: int, band: F6
 
 @nb.njit(cache=True, nogil=True)
 def assemble(
-    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, active: Active, pose: Pose,
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, damping: F64,
+    active: Active, pose: Pose,
     first: int, stop: int, band: F64, rhs: F64,
 ) -> float:  # fmt: skip
     """Normal equations of frames [first, stop) into `band` (3 nv, (n + 2) nv) and `rhs`; returns the data cost.
@@ -279,7 +281,7 @@ def assemble(
         for i in range(nv):
             for j in range(i + 1):
                 band[i - j, column + j] += h[i, j]
-            band[0, column + i] += stiff.damping
+            band[0, column + i] += damping[f]
             rhs[column + i] += g[i]
         if f + 2 < total:
             _add_acceleration(drive.accel[f + 1], pose, f, column, nv, band, rhs, on_p, on_q)
@@ -288,9 +290,21 @@ def assemble(
 
 @nb.njit(cache=True, nogil=True)
 def take_step(
-    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, step: F64, first: int, stop: int
-) -> float:
-    """Predict every one-sided term, set the active ones, and move by -step (n, nv); returns the largest entry.
+    tree: Tree,
+    ground: Ground,
+    caps: Capsules,
+    stiff: Stiff,
+    active: Active,
+    pose: Pose,
+    step: F64,
+    first: int,
+    stop: int,
+    size: F64,
+) -> None:
+    """Predict every one-sided term, set the active ones, and move by -step (n, nv).
+
+    Fills `size` (n,), each frame's largest entry.
+    No frame moves by more than LARGEST in one step.
 
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """
@@ -299,11 +313,14 @@ def take_step(
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.empty(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
-    largest = 0.0
     for f in range(first, stop):
+        largest = 0.0
         for i in range(6 + nj):
-            d[i] = -step[f - first, i]
-            largest = max(largest, abs(d[i]))
+            largest = max(largest, abs(step[f - first, i]))
+        size[f - first] = largest
+        share = LARGEST / largest if largest > LARGEST else 1.0
+        for i in range(6 + nj):
+            d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
         for n in range(len(ground.body)):
@@ -313,7 +330,7 @@ def take_step(
         k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
         for n in range(len(caps.pair)):
             i, j = caps.pair[n, 0], caps.pair[n, 1]
-            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + NEAR_M):
+            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + TOUCH_M):
                 active.pair[f, n] = 0
                 continue
             gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
@@ -322,7 +339,12 @@ def take_step(
             change = 0.0
             for x in range(3):
                 change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
-            active.pair[f, n] = 1 if gap + change - caps.radius[i] - caps.radius[j] < stiff.margin else 0
+            active.pair[f, n] = (
+                1
+                if gap - caps.radius[i] - caps.radius[j] < TOUCH_M
+                and gap + change - caps.radius[i] - caps.radius[j] < stiff.margin
+                else 0
+            )
         for i in range(nj):
             pred = pose.q[f, i] + d[6 + i]
             active.limit[f, i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
@@ -330,4 +352,3 @@ def take_step(
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])
-    return largest

@@ -30,6 +30,11 @@ SOFT_SOLE = 0.03
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
 ROOT_POS_ACCEL = 100.0
+CALM, MOST_DAMPING = 1e-3, 1e4
+"""Damping of a frame that converges, and the most that one which does not is given."""
+RESTLESS = 0.01
+STILL = 0.025
+"""Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
 KEEP_BYTES = 400_000_000
 """Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
 
@@ -45,7 +50,7 @@ class Settings:
     """
 
     lowpass_hz: float = 5.0
-    iterations: int = 10
+    iterations: int = 20
     stretch: int = 2048
 
 
@@ -115,6 +120,8 @@ class Trajectory:
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
         )
         self.nv = 6 + problem.robot.dof
+        self.damping = np.full(total, CALM * self.step)
+        self.size = np.zeros(total)
 
     def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
         """Run the iterations; returns the clamped solution."""
@@ -124,18 +131,26 @@ class Trajectory:
             largest = self._iterate(self._stiff(i))
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
-            if i >= len(RAMP) and largest < 1e-4:
+            if i >= len(RAMP) and largest < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
 
     def _stiff(self, iteration: int) -> Stiff:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
-        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M, damping=1e-3 * self.step)
+        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M)
 
     def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
-        p = self.problem
-        return float(take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)))
+        """Move one stretch; a frame whose step does not shrink is damped more, one whose step does is damped less."""
+        p, stop = self.problem, first + len(rows)
+        size = np.empty(len(rows))
+        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, stop, size)
+        before, damping = self.size[first:stop], self.damping[first:stop]
+        restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
+        calm = CALM * self.step
+        damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
+        before[:] = size
+        return float(size.max())
 
     def _iterate(self, stiff: Stiff) -> float:
         """One Gauss-Newton step of all frames; returns its largest entry."""
@@ -165,7 +180,21 @@ class Trajectory:
         band = np.empty((3 * nv, size + 2 * nv), order="F")
         rhs = np.empty(size + 2 * nv)
         p = self.problem
-        assemble(p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, self.active, self.pose, first, stop, band, rhs)
+        assemble(
+            p.tree,
+            p.vectors,
+            p.ground,
+            p.capsules,
+            self.drive,
+            stiff,
+            self.damping,
+            self.active,
+            self.pose,
+            first,
+            stop,
+            band,
+            rhs,
+        )
         _add_block(band, given[0])
         rhs[: 2 * nv] += given[1]
         coupling, tail = _coupling(band, size, nv), _lower_block(band[:, size:], 2 * nv)

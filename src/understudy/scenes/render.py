@@ -12,7 +12,7 @@ from understudy.errors import ShapeError, UnknownNameError
 from understudy.geom.arrays import F64, U8
 from understudy.geom.rotations import matrix_to_quat
 from understudy.scenes.figure import add_human
-from understudy.scenes.opengl import Canvas
+from understudy.scenes.opengl import Canvas, opengl_backend
 from understudy.scenes.stage import add_shadows, body_name, stage_model
 from understudy.scenes.visuals import robot_visuals
 from understudy.spec.robot import RobotModel
@@ -63,6 +63,7 @@ class Renderer:
         samples: int = 4,
         fovy_deg: float = 32.0,
     ) -> None:
+        opengl_backend()  # first, for `import mujoco` fails when MUJOCO_GL names a library that is not there
         import mujoco
 
         self.robot, self.width, self.height, self._shadows = robot, width, height, shadows

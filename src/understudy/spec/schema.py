@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import tomllib
 from collections.abc import Mapping
 from typing import Literal
@@ -39,11 +40,26 @@ class MetadataField(Strict):
     description: str = ""
 
 
+def _check_pattern(name: str, pattern: str, *, allowed: tuple[str, ...], needed: str) -> None:
+    """Refuse a file name pattern with fields that there are none of, or whose names would not be unique."""
+    fields = [(field, spec, conversion) for _, field, spec, conversion in string.Formatter().parse(pattern) if field is not None]
+    plain = all(field in allowed and not spec and not conversion for field, spec, conversion in fields)
+    if not plain or needed not in [field for field, *_ in fields]:
+        listed = ", ".join(f"{{{field}}}" for field in allowed)
+        raise ValueError(f"{name} is {pattern!r}; its fields may be {listed}, and {{{needed}}} makes names unique")
+
+
 class Naming(Strict):
     """How episode files are named; fields in braces."""
 
     recorded: str = "{date}T{time}_{source}_{index}"
     retargeted: str = "{clip}_{task8}"
+
+    @model_validator(mode="after")
+    def _check(self) -> Naming:
+        _check_pattern("recorded", self.recorded, allowed=("date", "time", "source", "index"), needed="index")
+        _check_pattern("retargeted", self.retargeted, allowed=("clip", "task8"), needed="task8")
+        return self
 
 
 class Clock(Strict):

@@ -77,13 +77,17 @@ class Dataset:
         if root.exists() and not (root.is_dir() and not any(root.iterdir())):
             raise InputError(f"{root}: not an empty folder; choose a new one for the dataset")
         check_joint_order(schema.joint_names, robot.joint_names, where=f"schema for {root}")
+        was_there = root.exists()
         with disk_errors(root):
-            for partition in PARTITIONS:
-                (root / partition).mkdir(parents=True, exist_ok=True)
-            (root / MANIFESTS).mkdir(exist_ok=True)
-            write_robot_json(robot, root / ROBOT)
-            write_text(root / SCHEMA_PAGE, schema_markdown(schema))
-            write_text(root / SCHEMA, schema_toml(schema))  # last: a folder with it is a whole dataset
+            try:
+                for folder in (*PARTITIONS, MANIFESTS):
+                    (root / folder).mkdir(parents=True)
+                write_robot_json(robot, root / ROBOT)
+                write_text(root / SCHEMA_PAGE, schema_markdown(schema))
+                write_text(root / SCHEMA, schema_toml(schema))  # last: a folder with it is a whole dataset
+            except BaseException:
+                _remove_new(root, keep_root=was_there)
+                raise
         return cls.open(root)
 
     @classmethod
@@ -224,6 +228,17 @@ class Dataset:
                     if stem != name and left.name not in names and left.is_file() and not notes_path(left).exists():
                         with disk_errors(folder / left.name):
                             left.replace(folder / left.name)
+
+
+def _remove_new(root: Path, *, keep_root: bool) -> None:
+    """Take back what a failed `create` made; it had found the folder empty or missing."""
+    for file in (ROBOT, SCHEMA_PAGE, SCHEMA):
+        (root / file).unlink(missing_ok=True)
+    for folder in (*PARTITIONS, MANIFESTS):
+        if (root / folder).is_dir():
+            (root / folder).rmdir()
+    if root.is_dir() and not keep_root:
+        root.rmdir()
 
 
 def _same(there: EpisodeRef, episode: Episode) -> EpisodeRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import h5py
 
 _CHUNK_BYTES = 256 * 1024
-_LIBVER = ("v110", "v110")
+LIBVER = ("v110", "v110")
 """One fixed file layout: outputs are identical bit for bit, and its metadata blocks carry checksums."""
 
 
@@ -43,7 +44,9 @@ def write_episode(path: Path, episode: Episode, *, packed_notes: Notes | None = 
     import h5py
 
     check_episode(episode, schema_of(episode.schema_toml, f"schema of episode {episode.id}"))
-    with atomic_file(path) as part, h5py.File(part, "w", libver=_LIBVER, track_order=False) as file:
+    # HDF5 ends the process when a disk refuses while it closes a file, so it writes to memory and Python to the disk
+    image = io.BytesIO()
+    with h5py.File(image, "w", libver=LIBVER, track_order=False) as file:
         _write_root(file, episode)
         _write_metadata(file.create_group("metadata"), episode, packed_notes)
         timeline = file.create_group("timeline")
@@ -58,6 +61,8 @@ def write_episode(path: Path, episode: Episode, *, packed_notes: Notes | None = 
             place.attrs["rule"] = alignment.rule
             _array(place, "index", alignment.index)
             _array(place, "residual_ns", alignment.residual_ns)
+    with atomic_file(path) as part:
+        part.write_bytes(image.getbuffer())
 
 
 def _write_root(file: h5py.File, episode: Episode) -> None:

@@ -125,7 +125,7 @@ def _film(pictures: Pictures | None) -> str:
         return ""
     start, end = pictures.film_start_s, pictures.film_end_s
     return (
-        f'<div><video src="{pictures.film}" data-start="{start:.4f}" muted loop autoplay playsinline controls></video>'
+        f'<div><video src="{pictures.film}" data-start="{start:.4f}" muted loop playsinline controls></video>'
         f'<div class="caption">{start:.1f} to {end:.1f} s, at real speed. '
         f"Over the robot, the person it follows: {_MARK}.</div></div>"
     )

@@ -114,7 +114,7 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
 
     motion = _motion(episode, robot, start)
     joints = motion.joint_pos if motion else _joints(episode, robot)
-    soles = sole_points(motion, robot) if motion else None
+    soles = sole_outlines(motion, robot) if motion else None
     heights = None if soles is None else np.stack([soles[s][..., 2].min(axis=1) for s in SIDES], axis=1)
     residual_key = "debug/ee_residual"
     source_contact, source_t_s = flags("debug/source_contact"), seconds("debug/source_contact")
@@ -163,16 +163,16 @@ def _motion(episode: Episode, robot: RobotModel, start_ns: int) -> Motion | None
     return Motion(_seconds(at, start_ns), pose[:, :3], pose[:, 3:7], joint_pos, human)
 
 
-def sole_points(motion: Motion, robot: RobotModel) -> dict[str, F64]:
+def sole_outlines(motion: Motion, robot: RobotModel) -> dict[str, F64]:
     """Side to (T, K, 3) sole outline in `world`, metres; worked through in blocks, so long takes stay small in memory."""
-    from understudy.kinematics import contact
+    from understudy.kinematics.contact import sole_points
     from understudy.kinematics.forward import body_poses
 
     blocks: dict[str, list[F64]] = {side: [] for side in SIDES}
     for a in range(0, len(motion.t_s), _BLOCK):
         cut = slice(a, a + _BLOCK)
         poses = body_poses(robot, motion.root_pos_world_m[cut], motion.root_quat_world_wxyz[cut], motion.joint_pos[cut])
-        for side, points in contact.sole_points(robot, poses).items():
+        for side, points in sole_points(robot, poses).items():
             blocks[side].append(points)
     return {side: np.concatenate(parts) for side, parts in blocks.items()}
 
