@@ -53,7 +53,8 @@ def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:
     pos = motion.joint_pos_world_m.copy()
     pos[0] = pos[1]
     said = f"frame 1 is a reference pose {steps[0]:.2f} m away from frame 2, which was put in its place"
-    return replace(motion, joint_pos_world_m=pos), said
+    kept = tuple(w for w in motion.source.warnings if not w.startswith("frame 1 "))  # the reader's own word on it
+    return replace(motion, joint_pos_world_m=pos, source=replace(motion.source, warnings=kept)), said
 
 
 def _other(name: str) -> str:

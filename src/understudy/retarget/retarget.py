@@ -28,7 +28,7 @@ from understudy.retarget.feasibility import (
 )
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.start import pose_quat_wxyz, start_pose
-from understudy.retarget.targets import Targets, make_targets
+from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings, Trajectory, make_drive
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
@@ -45,7 +45,7 @@ class Retargeted:
 
     Attributes:
         motion: the robot's motion, at the clip's own stamps.
-        human_target_world_m: (T, 23, 3) the person at the robot's size, where the robot was asked to be.
+        human_target_world_m: (T, 23, 3) the person at the robot's size, to be drawn over the robot.
         residual_m: (T, 4) end effectors against what was asked, order `feasibility.ENDS`.
         infeasible: (T,) any of them over 5 cm, before treatment.
         stance: (T, 2) feet that the person stood on.
@@ -115,7 +115,7 @@ def retarget(
     fast = _fast_steps(result.joint_pos, motion.rate_hz)
     return Retargeted(
         motion=result,
-        human_target_world_m=targets.scale * motion.joint_pos_world_m + np.array([0.0, 0.0, targets.height_shift_m]),
+        human_target_world_m=person_at_robot_size(motion, targets, problem),
         residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,

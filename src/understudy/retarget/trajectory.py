@@ -24,7 +24,7 @@ from understudy.retarget.targets import Targets
 REFERENCE_HZ = 30.0
 """The rate at which the weights below were chosen; other rates scale them by their step."""
 GROUND, SLIP, LIMIT, PAIR = 3e4, 1e6, 1e5, 3e4
-MARGIN_M = 0.002
+MARGIN_M = 0.005
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)

@@ -24,11 +24,18 @@ VERDICT_STYLE: Mapping[str, str] = {
 """Colour of a verdict, a severity or a doctor's finding wherever one is printed."""
 
 
+PIPED_WIDTH = 132
+"""Columns of a table that goes into a file or a pipe, which have no width of their own."""
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    screen = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not screen.is_terminal:
+        screen.width = PIPED_WIDTH
+    return screen
 
 
 def console() -> Console:
