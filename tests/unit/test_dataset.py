@@ -43,6 +43,16 @@ def test_create_writes_the_folder_that_open_reads(dataset: Dataset) -> None:
     assert opened.joint_names == stand_in_robot().joint_names
 
 
+def test_an_edited_schema_is_read_and_its_page_renewed(dataset: Dataset) -> None:
+    path, page = dataset.root / "schema.toml", dataset.root / "SCHEMA.md"
+    path.write_text(path.read_text().replace("max_tilt_rad = 0.8", "max_tilt_rad = 0.75"))
+    assert Dataset.open(dataset.root).schema.gates["fall"]["max_tilt_rad"] == 0.75
+    assert "max_tilt_rad = 0.75" in page.read_text()
+    stamp = page.stat().st_mtime_ns
+    Dataset.open(dataset.root)
+    assert page.stat().st_mtime_ns == stamp
+
+
 def test_what_is_there_is_not_overwritten(dataset: Dataset, tmp_path: Path) -> None:
     robot, schema = stand_in_robot(), dataset.schema
     with pytest.raises(InputError, match="there is a dataset already"):

@@ -20,6 +20,7 @@ from understudy.retarget.feasibility import (
     LIMIT_M,
     Infeasible,
     Stretch,
+    bridged,
     end_residual,
     reached_vectors,
     stretches,
@@ -105,6 +106,7 @@ def retarget(
     if infeasible != "flag" and found:
         edge = _as_motion(start, motion, robot)
         asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
+        pose = pose._replace(q=bridged(pose.q, found, robot))
         pose = _solve(problem, asked, weight, pose, settings, motion.rate_hz, None)
         result = _as_motion(pose, motion, robot)
     if arm_filter_hz > 0:

@@ -57,7 +57,7 @@ def pelvis_height(body: Body, wanted_m: F64, hips_from_pelvis: F64, pelvis_xy_m:
     across = np.sum((hips_xy - ankles[..., :2]) ** 2, axis=-1)
     reach = np.sqrt(np.maximum((STRAIGHTEST * body.leg_m) ** 2 - across, 0.0))
     limit = np.min(ankles[..., 2] + reach - hips_from_pelvis[..., 2], axis=1)
-    return smooth_below(np.minimum(limit, wanted_m), rate_hz=rate_hz, half_width_s=0.06)
+    return smooth_below(np.minimum(limit, wanted_m), rate_hz=rate_hz, half_width_s=0.12)
 
 
 def heading(left: FootPath, right: FootPath, *, rate_hz: float) -> F64:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from understudy.errors import InputError
 from understudy.geom.arrays import F64
 from understudy.simulate._assemble import Plan
 from understudy.simulate._body import Body
@@ -15,7 +16,16 @@ from understudy.spec.skeleton import SIDES
 
 WALK_RATIO_M_S = 0.39
 """Step length over steps per second. Source: Sekiya and Nagasaki, Gait & Posture 8 (1998): 0.0065 m per step/min."""
+LONGEST_STEP = 0.41
+"""Step over the body's height; faster walking takes more steps instead of longer ones."""
 _TOE_OUT_RAD = 0.09
+
+
+def step_length(body: Body, speed_m_s: float) -> float:
+    """Metres from footprint to footprint of a walk at `speed_m_s`."""
+    if not 0.2 <= speed_m_s <= 2.2:
+        raise InputError(f"people walk at 0.2 to 2.2 m/s, got {speed_m_s} m/s; run() is faster")
+    return min(math.sqrt(WALK_RATIO_M_S * speed_m_s) * body.height_m / 1.75, body.part(LONGEST_STEP))
 
 
 class Script:
@@ -40,7 +50,7 @@ class Script:
 
     def walk(self, steps: int, speed_m_s: float) -> None:
         """Walk straight ahead and stop with the feet side by side."""
-        length = math.sqrt(WALK_RATIO_M_S * speed_m_s) * self.body.height_m / 1.75
+        length = step_length(self.body, speed_m_s)
         step_s = length / speed_m_s
         both_s = 0.24 * step_s
         begin = self.now_s + 0.4

@@ -18,7 +18,7 @@ from understudy.mocap._bvh_write import write_bvh
 from understudy.simulate._assemble import Plan, Style, body_motion
 from understudy.simulate._body import Body
 from understudy.simulate._run import running_plan
-from understudy.simulate._script import WALK_RATIO_M_S, Script
+from understudy.simulate._script import Script, step_length
 from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
 __all__ = ["carry", "parametric_motion", "reach", "run", "squat", "stand", "turn", "walk", "write_bvh"]
@@ -65,7 +65,7 @@ def stand(duration_s: float = 2.0, *, height_m: float = 1.75, rate_hz: float = 1
 
 def walk(duration_s: float = 6.0, speed_m_s: float = 1.2, *, height_m: float = 1.75, rate_hz: float = 120.0) -> HumanMotion:
     """Stand, walk along x at `speed_m_s` and stop; at least two steps."""
-    step_s = math.sqrt(WALK_RATIO_M_S * speed_m_s) * height_m / 1.75 / speed_m_s
+    step_s = step_length(Body(height_m), speed_m_s) / speed_m_s
     steps = max(2, math.floor((duration_s - 1.2) / step_s) - 1)
     rest_s = max(duration_s - 0.8 - (steps + 1) * step_s, 0.4)
 

@@ -217,7 +217,13 @@ class Dataset:
         return EpisodeRef(ref.id, target, ref.task, partition)
 
     def _tidy(self) -> None:
-        """Mend what a killed process left: files it was writing, and episodes whose notes had gone ahead in a move."""
+        """Renew a page that is older than the schema, and mend what a killed process left.
+
+        That is: files it was writing, and episodes whose notes had gone ahead in a move.
+        """
+        page, text = self.root / SCHEMA_PAGE, schema_markdown(self.schema)
+        if not page.is_file() or page.read_bytes() != text.encode():
+            write_text(page, text)
         for partition, other in (PARTITIONS, PARTITIONS[::-1]):
             for folder in (self.root / partition).glob("*/"):
                 remove_stale_parts(folder)

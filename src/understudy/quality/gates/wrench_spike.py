@@ -91,7 +91,8 @@ def _over(episode: Episode, stream: Stream, part: str, unit: str, values: F64, m
     span, at = worst(over, values)
     message = (
         f"{stream.spec.name}: {what} {values[at]:.0f} {unit} at {moment(episode, stream.t_ns[at])} (allowed {most:.0f} {unit}), "
-        f"{len(over)} time(s). Look at the video there for a blow; if there was none, check the sensor's cable and zero"
+        f"{'once' if len(over) == 1 else f'{len(over)} times'}. "
+        "Look at the video there for a blow; if there was none, check the sensor's cable and zero"
     )
     return [
         Finding(
