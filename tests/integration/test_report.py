@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -87,7 +88,14 @@ def dataset(robot: RobotModel, tmp_path_factory: pytest.TempPathFactory) -> Data
             skipped=(Skipped(name="camera_blur", reason="no camera"),),
         )
     )
-    made.add(make_episode(robot, duration_s=1.0, seed=7, metadata={"language_instruction": EVIL, "clip": EVIL}))
+    made.add(
+        make_episode(
+            robot,
+            duration_s=1.0,
+            seed=7,
+            metadata={"language_instruction": EVIL, "clip": EVIL, "warnings": json.dumps(["hops", EVIL])},
+        )
+    )
     sunk = with_base_shift(make_episode(robot, duration_s=1.0, seed=8), robot, np.array([0.0, 0.0, -0.03]))
     made.add(sunk)
     refused = Finding(gate="floor", severity="reject", message="feet in the floor")
@@ -135,7 +143,7 @@ def test_every_section_is_there(page: Page) -> None:
         "Left leg", "Right arm", "Waist", "left foot, person", "left foot, robot",
     ):  # fmt: skip
         assert part in words, part
-    for shown in ("infeasible above 5 cm", "camera_blur", "no camera", "smoothness", "stand_00000007"):
+    for shown in ("infeasible above 5 cm", "camera_blur", "no camera", "smoothness", "stand_00000007", "hops"):
         assert shown in words, shown
 
 

@@ -93,7 +93,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
 
     table = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        figure = column in right
+        table.add_column(column, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
     for row in rows:
         table.add_row(*(Text(str(cell), style=VERDICT_STYLE.get(str(cell), "")) for cell in row))
     console().print(table)

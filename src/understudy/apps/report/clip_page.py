@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 
 from understudy.apps.report import plots
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
 from understudy.apps.report.pictures import Pictures
+from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.robot import RobotModel
 
@@ -92,12 +94,23 @@ def _findings(clip: Clip) -> str:
         body = '<p class="small soft">No gate found anything.</p>'
     else:
         body = ""
-    listed = f'<ul class="findings">{items}{skipped}</ul>' if items or skipped else ""
+    noticed = "".join(_item('<span class="pill info">note</span>', "retargeting", "", text) for text in warnings_of(clip.episode))
+    listed = f'<ul class="findings">{items}{noticed}{skipped}</ul>' if items or noticed or skipped else ""
     return f"<h3>Findings</h3>{body}{listed}"
 
 
 def _item(mark: str, name: str, when: str, text: str) -> str:
     return f"<li>{mark}<span><b>{escape(name)}</b>{when}. {escape(text)}</span></li>"
+
+
+def warnings_of(episode: Episode) -> tuple[str, ...]:
+    """What the reader and the retargeter noticed: the metadata field `warnings`, a JSON list."""
+    text = str(episode.metadata.get("warnings", ""))
+    try:
+        listed = json.loads(text or "[]")
+    except json.JSONDecodeError:
+        return (text,)
+    return tuple(str(item) for item in listed) if isinstance(listed, list) else (text,)
 
 
 def _when(found: Finding, clip: Clip) -> str:
