@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -55,7 +56,9 @@ def from_model_file(file: ModelFile, profile: RobotProfile) -> RobotModel:
     model = _parse(file)
     if model.njoints < 3 or model.joints[1].nq != 7:
         raise ModelError(f"{file.where}: found no floating root with joints on it; check that one link is the root of all others")
-    joints = list(range(2, model.njoints))
+    joints = _order(file, model)
+    body_of = {1: 0, **{joint: place + 1 for place, joint in enumerate(joints)}}
+    bodies = [1, *joints]
     names = tuple(str(model.names[i]) for i in joints)
     axes = [_axis(model, i, file.where) for i in joints]
     at_q = [model.joints[i].idx_q for i in joints]
@@ -67,7 +70,7 @@ def from_model_file(file: ModelFile, profile: RobotProfile) -> RobotModel:
     return RobotModel(
         profile=profile,
         joint_names=names,
-        body_parent=frozen_i64([model.parents[i] - 1 for i in joints]),
+        body_parent=frozen_i64([body_of[model.parents[i]] for i in joints]),
         rot_parent_joint=frozen_f64([model.jointPlacements[i].rotation for i in joints]),
         pos_parent_joint_m=frozen_f64([model.jointPlacements[i].translation for i in joints]),
         axis_joint=frozen_f64(axes),
@@ -75,10 +78,10 @@ def from_model_file(file: ModelFile, profile: RobotProfile) -> RobotModel:
         upper_rad=frozen_f64(np.asarray(model.upperPositionLimit)[at_q]),
         velocity_rad_s=frozen_f64(np.asarray(model.velocityLimit)[at_v]),
         effort_nm=frozen_f64(np.asarray(effort)[at_v]),
-        mass_kg=frozen_f64([model.inertias[i].mass for i in range(1, model.njoints)]),
-        com_body_m=frozen_f64([model.inertias[i].lever for i in range(1, model.njoints)]),
-        inertia_body_kgm2=frozen_f64([model.inertias[i].inertia for i in range(1, model.njoints)]),
-        frames=_frames(model),
+        mass_kg=frozen_f64([model.inertias[i].mass for i in bodies]),
+        com_body_m=frozen_f64([model.inertias[i].lever for i in bodies]),
+        inertia_body_kgm2=frozen_f64([model.inertias[i].inertia for i in bodies]),
+        frames=_frames(model, body_of),
         home_rad=frozen_f64([profile.home_rad.get(name, 0.0) for name in names]),
         model_sha256=file.sha256,
         model_path=None if file.path is None else str(file.path),
@@ -95,6 +98,27 @@ def _parse(file: ModelFile) -> Pin:
     if model.njoints > 1 and model.joints[1].nq == 7:
         return model
     return _guarded(lambda: pin.buildModelFromMJCF(str(file.path), root), file.where)
+
+
+def _order(file: ModelFile, model: Pin) -> list[int]:
+    """Pinocchio's joint numbers in the order of the file, a limb at a time; Pinocchio itself sorts a URDF's limbs by name."""
+    numbers = list(range(2, model.njoints))
+    if file.kind != "urdf":
+        return numbers
+    root = ElementTree.fromstring(file.text)
+    below: dict[str, list[tuple[str, str]]] = {}
+    for joint in root.findall("joint"):
+        parent, child = joint.find("parent"), joint.find("child")
+        if parent is not None and child is not None:
+            below.setdefault(parent.get("link", ""), []).append((joint.get("name", ""), child.get("link", "")))
+    moved = {child for pairs in below.values() for _, child in pairs}
+    waiting = [("", name) for link in root.findall("link") if (name := link.get("name", "")) not in moved]
+    place: dict[str, int] = {}
+    while waiting:
+        joint_name, link_name = waiting.pop()
+        place[joint_name] = len(place)
+        waiting += reversed(below.get(link_name, []))
+    return sorted(numbers, key=lambda number: place.get(str(model.names[number]), number))
 
 
 def _guarded(parse: Callable[[], Pin], where: str) -> Pin:
@@ -122,12 +146,12 @@ def _axis(model: Pin, i: int, where: str) -> F64:
     )
 
 
-def _frames(model: Pin) -> dict[str, Frame]:
+def _frames(model: Pin, body_of: dict[int, int]) -> dict[str, Frame]:
     import pinocchio as pin
 
     return {
         str(frame.name): Frame(
-            body=int(frame.parentJoint) - 1,
+            body=body_of[int(frame.parentJoint)],
             rot_body_frame=frozen_f64(frame.placement.rotation),
             pos_body_frame_m=frozen_f64(frame.placement.translation),
         )
