@@ -31,7 +31,7 @@ class Standstill:
     """No joint moves for too long: a demonstrator who waits teaches the policy to wait."""
 
     title = "Standstill"
-    needs = (VELOCITIES,)
+    needs: tuple[str, ...] = (VELOCITIES,)
     defaults: Mapping[str, float | str | bool] = {"max_still_s": 2.0}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
