@@ -278,11 +278,11 @@ def assemble(
             pos, rot, axis, caps.body, caps.a, caps.b, caps.radius, caps.pair, stiff.margin, stiff.pair, active.pair[f],
             tree.chain, tree.chain_len, cols, h, g, jac, ends, on_p, on_q, arm, row,
         )  # fmt: skip
-        for i in range(nv):
-            for j in range(i + 1):
+        for j in range(nv):
+            for i in range(j, nv):
                 band[i - j, column + j] += h[i, j]
-            band[0, column + i] += damping[f]
-            rhs[column + i] += g[i]
+            band[0, column + j] += damping[f]
+            rhs[column + j] += g[j]
         if f + 2 < total:
             _add_acceleration(drive.accel[f + 1], pose, f, column, nv, band, rhs, on_p, on_q)
     return cost

@@ -93,25 +93,24 @@ def person_at_robot_size(motion: HumanMotion, targets: Targets, problem: Problem
 
     The robot's proportions are not the person's, so one scale for all would draw the hands beside the robot's.
     """
-    subject = motion.subject()
-    lengths = problem.lengths_m
-    trunk = lengths["trunk"] / subject.trunk_m
-    shoulders = lengths["shoulder_line"] / subject.shoulder_width_m
-    arm = 0.5 * (lengths["left_arm"] + lengths["right_arm"]) / subject.arm_m
+    subject, lengths = motion.subject(), problem.lengths_m
     pos = motion.joint_pos_world_m
     out = targets.scale * pos + np.array([0.0, 0.0, targets.height_shift_m])
-    pelvis, neck = pos[:, INDEX["pelvis"]], pos[:, INDEX["neck"]]
+    pelvis = pos[:, INDEX["pelvis"]]
+    middle = 0.5 * (pos[:, INDEX["left_shoulder"]] + pos[:, INDEX["right_shoulder"]])
+    trunk = lengths["trunk"] / float(np.median(np.linalg.norm(middle - pelvis, axis=1)))
+    shoulders = lengths["shoulder_line"] / subject.shoulder_width_m
+    arm = 0.5 * (lengths["left_arm"] + lengths["right_arm"]) / subject.arm_m
     for name in ("spine", "chest", "neck", "head"):
         out[:, INDEX[name]] = out[:, INDEX["pelvis"]] + trunk * (pos[:, INDEX[name]] - pelvis)
-    middle = 0.5 * (pos[:, INDEX["left_shoulder"]] + pos[:, INDEX["right_shoulder"]])
-    drawn_middle = out[:, INDEX["neck"]] + trunk * (middle - neck)
+    drawn_middle = out[:, INDEX["pelvis"]] + trunk * (middle - pelvis)
     for side in SIDES:
         shoulder = pos[:, INDEX[f"{side}_shoulder"]]
         for name in (f"{side}_collar", f"{side}_shoulder"):
             out[:, INDEX[name]] = drawn_middle + shoulders * (pos[:, INDEX[name]] - middle)
         for name in (f"{side}_elbow", f"{side}_wrist", f"{side}_hand"):
             out[:, INDEX[name]] = out[:, INDEX[f"{side}_shoulder"]] + arm * (pos[:, INDEX[name]] - shoulder)
-    return out
+    return np.asarray(out)
 
 
 def _weights(mismatch_pct: float) -> F64:
