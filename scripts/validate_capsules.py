@@ -20,7 +20,7 @@ import coal
 import numpy as np
 import pinocchio as pin
 
-from understudy.geom.arrays import Bool, F64
+from understudy.geom.arrays import F64, Bool
 from understudy.kinematics.collision import collision_model, joints_between, self_distances
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.load import load_robot
@@ -135,9 +135,8 @@ def main() -> None:
     arguments = parser.parse_args()
     robot = load_robot(arguments.robot)
     meshes = Meshes(robot, read_model_file(arguments.model) if arguments.model else model_file(robot.profile))
-    print(
-        f"{robot.name}: {len(robot.profile.capsules)} capsules, {len(collision_model(robot).pair)} watched pairs; {len(meshes.pairs)} mesh pairs"
-    )
+    watched = len(collision_model(robot).pair)
+    print(f"{robot.name}: {len(robot.profile.capsules)} capsules, {watched} watched pairs; {len(meshes.pairs)} mesh pairs")
     rng = np.random.default_rng(1)
     half = arguments.frames // 2
     spread = rng.normal(scale=0.5, size=(half, robot.dof))
@@ -148,8 +147,9 @@ def main() -> None:
     for name, joint_pos in sets.items():
         deep, clear, hit = confusion(robot, meshes, joint_pos)
         print(
-            f"{name}: {half} poses; meshes deeper than 1 cm: {deep.sum()}, of these capsules agree {100 * hit[deep].mean():.1f} %; "
-            f"meshes clear by 5 mm: {clear.sum()}, of these capsules collide {100 * hit[clear].mean():.1f} %"
+            f"{name}: {half} poses; meshes deeper than 1 cm: {deep.sum()}, of these capsules agree "
+            f"{100 * hit[deep].mean():.1f} %; meshes clear by 5 mm: {clear.sum()}, of these capsules collide "
+            f"{100 * hit[clear].mean():.1f} %"
         )
 
 

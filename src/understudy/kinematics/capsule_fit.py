@@ -43,7 +43,8 @@ def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int
     Args:
         points_m: (N, 3) points of a link's shape.
         count: how many capsules; even where `mirrored`.
-        mirrored: the link lies across the plane y = 0: half of the capsules are fitted to y >= 0, the others are their mirror images.
+        mirrored: the link lies across the plane y = 0: half of the capsules are fitted to y >= 0, the others
+            are their mirror images.
 
     Returns:
         The best of several starts.
@@ -52,10 +53,17 @@ def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int
     target = surface[surface[:, 1] >= 0.0] if mirrored else surface
     wanted = count // 2 if mirrored else count
     rng = np.random.default_rng(seed)
-    best: F64 | None = None
+    best = np.empty(0)
     lowest = np.inf
     for _ in range(_STARTS):
-        found = least_squares(_residual, _start(target, wanted, rng), args=(target, mirrored), max_nfev=60, x_scale=0.02)
+        found = least_squares(
+            _residual,
+            _start(target, wanted, rng),
+            args=(target, mirrored),
+            method="lm",
+            max_nfev=60 * (7 * wanted + 1),
+            x_scale=0.02,
+        )
         if found.cost < lowest:
             lowest, best = float(found.cost), found.x
     capsules = [_capsule(row) for row in np.reshape(best, (wanted, 7))]
@@ -88,7 +96,7 @@ def hull_samples(points_m: F64, *, count: int = _SAMPLES, seed: int = 0) -> F64:
 
 def union_distance(points_m: F64, capsules: list[FittedCapsule]) -> F64:
     """(N,) signed distance of points to the union of capsules, negative inside."""
-    return np.min([_distance(points_m, c.a_m, c.b_m) - c.radius_m for c in capsules], axis=0)
+    return np.asarray(np.min([_distance(points_m, c.a_m, c.b_m) - c.radius_m for c in capsules], axis=0))
 
 
 def _distance(points: F64, a: F64, b: F64) -> F64:

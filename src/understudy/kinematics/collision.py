@@ -142,7 +142,7 @@ def joints_between(body_parent: I64, a: int, b: int) -> int:
 def distance_kernel(
     body: I64, a_body: F64, b_body: F64, radius: F64, pair: I64, exact_below: float, pos: F64, rot: F64, distance: F64
 ) -> None:
-    """Fill `distance` (T, P); arguments as `CollisionModel` and `BodyPoses`. Bounding spheres settle the pairs that are far apart."""
+    """Fill `distance` (T, P); arguments as `CollisionModel` and `BodyPoses`. Bounding spheres settle the far pairs."""
     count = body.shape[0]
     a, b, middle, reach = np.empty((count, 3)), np.empty((count, 3)), np.empty((count, 3)), np.empty(count)
     for c in range(count):

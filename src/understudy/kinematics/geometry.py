@@ -93,5 +93,6 @@ def _round(radius: float, half_length: float, *, domed: bool) -> F64:
             np.stack([np.cos(turn) * np.cos(lift), np.sin(turn) * np.cos(lift), np.full_like(turn, np.sin(lift))], axis=1)
             * radius
         )
-        rings += [ring + [0.0, 0.0, half_length], ring * [1.0, 1.0, -1.0] - [0.0, 0.0, half_length]]
+        lift_m = np.array([0.0, 0.0, half_length])
+        rings += [ring + lift_m, ring * np.array([1.0, 1.0, -1.0]) - lift_m]
     return np.concatenate(rings)

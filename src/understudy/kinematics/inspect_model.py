@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import ModelError
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, frozen_f64
 from understudy.kinematics.capsule_fit import fit_to_tolerance
 from understudy.kinematics.checks import check_model, check_profile
 from understudy.kinematics.forward import body_poses
@@ -44,7 +44,8 @@ class Inspection:
 
 
 def inspect_model(path: Path) -> Inspection:
-    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts. The home pose is all zeros.
+    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts. The home pose is all zeros,
+    as far as the limits allow.
 
     Raises:
         ModelError: the file cannot be read as a robot with a floating root and revolute joints.
@@ -69,6 +70,7 @@ def inspect_model(path: Path) -> Inspection:
             "soles": soles,
             "standing_height_m": height,
             "capsules": _capsules(shapes),
+            "home_rad": _allowed_zero(robot),
             "imus": {
                 f"imu_{n}": Mount(link=link) for n, link in enumerate(sorted(k for k in robot.frames if "imu" in k.lower()))
             },
@@ -177,7 +179,7 @@ def _soles(
     soles, lowest = {}, 0.0
     for side in SIDES:
         link = links.get(f"{side}_foot")
-        shape = shapes.get(link) if link else None
+        shape = _body_shape(robot, link, shapes) if link else None
         if link is None or shape is None:
             open_points.append(f"soles.{side}: the foot link {link or '(none)'} has no shape; write the outline by hand")
             continue
@@ -189,6 +191,23 @@ def _soles(
         open_points.append("standing_height_m: no sole was found; 1.0 stands in")
         return soles, 1.0
     return soles, round(-lowest, 4)
+
+
+def _body_shape(robot: RobotModel, link: str, shapes: dict[str, F64]) -> F64 | None:
+    """Points, in a link's frame, of all links that are fixed to the same body."""
+    own = robot.frame(link)
+    parts = [
+        (robot.on_body(other, points)[1] - own.pos_body_frame_m) @ own.rot_body_frame
+        for other, points in shapes.items()
+        if other in robot.frames and robot.frame(other).body == own.body
+    ]
+    return np.concatenate(parts) if parts else None
+
+
+def _allowed_zero(robot: RobotModel) -> dict[str, float]:
+    """Joints that cannot be at 0, at the nearest angle that is allowed."""
+    nearest = np.clip(0.0, robot.lower_rad, robot.upper_rad)
+    return {name: float(angle) for name, angle in zip(robot.joint_names, nearest, strict=True) if angle != 0.0}
 
 
 def _toe(sole: Sole) -> LinkPoint:
@@ -232,14 +251,14 @@ def _in_link(robot: RobotModel, link: str, point_m: F64) -> F64:
 
 
 def _what_checks_say(robot: RobotModel, profile: RobotProfile, where: str) -> list[str]:
-    said = []
-    whole = replace(robot, profile=profile)
-    for check in (lambda: check_model(whole, where), lambda: check_profile(whole)):
-        try:
-            check()
-        except ModelError as error:
-            said.append(str(error))
-    return said
+    home = [profile.home_rad.get(name, 0.0) for name in robot.joint_names]
+    whole = replace(robot, profile=profile, home_rad=frozen_f64(home))
+    try:
+        check_model(whole, where)
+        check_profile(whole)
+    except ModelError as error:
+        return [str(error)]
+    return []
 
 
 def _vec3(values: F64) -> Vec3:

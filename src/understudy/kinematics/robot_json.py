@@ -87,9 +87,7 @@ def write_robot_json(robot: RobotModel, path: Path) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise StorageError(
-            error.errno, f"{path}: cannot be written ({error.strerror}); free space or choose another place"
-        ) from error
+        raise StorageError(f"{path}: cannot be written ({error.strerror}); free space or choose another place") from error
 
 
 def read_robot_json(path: Path) -> RobotJson:

@@ -16,6 +16,7 @@ from understudy.geom.filters import lowpass
 from understudy.geom.rotations import quat_continuous
 from understudy.retarget._trajectory_kernels import Pose
 from understudy.retarget.amplitude import amplitude_loss, loss_warning
+from understudy.retarget.coarse import first_pose
 from understudy.retarget.feasibility import (
     LIMIT_M,
     Infeasible,
@@ -98,13 +99,13 @@ def retarget(
     settings = settings or Settings()
     problem = make_problem(robot)
     targets = make_targets(motion, problem)
-    start = start_pose(problem, targets)
-    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress)
+    start, settled = first_pose(problem, targets, settings, motion.rate_hz)
+    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress, settled=settled)
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)
     found = stretches(residual, motion.t_ns)
     if infeasible != "flag" and found:
-        edge = _as_motion(start, motion, robot)
+        edge = _as_motion(start_pose(problem, targets), motion, robot)
         asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
         pose = pose._replace(q=bridged(pose.q, found, robot))
         pose = _solve(problem, asked, weight, pose, settings, motion.rate_hz, None)
@@ -129,11 +130,11 @@ def retarget(
 
 def _solve(
     problem: Problem, targets: Targets, weight: F64 | None, start: Pose, settings: Settings, rate_hz: float,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None, *, settled: bool = False,
 ) -> Pose:  # fmt: skip
     """The whole-clip solve, then again with more smoothing around joint steps over 15 rad/s while there are any."""
     drive = make_drive(problem, targets, settings, rate_hz, weight)
-    pose = Trajectory(problem, drive, start, settings, rate_hz).solve(progress)
+    pose = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
     for _ in range(SOFTENING_ROUNDS):
         fast = _fast_steps(pose.q, rate_hz)
         if not fast.any():
@@ -142,7 +143,7 @@ def _solve(
         for f, j in zip(*np.nonzero(fast), strict=True):
             drive.accel[max(0, f - reach) : f + reach, 6 + j] *= SOFTENING
         np.minimum(drive.accel[:, 6:], drive.accel[:, 6:].min() * SOFTENING**SOFTENING_ROUNDS, out=drive.accel[:, 6:])
-        pose = Trajectory(problem, drive, pose, settings, rate_hz).solve()
+        pose = Trajectory(problem, drive, pose, settings, rate_hz, flat=targets.flat).solve(ramped=False)
     return pose
 
 

@@ -110,7 +110,7 @@ def person_at_robot_size(motion: HumanMotion, targets: Targets, problem: Problem
             out[:, INDEX[name]] = drawn_middle + shoulders * (pos[:, INDEX[name]] - middle)
         for name in (f"{side}_elbow", f"{side}_wrist", f"{side}_hand"):
             out[:, INDEX[name]] = out[:, INDEX[f"{side}_shoulder"]] + arm * (pos[:, INDEX[name]] - shoulder)
-    return out
+    return np.asarray(out)
 
 
 def _weights(mismatch_pct: float) -> F64:

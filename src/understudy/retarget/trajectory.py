@@ -16,7 +16,9 @@ from scipy.linalg.blas import dtbsv
 from scipy.linalg.lapack import dpbtrf
 
 from understudy.errors import UnderstudyError
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, Bool
+from understudy.geom.rotations import matrix_to_quat
+from understudy.kinematics.forward import body_poses
 from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
@@ -109,8 +111,8 @@ def _slip(targets: Targets) -> F64:
 class Trajectory:
     """One clip being solved; `pose` holds the present solution."""
 
-    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float) -> None:
-        self.problem, self.drive, self.settings = problem, drive, settings
+    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float, *, flat: Bool) -> None:
+        self.problem, self.drive, self.settings, self.flat = problem, drive, settings, flat
         self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
         self.step = REFERENCE_HZ / rate_hz
         total = len(pose.q)
@@ -123,11 +125,20 @@ class Trajectory:
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
 
-    def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
-        """Run the iterations; returns the clamped solution."""
+    def solve(self, progress: Callable[[int, int], None] | None = None, *, ramped: bool = True) -> Pose:
+        """Run the iterations; returns the clamped solution.
+
+        Args:
+            progress: called with (done, most) iterations.
+            ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
+        """
+        first = 0 if ramped else len(RAMP) - 1
         still = np.zeros((len(self.pose.q), self.nv))
-        self._take(still, 0, self._stiff(0))
-        for i in range(self.settings.iterations):
+        self._take(still, 0, self._stiff(first))
+        self.size[:] = 0.0
+        for i in range(first, self.settings.iterations):
+            if not self.problem.can_roll:
+                self._stand_on_edges()
             largest = self._iterate(self._stiff(i))
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
@@ -135,6 +146,21 @@ class Trajectory:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    def _stand_on_edges(self) -> None:
+        """Where the ankle cannot roll, a flat sole is one whose lowest front and lowest rear point are on the ground."""
+        p, start = self.problem, 0
+        poses = body_poses(p.robot, self.pose.root_pos, matrix_to_quat(self.pose.root_rot), self.pose.q)
+        for i, count in enumerate(p.sole_count):
+            points = slice(start, start + count)
+            height = poses.points(int(p.ground.body[start]), p.ground.offset[points])[:, :, 2]
+            ahead = p.ground.offset[points, 0] > np.median(p.ground.offset[points, 0])
+            frames = np.flatnonzero(self.flat[:, i])
+            self.drive.pull[np.ix_(frames, np.arange(start, start + count))] = SOFT_SOLE * GROUND * self.step / count
+            for part in (ahead, ~ahead):
+                lowest = np.flatnonzero(part)[np.argmin(height[:, part], axis=1)]
+                self.drive.pull[frames, start + lowest[frames]] = 0.5 * GROUND * self.step
+            start += count
 
     def _stiff(self, iteration: int) -> Stiff:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter1d
 
 from understudy.geom.arrays import F64
 from understudy.quality.skip import NotApplicable
@@ -72,6 +71,8 @@ def _off_median(values: F64, stream: Stream, window_s: float, most: float) -> F6
     reach = max(2, reach)
     if len(values) == 0 or _widest(values, reach) <= most:
         return np.zeros(len(values))
+    from scipy.ndimage import median_filter  # slow to load, and most episodes have no wrenches
+
     running = np.stack([median_filter(column, size=2 * reach + 1, mode="nearest") for column in values.T], axis=1)
     return np.asarray(np.linalg.norm(values - running, axis=1))
 
@@ -80,6 +81,8 @@ def _widest(values: F64, reach: int) -> float:
     """Largest range (norm over the columns) of values (N, 3) within three neighbouring blocks of `reach` samples."""
     blocks = range(0, len(values), reach)
     high, low = np.maximum.reduceat(values, blocks), np.minimum.reduceat(values, blocks)
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
     spread = [maximum_filter1d(high, 3, axis=0), minimum_filter1d(low, 3, axis=0)]
     return float(np.linalg.norm(spread[0] - spread[1], axis=1).max())
 
