@@ -98,7 +98,7 @@ def test_it_reads_what_pinocchio_reads(robot: str) -> None:
     links = [frame for frame in oracle.frames if frame.type == pin.FrameType.BODY and frame.parentJoint >= 1]
     assert {str(frame.name) for frame in links} == set(found.frames)
     for frame in links:
-        ours = found.frames[str(frame.name)]
-        assert ours.body == frame.parentJoint - 1
-        np.testing.assert_allclose(ours.pos_body_frame_m, frame.placement.translation, rtol=0, atol=1e-14)
-        np.testing.assert_allclose(ours.rot_body_frame, frame.placement.rotation, rtol=0, atol=1e-14)
+        placed = found.frames[str(frame.name)]
+        assert placed.body == frame.parentJoint - 1
+        np.testing.assert_allclose(placed.pos_body_frame_m, frame.placement.translation, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(placed.rot_body_frame, frame.placement.rotation, rtol=0, atol=1e-14)
