@@ -23,11 +23,17 @@ if ! command -v "$python" >/dev/null 2>&1; then
 fi
 
 if [ ! -f "$stamp" ]; then
-    [ -x "$env/bin/python" ] || "$python" -m venv "$env"
-    pip() { "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+    "$python" -m pip --version >/dev/null 2>&1 || {
+        echo "env-lerobot: error: $python has no pip; as root: apt-get install python3-pip, or set PYTHON to one that has it" >&2
+        exit 3
+    }
+    # --without-pip: a bare Debian has no ensurepip; the pip that is there installs into the new environment.
+    [ -x "$env/bin/python" ] || "$python" -m venv --without-pip "$env"
+    pip() { "$python" -m pip --python "$env/bin/python" install --quiet --disable-pip-version-check "$@"; }
     # lerobot's own pins (torch<2.11 and its kin) resolve to the CUDA build of several GB: the three come without their dependencies.
     pip "torch==2.13.0"
     pip --no-deps "torchvision==0.28.0" "lerobot==0.4.4" "torchcodec==0.13.0"
+    echo "env-lerobot: pip will name conflicts with lerobot's pins below; they are known and harmless here"
     pip "datasets>=4,<5" "av>=15,<16" jsonlines "draccus==0.10.0" "einops>=0.8,<0.9" \
         "huggingface-hub>=0.34.2,<0.36" "opencv-python-headless<4.13" "packaging<26" termcolor \
         "gymnasium<2" "deepdiff<9" "diffusers<0.36" "accelerate<2" "imageio[ffmpeg]" pyserial pynput \

@@ -40,7 +40,7 @@ def main() -> None:
         "episodes": dataset.meta.total_episodes,
         "frames": len(dataset),
         "tasks": tasks,
-        "task_table": {text: int(i) for text, i in zip(dataset.meta.tasks.index, dataset.meta.tasks["task_index"])},
+        "task_table": {str(text): int(i) for text, i in dataset.meta.tasks["task_index"].items()},
         "names": {k: f["names"] for k, f in dataset.features.items()},
         "robot": dataset.meta.robot_type,
         "from": [int(e["dataset_from_index"]) for e in dataset.meta.episodes],

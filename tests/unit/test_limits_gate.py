@@ -82,11 +82,12 @@ def test_a_measured_velocity_over_its_limit_by_5_percent(sign: float, factor: fl
 
 
 @pytest.mark.parametrize(("factor", "is_over"), [(1.04, False), (1.06, True)])
-def test_a_speed_by_the_stamps_of_the_positions(factor: float, is_over: bool) -> None:
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_speed_by_the_stamps_of_the_positions(sign: float, factor: float, is_over: bool) -> None:
     episode = without(make_episode(ROBOT, duration_s=1.0), VELOCITIES)
     t_ns = episode.stream(POSITIONS).t_ns
     q = np.tile(ROBOT.home_rad, (len(t_ns), 1))
-    rate = factor * ROBOT.velocity_rad_s[17]
+    rate = sign * factor * ROBOT.velocity_rad_s[17]
     q[:, 17] = np.clip(rate * (t_ns * 1e-9 - 0.5), -0.3, 0.3)
     found = _found(with_data(episode, POSITIONS, q))
     assert bool(found) is is_over

@@ -15,6 +15,7 @@ from understudy.export._describe import Description, task_of
 from understudy.export._features import Camera, export_grid, jpeg_runs, sample
 from understudy.export._plan import Plan
 from understudy.export._stats import (
+    STD_FLOOR,
     Stats,
     channel_counts,
     guard_constant,
@@ -30,7 +31,7 @@ from understudy.spec.episode import Episode
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PERIOD_TOLERANCE_HZ = 1e-6
+RATE_TOLERANCE_HZ = 1e-6
 
 
 @dataclass
@@ -92,6 +93,8 @@ class LeRobotWriter:
 
     def finish(self) -> tuple[str, ...]:
         """Close every file and write the metadata; returns the warnings."""
+        import pyarrow.parquet as pq
+
         self._data.close()
         for state in self._cameras:
             if state.video is not None:
@@ -100,8 +103,6 @@ class LeRobotWriter:
             self._flush_rows()
         stats, constant = self._pooled()
         warnings = (*self.plan.warnings, *constant)
-        import pyarrow.parquet as pq
-
         files.write_json(self.root / files.STATS_FILE, stats)
         pq.write_table(files.tasks_table(list(self._tasks)), self.root / files.TASKS)
         files.write_json(self.root / files.INFO, self._info(warnings))
@@ -198,20 +199,21 @@ class LeRobotWriter:
     def _pooled(self) -> tuple[dict[str, object], list[str]]:
         """Statistics over all frames, one column at a time so that memory stays small, and the dimensions that never move."""
         pooled: dict[str, Stats] = {}
-        warnings = []
+        still: dict[str, list[str]] = {}
         for feature in self.plan.features:
             column = files.read_column(self._data.paths, feature.name).combine_chunks()
             flat = column.flatten() if feature.dim > 1 else column
             stats, constant = guard_constant(vector_stats(flat.to_numpy().reshape(-1, feature.dim)))
             pooled[feature.name] = stats
             if constant:
-                warnings.append(
-                    f"{feature.name} never moves in {', '.join(feature.names[i] for i in constant)}: std raised to the floor"
-                )
+                still.setdefault(", ".join(feature.names[i] for i in constant), []).append(feature.name)
         for name in files.INDEX_COLUMNS:
             pooled[name] = vector_stats(files.read_column(self._data.paths, name).to_numpy())
         for state in self._cameras:
             pooled[state.camera.name] = image_stats(state.counts, state.images)
+        warnings = [
+            f"{names} never changes in {', '.join(features)}: std raised to {STD_FLOOR:g}" for names, features in still.items()
+        ]
         return {name: stats_json(stats) for name, stats in pooled.items()}, warnings
 
     def _info(self, warnings: tuple[str, ...]) -> dict[str, object]:
@@ -240,6 +242,6 @@ def whole_fps(fps: float) -> int:
     Raises:
         ExportError: `fps` is not a whole number above zero.
     """
-    if fps < 1 or abs(fps - round(fps)) > PERIOD_TOLERANCE_HZ:
+    if fps < 1 or abs(fps - round(fps)) > RATE_TOLERANCE_HZ:
         raise ExportError(f"LeRobot needs a whole number of frames per second, at least 1; found {fps:g}. Choose one with --fps")
     return round(fps)

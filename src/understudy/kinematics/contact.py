@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, I64, Bool
@@ -84,6 +83,8 @@ def support_polygon(sole_points_world_m: dict[str, F64], contact: Bool) -> tuple
 
 
 def _hull(points: F64) -> F64:
+    from scipy.spatial import ConvexHull, QhullError  # slow to load, and few need it
+
     try:
         return np.asarray(points[ConvexHull(points).vertices])
     except QhullError:  # a foot on its edge: the points lie on a line

@@ -12,6 +12,9 @@ from understudy.geom.arrays import F64, I64, frozen_f64, frozen_i64
 CHANNELS: tuple[str, ...] = ("xposition", "yposition", "zposition", "xrotation", "yrotation", "zrotation")
 """Channel names in the order of their codes 0 to 5."""
 
+SYNTHETIC_JOINT = "Understudy_synthetic"
+"""A joint of this name marks the motion as made by a program: a BVH file has no room for comments or metadata."""
+
 _PIECES = re.compile(r"[{}]|[^{}]+")
 _MAX_DEPTH = 512
 
@@ -26,6 +29,7 @@ class Hierarchy:
         offsets: (N, 3) from the parent in the file's unit.
         channels: per node the codes of its channels, positions 0 to 2, rotations 3 to 5, in the order they apply.
         lines: per node the line of its ROOT, JOINT or End Site.
+        is_end: per node whether it is an End Site.
     """
 
     names: tuple[str, ...]
@@ -33,22 +37,12 @@ class Hierarchy:
     offsets: F64
     channels: tuple[tuple[int, ...], ...]
     lines: tuple[int, ...]
+    is_end: tuple[bool, ...]
 
     @property
     def n_channels(self) -> int:
         """Values in one frame."""
         return sum(map(len, self.channels))
-
-    def is_end(self, node: int) -> bool:
-        """Whether the node is an End Site."""
-        return self.names[node].endswith(END)
-
-    def children(self, node: int) -> list[int]:
-        """Nodes whose parent is `node`."""
-        return [int(i) for i in (self.parents == node).nonzero()[0]]
-
-
-END = " (end)"
 
 
 @dataclass
@@ -59,6 +53,7 @@ class _Builder:
     offsets: list[list[float] | None] = field(default_factory=list)
     channels: list[tuple[int, ...] | None] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    ends: list[bool] = field(default_factory=list)
     stack: list[int] = field(default_factory=list)
     pending: int = -1
     """Node whose opening brace has not come yet."""
@@ -66,7 +61,7 @@ class _Builder:
     def error(self, line: int, message: str) -> MocapError:
         return MocapError(f"{self.where}:{line}: {message}")
 
-    def node(self, line: int, name: str) -> None:
+    def node(self, line: int, name: str, *, end: bool = False) -> None:
         if self.pending >= 0:
             raise self.error(line, f"joint {self.names[self.pending]!r} has no '{{' before {name!r}: the hierarchy is damaged")
         if not self.stack and self.names:
@@ -78,6 +73,7 @@ class _Builder:
         self.offsets.append(None)
         self.channels.append(None)
         self.lines.append(line)
+        self.ends.append(end)
         self.pending = len(self.names) - 1
 
     def open(self, line: int) -> None:
@@ -146,7 +142,7 @@ def parse_hierarchy(text: str, where: str) -> Hierarchy:
         MocapError: names the file, the line and what is wrong there.
     """
     build = _Builder(where)
-    lines = text.splitlines()
+    lines = re.split(r"\r\n|\n|\r", text)
     first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     if first == len(lines) or lines[first].split()[0].upper() != "HIERARCHY":
         found = lines[first].strip()[:40] if first < len(lines) else ""
@@ -172,7 +168,7 @@ def _piece(build: _Builder, line: int, piece: str) -> None:
             build.node(line, " ".join(words))
             words = []
         elif keyword == "END":
-            build.node(line, build.names[build.current(line, "End Site")] + END)
+            build.node(line, build.names[build.current(line, "End Site")] + " (end)", end=True)
             words = []
         elif keyword == "OFFSET":
             words = build.offset(line, words)
@@ -187,13 +183,13 @@ def _finish(build: _Builder, last_line: int) -> Hierarchy:
     if not build.names:
         raise build.error(last_line, "the hierarchy holds no joint")
     if build.stack or build.pending >= 0:
-        name = build.names[build.stack[-1] if build.stack else build.pending]
+        name = build.names[build.pending if build.pending >= 0 else build.stack[-1]]
         raise build.error(last_line, f"the hierarchy ends inside joint {name!r}: a '}}' is missing or the file is truncated")
     seen: dict[str, int] = {}
-    for name, line, offset in zip(build.names, build.lines, build.offsets, strict=True):
+    for name, line, offset, end in zip(build.names, build.lines, build.offsets, build.ends, strict=True):
         if offset is None:
             raise build.error(line, f"joint {name!r} has no OFFSET")
-        if name in seen and not name.endswith(END):
+        if name in seen and not end:
             raise build.error(line, f"a second joint {name!r}, the first is on line {seen[name]}: rename one of them")
         seen[name] = line
     return Hierarchy(
@@ -202,4 +198,5 @@ def _finish(build: _Builder, last_line: int) -> Hierarchy:
         offsets=frozen_f64(build.offsets),
         channels=tuple(codes or () for codes in build.channels),
         lines=tuple(build.lines),
+        is_end=tuple(build.ends),
     )

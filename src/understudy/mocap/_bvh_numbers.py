@@ -20,6 +20,11 @@ _SPLIT = 134217729.0  # 2**27 + 1
 
 
 @numba.njit(cache=True)
+def _blank(byte: int) -> bool:
+    return byte == 32 or 9 <= byte <= 13
+
+
+@numba.njit(cache=True)
 def _scaled(mantissa: int, exponent: int, pow_hi: F64, pow_lo: F64) -> float:
     """mantissa * 10**exponent in double-double arithmetic, rounded once at the end.
 
@@ -43,6 +48,49 @@ def _scaled(mantissa: int, exponent: int, pow_hi: F64, pow_lo: F64) -> float:
 
 
 @numba.njit(cache=True)
+def _decimal(text: U8, at: int) -> tuple[int, int, int, int]:
+    """Digits with at most one point, as mantissa * 10**exponent; digits beyond 18 are counted, not kept.
+
+    Returns:
+        (mantissa, exponent, number of significant digits or -1 where there is no digit, first byte after them)
+    """
+    mantissa, exponent, digits, any_digit, point = 0, 0, 0, False, False
+    while at < len(text):
+        digit = int(text[at]) - 48
+        if 0 <= digit <= 9:
+            any_digit = True
+            if digits < 18:
+                mantissa = mantissa * 10 + digit
+                digits += mantissa > 0
+                exponent -= point
+            else:
+                digits += 1
+                exponent += not point
+        elif digit == -2 and not point:
+            point = True
+        else:
+            break
+        at += 1
+    return mantissa, exponent, digits if any_digit else -1, at
+
+
+@numba.njit(cache=True)
+def _power(text: U8, at: int) -> tuple[int, bool, int]:
+    """(exponent, whether it is well formed, first byte after it) of `e-12` at `at`; 0 where there is none."""
+    if at == len(text) or (text[at] | 32) != 101:
+        return 0, True, at
+    at += 1
+    down = at < len(text) and text[at] == 45
+    if at < len(text) and (down or text[at] == 43):
+        at += 1
+    first, power = at, 0
+    while at < len(text) and 48 <= text[at] <= 57:
+        power = min(power * 10 + int(text[at]) - 48, 100000)
+        at += 1
+    return -power if down else power, at > first, at
+
+
+@numba.njit(cache=True)
 def _fill(text: U8, at: int, out: F64, filled: int, pow_hi: F64, pow_lo: F64) -> tuple[int, int, int, int]:
     """Read numbers from `text[at:]` into `out[filled:]` until one of them ends.
 
@@ -51,7 +99,7 @@ def _fill(text: U8, at: int, out: F64, filled: int, pow_hi: F64, pow_lo: F64) ->
     """
     end = len(text)
     while True:
-        while at < end and text[at] <= 32:
+        while at < end and _blank(text[at]):
             at += 1
         if at == end or filled == len(out):
             return filled, DONE, at, at
@@ -59,36 +107,10 @@ def _fill(text: U8, at: int, out: F64, filled: int, pow_hi: F64, pow_lo: F64) ->
         negative = text[at] == 45
         if negative or text[at] == 43:
             at += 1
-        mantissa, digits, exponent, seen = 0, 0, 0, 0
-        point = False
-        while at < end:
-            digit = int(text[at]) - 48
-            if 0 <= digit <= 9:
-                seen = 1
-                if digits < 18:
-                    mantissa = mantissa * 10 + digit
-                    digits += mantissa > 0
-                    exponent -= point
-                else:
-                    digits += 1
-                    exponent += not point
-            elif digit == -2 and not point:
-                point = True
-            else:
-                break
-            at += 1
-        if at < end and seen and (text[at] | 32) == 101:
-            at += 1
-            down = at < end and text[at] == 45
-            if at < end and (down or text[at] == 43):
-                at += 1
-            seen, power = 0, 0
-            while at < end and 48 <= text[at] <= 57:
-                power = min(power * 10 + int(text[at]) - 48, 100000)
-                seen = 1
-                at += 1
-            exponent += -power if down else power
-        if not seen or (at < end and text[at] > 32):
+        mantissa, exponent, digits, at = _decimal(text, at)
+        power, whole, at = _power(text, at)
+        exponent += power
+        if digits < 0 or not whole or (at < end and not _blank(text[at])):
             return filled, NOT_A_NUMBER, start, start
         if digits > 18 or abs(exponent) > _MAX_EXP - 20:
             return filled, HARD, start, at

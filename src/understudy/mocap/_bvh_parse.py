@@ -13,6 +13,7 @@ from understudy.geom.arrays import F64
 from understudy.mocap._bvh_hierarchy import CHANNELS, Hierarchy, parse_hierarchy
 
 MIN_FRAMES = 3
+LARGEST_VALUE = 1e7
 _MOTION = re.compile(rb"(?:^|[\r\n])[ \t]*MOTION[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
 _FRAMES = re.compile(rb"\s*Frames[ \t]*:[ \t]*([^\s]*)[^\r\n]*", re.IGNORECASE)
 _FRAME_TIME = re.compile(rb"\s*Frame[ \t]*Time[ \t]*:[ \t]*([^\s]*)[^\r\n]*", re.IGNORECASE)
@@ -99,7 +100,7 @@ def _show(word: bytes) -> str:
 
 
 def _seconds(word: bytes) -> float:
-    """Seconds per frame; where the digits are 1/n rounded, 1/n, so that 0.008333 is 120 Hz and long clips keep time."""
+    """Seconds per frame; where the digits are 1/n rounded or cut, 1/n: 0.008333 is 120 Hz, and long clips keep time."""
     try:
         value = float(word)
     except ValueError:
@@ -108,8 +109,8 @@ def _seconds(word: bytes) -> float:
         return value
     decimals = len(word.partition(b".")[2]) if re.fullmatch(rb"\+?[0-9]*\.[0-9]+", word) else 17
     exact = 1.0 / max(round(1.0 / value), 1)
-    rounded = abs(exact - value) <= 0.51 * 10.0**-decimals or abs(exact - value) < 10.0**-decimals
-    return exact if rounded and abs(exact - value) < 1e-3 * value else value
+    units_off = (exact - value) * 10.0**decimals
+    return exact if -0.51 < units_off < 1.0 and abs(exact - value) < 2.5e-3 * value else value
 
 
 def _values(data: bytes, at: int, hierarchy: Hierarchy, frames: int, where: str) -> F64:
@@ -132,15 +133,30 @@ def _values(data: bytes, at: int, hierarchy: Hierarchy, frames: int, where: str)
         raise MocapError(
             f"{where}: more values than {frames} frames of {width}: the line Frames or the CHANNELS are wrong; correct them"
         )
+    _within_reason(out[:found], hierarchy, where)
     return out[:found].reshape(frames, width)
 
 
-def _bad_word(data: bytes, at: int, index: int, hierarchy: Hierarchy, where: str) -> MocapError:
+def _within_reason(values: F64, hierarchy: Hierarchy, where: str) -> None:
+    largest = int(np.argmax(np.abs(values)))
+    if abs(values[largest]) > LARGEST_VALUE:
+        raise MocapError(
+            f"{where}: {_place(largest, hierarchy)} is {values[largest]:g}; no position or angle is over {LARGEST_VALUE:g}: "
+            "the file is damaged, export it again"
+        )
+
+
+def _place(index: int, hierarchy: Hierarchy) -> str:
+    """Frame, column and channel of the value at `index`, counted from 1."""
     frame, column = divmod(index, hierarchy.n_channels)
     owner = [(name, code) for name, codes in zip(hierarchy.names, hierarchy.channels, strict=True) for code in codes]
     joint, code = owner[column]
+    return f"frame {frame + 1}, value {column + 1} ({joint} {CHANNELS[code]})"
+
+
+def _bad_word(data: bytes, at: int, index: int, hierarchy: Hierarchy, where: str) -> MocapError:
     word = data[at : at + 40].split()[0]
     return MocapError(
-        f"{where}:{_line(data, at)}: frame {frame + 1}, value {column + 1} ({joint} {CHANNELS[code]}) is {_show(word)}; "
+        f"{where}:{_line(data, at)}: {_place(index, hierarchy)} is {_show(word)}; "
         "only finite numbers are allowed: fill the gap where the motion was made and export again"
     )

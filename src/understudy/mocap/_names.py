@@ -38,8 +38,8 @@ _HAND_OF_ARM = {"shoulder": "arm", "elbow": "forearm", "wrist": "hand"}
 
 DIALECTS: tuple[Dialect, ...] = (
     _dialect(
-        "lafan1", "LAFAN1, CMU, mixamo, MotionBuilder, PyMO, Perception Neuron",
-        hip="upleg", knee="leg", ankle="foot", toe="toe toebase", **_HAND_OF_ARM,
+        "lafan1", "LAFAN1, CMU, mixamo, MotionBuilder, PyMO, Perception Neuron, ARKit",
+        hip="upleg", knee="leg", ankle="foot", toe="toe toebase toes", **_HAND_OF_ARM,
     ),
     _dialect("soma", "SOMA, BONES-SEED", hip="leg", knee="shin", ankle="foot", toe="toebase toe", **_HAND_OF_ARM),
     _dialect(
@@ -68,7 +68,9 @@ DIALECTS: tuple[Dialect, ...] = (
 PARTS: frozenset[str] = frozenset(word for dialect in DIALECTS for words in dialect.parts.values() for word in words)
 
 _NAMESPACE = re.compile(r"^.*[:|]")
-_PREFIX = re.compile(r"^(joint|character\d*|(valvebiped[._ ])?bip\d*|def|cc_base|j_bip|robot|skeleton\d*)[_ .-]+", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(joint|character\d*|(valvebiped[._ ])?bip\d*|mixamorig\d*|def|org|cc_base|j_bip|robot|skeleton\d*)[_ .-]+", re.IGNORECASE
+)
 _SUFFIX = re.compile(r"[_ .-]+(joint|jnt|bone)$", re.IGNORECASE)
 
 
@@ -76,6 +78,14 @@ def plain_name(name: str) -> str:
     """A joint's name in lower-case letters and digits, without name space, character prefix and word separators."""
     bare = _SUFFIX.sub("", _PREFIX.sub("", _NAMESPACE.sub("", name.strip())))
     return re.sub(r"[^a-z0-9]", "", bare.lower())
+
+
+def without_common_prefix(names: Sequence[str]) -> list[str]:
+    """The names without what all of them begin with, up to a separator: `Anna_Hips`, `Anna_Spine` ..."""
+    first, last = min(names, default=""), max(names, default="")
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    cut = max(first.rfind(mark, 0, same) for mark in "_:|. -") + 1
+    return [name[cut:] for name in names]
 
 
 def side_and_part(name: str) -> tuple[str, str] | None:

@@ -7,12 +7,12 @@ and what is not there at all is placed on the line through its neighbours, with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.mocap._names import find_limbs, plain_name
+from understudy.mocap._names import find_limbs, plain_name, without_common_prefix
 from understudy.spec.skeleton import INDEX, JOINTS, SIDES
 
 Weights = dict[int, float]
@@ -34,7 +34,7 @@ class Tree:
     """The nodes of a skeleton file.
 
     Attributes:
-        names: node names; `is_end` tells the nameless tips.
+        names: node names, empty for tips.
         parents: (N,) index of the parent, -1 for the root.
         pos: (N, 3) positions in one frame, any unit: lengths are taken from it.
         is_end: per node, whether it is a tip without a name of its own.
@@ -58,7 +58,7 @@ class Tree:
 
     def named(self, wanted: Sequence[str]) -> int | None:
         """First node with one of the plain names, in the order of `wanted`."""
-        plain = [plain_name(name) if not end else "" for name, end in zip(self.names, self.is_end, strict=True)]
+        plain = [plain_name(name) for name in self.names]
         return next((plain.index(name) for name in wanted if name in plain), None)
 
     def children(self, node: int) -> list[int]:
@@ -99,7 +99,10 @@ def lay_out(tree: Tree, where: str) -> Layout:
     Raises:
         MocapError: a required joint is missing.
     """
-    joints = [name if not end else "" for name, end in zip(tree.names, tree.is_end, strict=True)]
+    joints = without_common_prefix([name for name, end in zip(tree.names, tree.is_end, strict=True) if not end])
+    rest = iter(joints)
+    joints = ["" if end else next(rest) for end in tree.is_end]
+    tree = replace(tree, names=joints)
     dialect, limbs = find_limbs(joints, where)
     weights: dict[str, Weights] = {name: {node: 1.0} for name, node in limbs.items()}
     measured = {*limbs, "pelvis"}
@@ -134,7 +137,7 @@ def _trunk(tree: Tree, limbs: dict[str, int], weights: dict[str, Weights], measu
     pelvis_pos, neck_pos = (_at(tree, weights[name]) for name in ("pelvis", "neck"))
     trunk = float(np.linalg.norm(neck_pos - pelvis_pos)) or 1.0
     chain = [node for node in shared if node not in hips and node != neck]
-    share = {node: float((tree.pos[node] - pelvis_pos) @ (neck_pos - pelvis_pos)) / trunk**2 for node in chain}
+    share = {node: float((tree.pos[node] - pelvis_pos) @ ((neck_pos - pelvis_pos) / trunk)) / trunk for node in chain}
     spine = _nearest(share, SPINE_AT, 0.05, 0.5)
     chest = _nearest({n: u for n, u in share.items() if n != spine}, CHEST_AT, 0.45, 1.01)
     measured.update(
@@ -150,7 +153,7 @@ def _trunk(tree: Tree, limbs: dict[str, int], weights: dict[str, Weights], measu
     if head is not None:
         weights["head"] = {head: 1.0}
     else:
-        upper = float(np.linalg.norm(neck_pos - _at(tree, weights["chest"]))) or trunk
+        upper = max(float(np.linalg.norm(neck_pos - _at(tree, weights["chest"]))), 0.05 * trunk)
         weights["head"] = _between(weights["chest"], end, 1.0 + HEAD_OVER_TRUNK * trunk / upper)
 
 
@@ -198,7 +201,7 @@ def _hand(tree: Tree, side: str, limbs: dict[str, int], weights: dict[str, Weigh
     if tip is None:
         weights[f"{side}_hand"] = _between({elbow: 1.0}, {wrist: 1.0}, 1.0 + KNUCKLES_OVER_FOREARM)
         return
-    is_tip = tree.distance(wrist, tip) > FINGERTIP_OVER_FOREARM * forearm
+    is_tip = tree.is_end[tip] and tree.distance(wrist, tip) > FINGERTIP_OVER_FOREARM * forearm
     weights[f"{side}_hand"] = _between({wrist: 1.0}, {tip: 1.0}, 0.5 if is_tip else 1.0)
     measured.add(f"{side}_hand")
 

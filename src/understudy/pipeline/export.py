@@ -21,6 +21,7 @@ from understudy.spec.protocols import Exporter, ExportOptions, ExportReport, Pro
 from understudy.spec.schema import Schema
 from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_episode
+from understudy.store.notes import read_notes
 
 PARTITIONS = ("episodes", "failures")
 
@@ -129,7 +130,7 @@ def _chosen(dataset: Dataset, partition: str) -> tuple[tuple[EpisodeRef, ...], l
     refs = dataset.refs(cast(Literal["episodes", "failures"], partition))
     if partition == "failures":
         return refs, []
-    verdicts = {ref.id: notes.verdict if (notes := read_episode(ref.path).notes) else "unchecked" for ref in refs}
+    verdicts = {ref.id: notes.verdict if (notes := read_notes(ref.path)) else "unchecked" for ref in refs}
     warnings = []
     if unchecked := sum(v == "unchecked" for v in verdicts.values()):
         warnings.append(f"{unchecked} episodes were not checked yet: run `understudy check {dataset.root}` first")

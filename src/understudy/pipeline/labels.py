@@ -26,7 +26,7 @@ class Label:
         demonstrator: who moved, as a code.
         instruction: what the robot is told to do.
         start_s, end_s: stretch to take, seconds from the clip's start; None for the clip's own ends.
-        mirror_of: clip that this one is the mirror image of; empty for an original.
+        mirror_of: clip that this one is the mirror image of; its own name asks for that image to be made; empty for an original.
     """
 
     task: str = UNLABELLED
@@ -81,7 +81,7 @@ def missing_labels(labelled: Sequence[LabelledClip]) -> str:
 def _read_table(table: Path, clips: Sequence[Path], general: Mapping[str, str]) -> dict[Path, list[Label]]:
     reader = csv.DictReader(io.StringIO(_text(table)), strict=True)
     out: dict[Path, list[Label]] = {}
-    first_line: dict[tuple[Path, float | None, float | None], int] = {}
+    first_line: dict[tuple[Path, Label], int] = {}
     try:
         _check_heading(reader.fieldnames, table)
         for row in reader:
@@ -91,13 +91,13 @@ def _read_table(table: Path, clips: Sequence[Path], general: Mapping[str, str]) 
             cells = {name: cell.strip() for name, cell in row.items()}
             clip = _find_clip(cells["clip"], clips, where)
             label = _label(general, cells, where)
-            key = (clip, label.start_s, label.end_s)
+            key = (clip, Label(start_s=label.start_s, end_s=label.end_s, mirror_of=label.mirror_of))
             if key in first_line:
                 raise InputError(f"{where}: {cells['clip']} is named twice, first in line {first_line[key]}; keep one of them")
             first_line[key] = reader.line_num
             out.setdefault(clip, []).append(label)
     except csv.Error as error:
-        raise InputError(f"{table}: line {reader.line_num}: not a CSV line: {error}") from None
+        raise InputError(f"{table}: line {reader.reader.line_num}: not a CSV line: {error}") from None
     return out
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
-from understudy.errors import InputError
+from understudy.errors import InputError, did_you_mean
 from understudy.spec.robot import Strict
 from understudy.store.atomic import write_text
 
@@ -109,9 +110,13 @@ def file_hash(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        near = did_you_mean(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else "; nor its folder"
+        raise InputError(f"{path}: no such file{near}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a file is needed; name the files in it") from None
     except OSError as error:
-        reason = "a folder stands there" if path.is_dir() else (error.strerror or str(error))
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def task_id(step: Step, task: Task) -> str:
@@ -172,10 +177,9 @@ def finished(manifests: Path, task: str, root: Path) -> tuple[Manifest, tuple[Pa
 def _find(root: Path, output: FileHash) -> Path | None:
     """Where an output lies: an episode may have been moved between partitions or tasks since."""
     at = root / output.path
-    candidates: Sequence[Path] = [at]
-    if at.suffix == ".h5" and Path(output.path).parts[0] in _PARTITIONS:
-        candidates = [at, *(moved for part in _PARTITIONS for moved in sorted((root / part).glob(f"*/{at.name}")))]
-    return next((place for place in candidates if place.is_file() and file_hash(place) == output.sha256), None)
+    is_episode = at.suffix == ".h5" and Path(output.path).parts[0] in _PARTITIONS
+    moved = (place for part in _PARTITIONS for place in (root / part).glob(f"*/{at.name}")) if is_episode else ()
+    return next((place for place in chain((at,), moved) if place.is_file() and file_hash(place) == output.sha256), None)
 
 
 def _relative(path: Path, root: Path) -> str:

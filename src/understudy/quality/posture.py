@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_normalize
 from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.quality.memo import Last
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.spec.stream import Stream
@@ -71,7 +71,7 @@ class Posture:
         return np.asarray(flags.astype(np.float64) > 0.5)
 
 
-_last: tuple[weakref.ref[Episode], weakref.ref[RobotModel], Posture] | None = None
+_last: Last[Posture] = Last()
 
 
 def posture(episode: Episode, robot: RobotModel) -> Posture:
@@ -80,12 +80,7 @@ def posture(episode: Episode, robot: RobotModel) -> Posture:
     Raises:
         JointOrderError: the episode's joints are not this robot's.
     """
-    global _last
-    if _last is not None and _last[0]() is episode and _last[1]() is robot:
-        return _last[2]
-    made = _make(episode, robot)
-    _last = (weakref.ref(episode), weakref.ref(robot), made)
-    return made
+    return _last.get(episode, robot, make=lambda: _make(episode, robot))
 
 
 def _make(episode: Episode, robot: RobotModel) -> Posture:

@@ -14,6 +14,9 @@ import numba as nb
 from understudy.geom.arrays import F64, I64, U8
 from understudy.kinematics.segments import segment_parameters
 
+PUSH_M = 0.02
+"""A penetration counts as no deeper than this: the normal of a deeper one is not to be trusted; it goes out by degrees."""
+
 
 @nb.njit(cache=True, nogil=True)
 def forward(
@@ -224,7 +227,7 @@ def add_collisions(
             if row[c] != 0.0:
                 cols[count] = c
                 count += 1
-        _add_row(row, cols, count, d - radius[i] - radius[j] - margin, weight, h, g)
+        _add_row(row, cols, count, max(d - radius[i] - radius[j] - margin, -PUSH_M), weight, h, g)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -10,8 +10,10 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, U8
 from understudy.retarget import _kernels as k
 
-NEAR_M = 0.1
-"""Capsules whose bounding spheres are further apart than this are not looked at: no step brings them together."""
+TOUCH_M = 0.05
+"""Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
+LARGEST = 0.5
+"""Most that a frame moves in one step, radians or metres."""
 
 
 class Tree(NamedTuple):
@@ -67,13 +69,15 @@ class Capsules(NamedTuple):
 
 class Drive(NamedTuple):
     """What each frame is asked: target (T, V, 3), weight (T, V), pull (T, G) two-sided height weights, slip (T, M) weights
-    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame."""
+    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame, step (J,) most that a
+    joint turns from one frame to the next."""
 
     target: F64
     weight: F64
     pull: F64
     slip: F64
     accel: F64
+    step: F64
 
 
 class Pose(NamedTuple):
@@ -85,21 +89,23 @@ class Pose(NamedTuple):
 
 
 class Active(NamedTuple):
-    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P)."""
+    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
+    between each frame and the one before it."""
 
     ground: U8
     limit: U8
     pair: U8
+    speed: U8
 
 
 class Stiff(NamedTuple):
-    """Weights of the one-sided terms, the collision margin, metres, and the damping."""
+    """Weights of the one-sided terms, and the collision margin, metres."""
 
     ground: float
     limit: float
     pair: float
+    speed: float
     margin: float
-    damping: float
 
 
 @nb.njit(cache=True, nogil=True)
@@ -231,8 +237,24 @@ def _add_acceleration(w: F64, pose: Pose, f: int, column: int, nv: int, band: F6
 
 
 @nb.njit(cache=True, nogil=True)
+def _add_speed(w: float, step: F64, active: U8, pose: Pose, f: int, column: int, nv: int, band: F64, rhs: F64) -> None:
+    """Terms w (|q(f + 1) - q(f)| - step)^2 of joints that turn too fast into frame f + 1."""
+    for i in range(len(step)):
+        if active[i] == 0:
+            continue
+        r = pose.q[f + 1, i] - pose.q[f, i] - (step[i] if active[i] == 1 else -step[i])
+        c0, c1 = column + 6 + i, column + nv + 6 + i
+        band[0, c0] += w
+        band[0, c1] += w
+        band[nv, c0] -= w
+        rhs[c0] -= w * r
+        rhs[c1] += w * r
+
+
+@nb.njit(cache=True, nogil=True)
 def assemble(
-    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, active: Active, pose: Pose,
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, damping: F64,
+    active: Active, pose: Pose,
     first: int, stop: int, band: F64, rhs: F64,
 ) -> float:  # fmt: skip
     """Normal equations of frames [first, stop) into `band` (3 nv, (n + 2) nv) and `rhs`; returns the data cost.
@@ -276,11 +298,13 @@ def assemble(
             pos, rot, axis, caps.body, caps.a, caps.b, caps.radius, caps.pair, stiff.margin, stiff.pair, active.pair[f],
             tree.chain, tree.chain_len, cols, h, g, jac, ends, on_p, on_q, arm, row,
         )  # fmt: skip
-        for i in range(nv):
-            for j in range(i + 1):
+        for j in range(nv):
+            for i in range(j, nv):
                 band[i - j, column + j] += h[i, j]
-            band[0, column + i] += stiff.damping
-            rhs[column + i] += g[i]
+            band[0, column + j] += damping[f]
+            rhs[column + j] += g[j]
+        if f + 1 < total:
+            _add_speed(stiff.speed, drive.step, active.speed[f + 1], pose, f, column, nv, band, rhs)
         if f + 2 < total:
             _add_acceleration(drive.accel[f + 1], pose, f, column, nv, band, rhs, on_p, on_q)
     return cost
@@ -288,9 +312,12 @@ def assemble(
 
 @nb.njit(cache=True, nogil=True)
 def take_step(
-    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, step: F64, first: int, stop: int
-) -> float:
-    """Predict every one-sided term, set the active ones, and move by -step (n, nv); returns the largest entry.
+    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, most: F64, step: F64,
+    first: int, stop: int, size: F64,
+) -> None:  # fmt: skip
+    """Predict every one-sided term, set the active ones, and move by -step (n, nv).
+
+    Fills `size` (n,), each frame's largest entry. No frame moves by more than LARGEST in one step. `most` (J,): see `Drive.step`.
 
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """
@@ -299,11 +326,14 @@ def take_step(
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.empty(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
-    largest = 0.0
     for f in range(first, stop):
+        largest = 0.0
         for i in range(6 + nj):
-            d[i] = -step[f - first, i]
-            largest = max(largest, abs(d[i]))
+            largest = max(largest, abs(step[f - first, i]))
+        size[f - first] = largest
+        share = LARGEST / largest if largest > LARGEST else 1.0
+        for i in range(6 + nj):
+            d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
         for n in range(len(ground.body)):
@@ -313,7 +343,7 @@ def take_step(
         k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
         for n in range(len(caps.pair)):
             i, j = caps.pair[n, 0], caps.pair[n, 1]
-            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + NEAR_M):
+            if k.far_apart(ends[i], ends[j], caps.reach[i] + caps.reach[j] + TOUCH_M):
                 active.pair[f, n] = 0
                 continue
             gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
@@ -322,12 +352,18 @@ def take_step(
             change = 0.0
             for x in range(3):
                 change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
-            active.pair[f, n] = 1 if gap + change - caps.radius[i] - caps.radius[j] < stiff.margin else 0
+            active.pair[f, n] = (
+                1
+                if gap - caps.radius[i] - caps.radius[j] < TOUCH_M
+                and gap + change - caps.radius[i] - caps.radius[j] < stiff.margin
+                else 0
+            )
         for i in range(nj):
             pred = pose.q[f, i] + d[6 + i]
             active.limit[f, i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
             pose.q[f, i] = pred
+            turned = pred - pose.q[f - 1, i] if f > 0 else 0.0
+            active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])
-    return largest

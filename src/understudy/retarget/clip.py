@@ -24,8 +24,8 @@ def trimmed(motion: HumanMotion, start_s: float | None, end_s: float | None) -> 
     keep = (motion.t_ns >= first) & (motion.t_ns <= last)
     if keep.sum() < 2:
         raise MocapError(
-            f"{motion.source.path}: start {start_s} s to end {end_s} s leaves {int(keep.sum())} frames of a clip of "
-            f"{motion.duration_s:.2f} s; choose times inside it"
+            f"{motion.source.path}: {first * 1e-9:g} s to {last * 1e-9:g} s leaves {int(keep.sum())} frames of a clip of "
+            f"{motion.duration_s:.2f} s; choose start_s and end_s inside it"
         )
     t_ns = motion.t_ns[keep]
     return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0])
@@ -53,7 +53,8 @@ def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:
     pos = motion.joint_pos_world_m.copy()
     pos[0] = pos[1]
     said = f"frame 1 is a reference pose {steps[0]:.2f} m away from frame 2, which was put in its place"
-    return replace(motion, joint_pos_world_m=pos), said
+    kept = tuple(w for w in motion.source.warnings if not w.startswith("frame 1 "))  # the reader's own word on it
+    return replace(motion, joint_pos_world_m=pos, source=replace(motion.source, warnings=kept)), said
 
 
 def _other(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.interpolation import lerp_at
@@ -34,6 +33,11 @@ def hysteresis(enter: Bool, stay: Bool) -> Bool:
     return out
 
 
+def _grown(mask: Bool, by: int) -> Bool:
+    """(T,) true within `by` frames of where `mask` is."""
+    return np.asarray(np.convolve(mask.astype(np.float64), np.ones(2 * by + 1))[by : by + len(mask)] > 0.5)
+
+
 def stance(motion: HumanMotion) -> Bool:
     """(T, 2) true while the left and right foot stands.
 
@@ -50,7 +54,7 @@ def stance(motion: HumanMotion) -> Bool:
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
-        out[:, i] = binary_dilation(standing, iterations=grow) | (held & binary_dilation(standing, iterations=2 * grow))
+        out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
     return out
 
 

@@ -11,13 +11,14 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.kinematics.forward import body_poses
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets
-from understudy.spec.robot import RobotMotion
+from understudy.spec.robot import RobotModel, RobotMotion
 
 Infeasible = Literal["flag", "clip", "interpolate"]
 ENDS: tuple[str, ...] = ("left_hand", "right_hand", "left_foot", "right_foot")
 """End effectors in the order of the residual's columns."""
 LIMIT_M = 0.05
 LONGEST_BRIDGE_S = 0.5
+JOIN_S = 0.1
 _CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
 
 
@@ -65,10 +66,11 @@ def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64
 
 
 def stretches(residual_m: F64, t_ns: I64, *, treated: str = "flagged") -> tuple[Stretch, ...]:
-    """Every stretch in which an end effector's residual exceeds 5 cm."""
+    """Every stretch in which an end effector's residual exceeds 5 cm; stretches less than 0.1 s apart are one."""
     found = []
+    gap = int(np.searchsorted(t_ns, t_ns[0] + round(JOIN_S * 1e9)))
     for i, end in enumerate(ENDS):
-        for first, stop in runs(residual_m[:, i] > LIMIT_M):
+        for first, stop in _joined(runs(residual_m[:, i] > LIMIT_M), gap):
             found.append(
                 Stretch(
                     end=end,
@@ -87,6 +89,17 @@ def runs(mask: Bool) -> list[tuple[int, int]]:
     """(start, stop) of every run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _joined(found: list[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    """Runs with those no more than `gap` frames apart made one."""
+    out: list[tuple[int, int]] = []
+    for first, stop in found:
+        if out and first - out[-1][1] <= gap:
+            out[-1] = (out[-1][0], stop)
+        else:
+            out.append((first, stop))
+    return out
 
 
 def treat(
@@ -114,6 +127,20 @@ def treat(
             vectors[s.first : s.stop, columns] = edge[s.first : s.stop, columns]
             done.append(replace(s, treated="clipped"))
     return replace(targets, vectors=vectors), weight, tuple(done)
+
+
+def bridged(q: F64, done: tuple[Stretch, ...], robot: RobotModel) -> F64:
+    """(T, J) joint angles with the limbs of interpolated stretches drawn straight from edge to edge: where the second solve
+    starts, so that it does not begin from the pose that could not be reached."""
+    out = q.copy()
+    for s in done:
+        if s.treated != "interpolated" or s.first == 0 or s.stop == len(q):
+            continue
+        side, kind = s.end.split("_")
+        joints = [robot.joint_index(n) for n in robot.profile.groups[f"{side}_{'arm' if kind == 'hand' else 'leg'}"]]
+        share = (np.arange(s.first, s.stop) - s.first + 1.0)[:, None] / (s.stop - s.first + 1.0)
+        out[s.first : s.stop, joints] = (1.0 - share) * q[s.first - 1, joints] + share * q[s.stop, joints]
+    return out
 
 
 def _columns_of(end: str) -> list[int]:

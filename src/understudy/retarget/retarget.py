@@ -16,10 +16,12 @@ from understudy.geom.filters import lowpass
 from understudy.geom.rotations import quat_continuous
 from understudy.retarget._trajectory_kernels import Pose
 from understudy.retarget.amplitude import amplitude_loss, loss_warning
+from understudy.retarget.coarse import first_pose
 from understudy.retarget.feasibility import (
     LIMIT_M,
     Infeasible,
     Stretch,
+    bridged,
     end_residual,
     reached_vectors,
     stretches,
@@ -27,13 +29,12 @@ from understudy.retarget.feasibility import (
 )
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.start import pose_quat_wxyz, start_pose
-from understudy.retarget.targets import Targets, make_targets
+from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings, Trajectory, make_drive
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
 
 STEP_LIMIT_RAD_S = 15.0
-SOFTENING_ROUNDS, SOFTENING = 4, 6.0
 SHORTEST = 5
 """Fewest frames that can be smoothed and differentiated."""
 
@@ -44,7 +45,7 @@ class Retargeted:
 
     Attributes:
         motion: the robot's motion, at the clip's own stamps.
-        human_target_world_m: (T, 23, 3) the person at the robot's size, where the robot was asked to be.
+        human_target_world_m: (T, 23, 3) the person at the robot's size, to be drawn over the robot.
         residual_m: (T, 4) end effectors against what was asked, order `feasibility.ENDS`.
         infeasible: (T,) any of them over 5 cm, before treatment.
         stance: (T, 2) feet that the person stood on.
@@ -97,14 +98,15 @@ def retarget(
     settings = settings or Settings()
     problem = make_problem(robot)
     targets = make_targets(motion, problem)
-    start = start_pose(problem, targets)
-    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress)
+    start, settled = first_pose(problem, targets, settings, motion.rate_hz)
+    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress, settled=settled)
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)
     found = stretches(residual, motion.t_ns)
     if infeasible != "flag" and found:
-        edge = _as_motion(start, motion, robot)
+        edge = _as_motion(start_pose(problem, targets), motion, robot)
         asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
+        pose = pose._replace(q=bridged(pose.q, found, robot))
         pose = _solve(problem, asked, weight, pose, settings, motion.rate_hz, None)
         result = _as_motion(pose, motion, robot)
     if arm_filter_hz > 0:
@@ -113,7 +115,7 @@ def retarget(
     fast = _fast_steps(result.joint_pos, motion.rate_hz)
     return Retargeted(
         motion=result,
-        human_target_world_m=targets.scale * motion.joint_pos_world_m + np.array([0.0, 0.0, targets.height_shift_m]),
+        human_target_world_m=person_at_robot_size(motion, targets, problem),
         residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,
@@ -127,21 +129,11 @@ def retarget(
 
 def _solve(
     problem: Problem, targets: Targets, weight: F64 | None, start: Pose, settings: Settings, rate_hz: float,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None, *, settled: bool = False,
 ) -> Pose:  # fmt: skip
-    """The whole-clip solve, then again with more smoothing around joint steps over 15 rad/s while there are any."""
+    """The whole-clip solve from a first pose."""
     drive = make_drive(problem, targets, settings, rate_hz, weight)
-    pose = Trajectory(problem, drive, start, settings, rate_hz).solve(progress)
-    for _ in range(SOFTENING_ROUNDS):
-        fast = _fast_steps(pose.q, rate_hz)
-        if not fast.any():
-            break
-        reach = max(2, round(0.1 * rate_hz))
-        for f, j in zip(*np.nonzero(fast), strict=True):
-            drive.accel[max(0, f - reach) : f + reach, 6 + j] *= SOFTENING
-        np.minimum(drive.accel[:, 6:], drive.accel[:, 6:].min() * SOFTENING**SOFTENING_ROUNDS, out=drive.accel[:, 6:])
-        pose = Trajectory(problem, drive, pose, settings, rate_hz).solve()
-    return pose
+    return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
 
 
 def _fast_steps(q: F64, rate_hz: float) -> Bool:

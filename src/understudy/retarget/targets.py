@@ -13,14 +13,14 @@ import numpy as np
 from understudy.geom.arrays import F64, Bool
 from understudy.retarget.contacts import flat, foot_pitch, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
-from understudy.spec.skeleton import SIDES, HumanMotion
+from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
 
 WEIGHTS: dict[str, float] = {
     **{f"{a}>{b}": 1.0 for a, b in LIMBS},
     "pelvis_lateral": 3.0,
     "pelvis_up": 0.3,
     "trunk": 1.0,
-    "shoulder_line": 0.3,
+    "shoulder_line": 1.0,
     "left_hand": 1.0,
     "right_hand": 1.0,
     "midhip": 30.0,
@@ -86,6 +86,31 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
         height_shift_m=shift,
         hip_mismatch_pct=mismatch,
     )
+
+
+def person_at_robot_size(motion: HumanMotion, targets: Targets, problem: Problem) -> F64:
+    """(T, 23, 3) the person as drawn over the robot: legs at the root's scale, and trunk, shoulders and arms at the robot's.
+
+    The robot's proportions are not the person's, so one scale for all would draw the hands beside the robot's.
+    """
+    subject, lengths = motion.subject(), problem.lengths_m
+    pos = motion.joint_pos_world_m
+    out = targets.scale * pos + np.array([0.0, 0.0, targets.height_shift_m])
+    pelvis = pos[:, INDEX["pelvis"]]
+    middle = 0.5 * (pos[:, INDEX["left_shoulder"]] + pos[:, INDEX["right_shoulder"]])
+    trunk = lengths["trunk"] / float(np.median(np.linalg.norm(middle - pelvis, axis=1)))
+    shoulders = lengths["shoulder_line"] / subject.shoulder_width_m
+    arm = 0.5 * (lengths["left_arm"] + lengths["right_arm"]) / subject.arm_m
+    for name in ("spine", "chest", "neck", "head"):
+        out[:, INDEX[name]] = out[:, INDEX["pelvis"]] + trunk * (pos[:, INDEX[name]] - pelvis)
+    drawn_middle = out[:, INDEX["pelvis"]] + trunk * (middle - pelvis)
+    for side in SIDES:
+        shoulder = pos[:, INDEX[f"{side}_shoulder"]]
+        for name in (f"{side}_collar", f"{side}_shoulder"):
+            out[:, INDEX[name]] = drawn_middle + shoulders * (pos[:, INDEX[name]] - middle)
+        for name in (f"{side}_elbow", f"{side}_wrist", f"{side}_hand"):
+            out[:, INDEX[name]] = out[:, INDEX[f"{side}_shoulder"]] + arm * (pos[:, INDEX[name]] - shoulder)
+    return np.asarray(out)
 
 
 def _weights(mismatch_pct: float) -> F64:

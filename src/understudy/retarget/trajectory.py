@@ -16,20 +16,29 @@ from scipy.linalg.blas import dtbsv
 from scipy.linalg.lapack import dpbtrf
 
 from understudy.errors import UnderstudyError
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, Bool
+from understudy.geom.rotations import matrix_to_quat
+from understudy.kinematics.forward import body_poses
 from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
 
 REFERENCE_HZ = 30.0
 """The rate at which the weights below were chosen; other rates scale them by their step."""
-GROUND, SLIP, LIMIT, PAIR = 3e4, 1e6, 1e5, 3e4
-MARGIN_M = 0.002
+GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
+FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
+"""Joints turn no faster than this, nor than this share of their own limit."""
+MARGIN_M = 0.005
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
 ROOT_POS_ACCEL = 100.0
+CALM, MOST_DAMPING = 1e-3, 1e4
+"""Damping of a frame that converges, and the most that one which does not is given."""
+RESTLESS = 0.01
+STILL = 0.025
+"""Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
 KEEP_BYTES = 400_000_000
 """Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
 
@@ -45,7 +54,7 @@ class Settings:
     """
 
     lowpass_hz: float = 5.0
-    iterations: int = 10
+    iterations: int = 20
     stretch: int = 2048
 
 
@@ -73,6 +82,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
         pull=_pull(problem, targets) * step,
         slip=_slip(targets) / step,
         accel=np.tile(accel / step**3, (total, 1)),
+        step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )
 
 
@@ -104,8 +114,8 @@ def _slip(targets: Targets) -> F64:
 class Trajectory:
     """One clip being solved; `pose` holds the present solution."""
 
-    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float) -> None:
-        self.problem, self.drive, self.settings = problem, drive, settings
+    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float, *, flat: Bool) -> None:
+        self.problem, self.drive, self.settings, self.flat = problem, drive, settings, flat
         self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
         self.step = REFERENCE_HZ / rate_hz
         total = len(pose.q)
@@ -113,29 +123,65 @@ class Trajectory:
             ground=np.zeros((total, len(problem.ground.body)), np.uint8),
             limit=np.zeros((total, problem.robot.dof), np.uint8),
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
+            speed=np.zeros((total, problem.robot.dof), np.uint8),
         )
         self.nv = 6 + problem.robot.dof
+        self.damping = np.full(total, CALM * self.step)
+        self.size = np.zeros(total)
 
-    def solve(self, progress: Callable[[int, int], None] | None = None) -> Pose:
-        """Run the iterations; returns the clamped solution."""
+    def solve(self, progress: Callable[[int, int], None] | None = None, *, ramped: bool = True) -> Pose:
+        """Run the iterations; returns the clamped solution.
+
+        Args:
+            progress: called with (done, most) iterations.
+            ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
+        """
+        first = 0 if ramped else len(RAMP) - 1
         still = np.zeros((len(self.pose.q), self.nv))
-        self._take(still, 0, self._stiff(0))
-        for i in range(self.settings.iterations):
+        self._take(still, 0, self._stiff(first))
+        self.size[:] = 0.0
+        for i in range(first, self.settings.iterations):
+            if not self.problem.can_roll:
+                self._stand_on_edges()
             largest = self._iterate(self._stiff(i))
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
-            if i >= len(RAMP) and largest < 1e-4:
+            if i >= len(RAMP) and largest < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
 
+    def _stand_on_edges(self) -> None:
+        """Where the ankle cannot roll, a flat sole is one whose lowest front and lowest rear point are on the ground."""
+        p, start = self.problem, 0
+        poses = body_poses(p.robot, self.pose.root_pos, matrix_to_quat(self.pose.root_rot), self.pose.q)
+        for i, count in enumerate(p.sole_count):
+            points = slice(start, start + count)
+            height = poses.points(int(p.ground.body[start]), p.ground.offset[points])[:, :, 2]
+            ahead = p.ground.offset[points, 0] > np.median(p.ground.offset[points, 0])
+            frames = np.flatnonzero(self.flat[:, i])
+            self.drive.pull[np.ix_(frames, np.arange(start, start + count))] = SOFT_SOLE * GROUND * self.step / count
+            for part in (ahead, ~ahead):
+                lowest = np.flatnonzero(part)[np.argmin(height[:, part], axis=1)]
+                self.drive.pull[frames, start + lowest[frames]] = 0.5 * GROUND * self.step
+            start += count
+
     def _stiff(self, iteration: int) -> Stiff:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
-        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M, damping=1e-3 * self.step)
+        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
     def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
-        p = self.problem
-        return float(take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, first + len(rows)))
+        """Move one stretch; a frame whose step does not shrink is damped more, one whose step does is damped less."""
+        p, stop = self.problem, first + len(rows)
+        size = np.empty(len(rows))
+        most = self.drive.step
+        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, most, rows, first, stop, size)
+        before, damping = self.size[first:stop], self.damping[first:stop]
+        restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
+        calm = CALM * self.step
+        damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
+        before[:] = size
+        return float(size.max())
 
     def _iterate(self, stiff: Stiff) -> float:
         """One Gauss-Newton step of all frames; returns its largest entry."""
@@ -165,7 +211,21 @@ class Trajectory:
         band = np.empty((3 * nv, size + 2 * nv), order="F")
         rhs = np.empty(size + 2 * nv)
         p = self.problem
-        assemble(p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, self.active, self.pose, first, stop, band, rhs)
+        assemble(
+            p.tree,
+            p.vectors,
+            p.ground,
+            p.capsules,
+            self.drive,
+            stiff,
+            self.damping,
+            self.active,
+            self.pose,
+            first,
+            stop,
+            band,
+            rhs,
+        )
         _add_block(band, given[0])
         rhs[: 2 * nv] += given[1]
         coupling, tail = _coupling(band, size, nv), _lower_block(band[:, size:], 2 * nv)

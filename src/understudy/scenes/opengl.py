@@ -10,13 +10,12 @@ import ctypes
 import os
 import sys
 from functools import cache
-from types import TracebackType
 from typing import Protocol
 
 from understudy.errors import MissingDependencyError
 
-INSTALL_COMMAND = "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri"
-"""What makes pictures work on a bare Debian or Ubuntu."""
+INSTALL_COMMAND = "sudo apt-get install libegl1 libgl1"
+"""What makes pictures work on a bare Debian 12: these two bring Mesa's drivers with them."""
 _EGL_PLATFORM_DEVICE = 0x313F
 
 
@@ -30,20 +29,6 @@ class GLContext(Protocol):
     def free(self) -> None:
         """Give the context back."""
         ...
-
-
-class Canvas:
-    """An OpenGL context that is current inside a `with` block and freed at its end."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._context = make_context(width, height)
-
-    def __enter__(self) -> Canvas:
-        self._context.make_current()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._context.free()
 
 
 @cache
@@ -128,3 +113,35 @@ def _egl_has_a_device() -> bool:
         return False
     displays = (display_of(_EGL_PLATFORM_DEVICE, devices[k], None) for k in range(count.value))
     return any(display and egl.eglInitialize(display, None, None) for display in displays)
+
+
+def draws_a_pixel() -> None:
+    """Draw a red ball and look at the picture.
+
+    Raises:
+        MissingDependencyError: nothing can draw here, or the picture stays black.
+    """
+    opengl_backend()  # first, for `import mujoco` fails when MUJOCO_GL names a library that is not there
+    import mujoco
+    import numpy as np
+
+    xml = '<mujoco><worldbody><geom type="sphere" size="0.5" rgba="1 0 0 1"/></worldbody></mujoco>'
+    model = mujoco.MjModel.from_xml_string(xml)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    context = make_context(16, 16)
+    context.make_current()
+    try:
+        scene, camera = mujoco.MjvScene(model, maxgeom=4), mujoco.MjvCamera()
+        camera.distance = 2.0
+        drawing = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, drawing)
+        mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, camera, mujoco.mjtCatBit.mjCAT_ALL.value, scene)
+        image, rect = np.zeros((16, 16, 3), dtype=np.uint8), mujoco.MjrRect(0, 0, 16, 16)
+        mujoco.mjr_render(rect, scene, drawing)
+        mujoco.mjr_readPixels(image, None, rect, drawing)
+        drawing.free()
+    finally:
+        context.free()
+    if int(image[8, 8, 0]) < 50:
+        raise MissingDependencyError(f"no pictures: what {opengl_backend()} draws stays black; {INSTALL_COMMAND}")

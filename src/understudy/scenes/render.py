@@ -12,8 +12,8 @@ from understudy.errors import ShapeError, UnknownNameError
 from understudy.geom.arrays import F64, U8
 from understudy.geom.rotations import matrix_to_quat
 from understudy.scenes.figure import add_human
-from understudy.scenes.opengl import Canvas
-from understudy.scenes.stage import RIG, body_name, stage_model
+from understudy.scenes.opengl import make_context, opengl_backend
+from understudy.scenes.stage import add_shadows, body_name, stage_model
 from understudy.scenes.visuals import robot_visuals
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import BONES, JOINTS
@@ -63,22 +63,22 @@ class Renderer:
         samples: int = 4,
         fovy_deg: float = 32.0,
     ) -> None:
+        opengl_backend()  # first, for `import mujoco` fails when MUJOCO_GL names a library that is not there
         import mujoco
 
-        self.robot, self.width, self.height = robot, width, height
-        self._canvas = Canvas(width, height)
-        self._canvas.__enter__()
-        self._model = stage_model(robot, robot_visuals(robot), width=width, height=height, shadows=shadows, samples=samples)
+        self.robot, self.width, self.height, self._shadows = robot, width, height, shadows
+        self._context = make_context(width, height)
+        self._context.make_current()
+        self._model = stage_model(robot, robot_visuals(robot), width=width, height=height, samples=samples)
         self._model.vis.global_.fovy = _FOVY_DEG
         self._data = mujoco.MjData(self._model)
-        self._scene = mujoco.MjvScene(self._model, maxgeom=self._model.ngeom + 2 * len(JOINTS) + len(BONES) + 8)
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
+        self._scene = mujoco.MjvScene(self._model, maxgeom=2 * self._model.ngeom + len(JOINTS) + len(BONES))
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         self._scene.flags[mujoco.mjtRndFlag.mjRND_FOG] = True
         self._option = mujoco.MjvOption()
         self._drawing = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
         self._bodies = [int(self._model.body(body_name(b)).mocapid[0]) for b in range(robot.dof + 1)]
-        self._rig = int(self._model.body(RIG).mocapid[0])
 
     def __enter__(self) -> Renderer:
         return self
@@ -88,8 +88,9 @@ class Renderer:
 
     def close(self) -> None:
         """Give the OpenGL context back; nothing can be drawn after it."""
+        self._context.make_current()
         self._drawing.free()
-        self._canvas.__exit__(None, None, None)
+        self._context.free()
 
     def frame(
         self, root_pos_world_m: F64, root_quat_world_wxyz: F64, q_rad: F64, human: F64 | None = None, view: View | None = None
@@ -139,7 +140,6 @@ class Renderer:
         poses = body_poses(self.robot, root_pos_world_m[None], root_quat_world_wxyz[None], q_rad[None])
         self._data.mocap_pos[self._bodies] = poses.pos_world_m[0]
         self._data.mocap_quat[self._bodies] = matrix_to_quat(poses.rot_world[0])
-        self._data.mocap_pos[self._rig] = [root_pos_world_m[0], root_pos_world_m[1], 0.0]
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)
 
@@ -163,6 +163,8 @@ class Renderer:
 
         every = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self._model, self._data, self._option, None, camera, every, self._scene)
+        if self._shadows:
+            add_shadows(self._scene)
         image = self._pixels()
         return image if human is None else self._over(image, human)
 
@@ -170,21 +172,24 @@ class Renderer:
         """The picture with the person laid over it, also where the robot stands in front: bones lie inside limbs."""
         import mujoco
 
-        shown = (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_FOG, mujoco.mjtRndFlag.mjRND_SKYBOX)
-        before = self._scene.flags.copy()
+        plain = (mujoco.mjtRndFlag.mjRND_FOG, mujoco.mjtRndFlag.mjRND_SKYBOX)
         self._scene.ngeom = 0
         add_human(self._scene, human)
-        for flag in shown:
+        for flag in plain:
             self._scene.flags[flag] = False
         person = self._pixels()
-        self._scene.flags[:] = before
-        covered = person.any(axis=2, keepdims=True)
-        mixed = _HUMAN_ALPHA * person + (1.0 - _HUMAN_ALPHA) * image
-        return np.where(covered, mixed, image).astype(np.uint8)
+        for flag in plain:
+            self._scene.flags[flag] = True
+        rows, columns = np.nonzero(person.any(axis=2))
+        person_share = np.float32(_HUMAN_ALPHA)
+        mixed = person_share * person[rows, columns] + (1 - person_share) * image[rows, columns]
+        image[rows, columns] = mixed.astype(np.uint8)
+        return image
 
     def _pixels(self) -> U8:
         import mujoco
 
+        self._context.make_current()  # another renderer may have drawn since
         image = np.empty((self.height, self.width, 3), dtype=np.uint8)
         rect = mujoco.MjrRect(0, 0, self.width, self.height)
         mujoco.mjr_render(rect, self._scene, self._drawing)

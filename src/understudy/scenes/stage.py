@@ -23,8 +23,10 @@ _CHECKS = ((0.885, 0.899, 0.914), (0.845, 0.862, 0.880))
 _CHECK_M = 0.5
 _OPENCV_TO_OPENGL = np.array([0.0, 1.0, 0.0, 0.0])
 """Half a turn about x: OpenCV looks along +z with y down, OpenGL along -z with y up."""
-RIG = "rig"
-"""The body that carries the lights; it follows the robot."""
+_SUN = np.array([-0.30, -0.38, -0.87])
+"""Where the light shines to."""
+_SHADOW_RGBA = np.array([0.62, 0.64, 0.67, 1.0], dtype=np.float32)
+_SHADOW_M = 0.002
 
 
 def body_name(body: int) -> str:
@@ -32,16 +34,13 @@ def body_name(body: int) -> str:
     return f"body_{body}"
 
 
-def stage_model(
-    robot: RobotModel, visuals: Sequence[Visual], *, width: int, height: int, shadows: bool, samples: int
-) -> mujoco.MjModel:
+def stage_model(robot: RobotModel, visuals: Sequence[Visual], *, width: int, height: int, samples: int) -> mujoco.MjModel:
     """A MuJoCo model of floor, lights and the robot's bodies, its cameras among them.
 
     Args:
         robot: whose bodies and cameras they are.
         visuals: its shapes.
         width, height: largest picture, pixels.
-        shadows: the key light casts a shadow.
         samples: samples per pixel against jagged edges; 0 is fastest.
     """
     import mujoco
@@ -49,23 +48,45 @@ def stage_model(
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
     spec.visual.quality.offsamples = samples
-    spec.visual.quality.shadowsize = 1536
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
     spec.visual.map.fogstart, spec.visual.map.fogend = 5.0, 12.0
-    spec.visual.map.shadowclip = 5.0
     spec.visual.rgba.fog = [*BACKGROUND, 1.0]
     spec.visual.headlight.ambient = [0.38, 0.38, 0.40]
     spec.visual.headlight.diffuse = [0.30, 0.30, 0.30]
     spec.visual.headlight.specular = [0.05, 0.05, 0.05]
     spec.stat.extent, spec.stat.center = 1.0, [0.0, 0.0, 0.6]
     _floor(spec)
-    _lights(spec, shadows)
+    _lights(spec)
     for b in range(robot.dof + 1):
         spec.worldbody.add_body(name=body_name(b), mocap=True)
     for k, visual in enumerate(visuals):
         _show(spec, f"shape_{k}", visual)
     _cameras(spec, robot)
     return spec.compile()
+
+
+def add_shadows(scene: mujoco.MjvScene) -> None:
+    """Add to what is drawn next the shadow of every mesh: the mesh again, pressed flat on the floor along the light.
+
+    That is one more simple pass; MuJoCo's own shadow map takes two, of which one is as dear as the picture itself.
+    """
+    import mujoco
+
+    press = np.eye(3)
+    press[:2, 2] = -_SUN[:2] / _SUN[2]
+    press[2, 2] = 1e-3
+    for k in range(scene.ngeom):
+        body = scene.geoms[k]
+        if body.type != mujoco.mjtGeom.mjGEOM_MESH:
+            continue
+        flat = scene.geoms[scene.ngeom]
+        mujoco.mjv_initGeom(flat, body.type, np.zeros(3), press @ body.pos, np.eye(3).ravel(), _SHADOW_RGBA)
+        flat.dataid, flat.objtype, flat.objid, flat.category = body.dataid, body.objtype, body.objid, body.category
+        flat.size[:] = body.size
+        flat.pos[2] += _SHADOW_M
+        flat.mat[:] = press @ body.mat
+        flat.specular = 0.0
+        scene.ngeom += 1
 
 
 def _floor(spec: mujoco.MjSpec) -> None:
@@ -88,14 +109,12 @@ def _floor(spec: mujoco.MjSpec) -> None:
     spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.1], material="floor", contype=0, conaffinity=0)
 
 
-def _lights(spec: mujoco.MjSpec, shadows: bool) -> None:
+def _lights(spec: mujoco.MjSpec) -> None:
     import mujoco
 
-    rig = spec.worldbody.add_body(name=RIG, mocap=True)
     sun = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-    key, fill = [0.42, 0.42, 0.40], [0.14, 0.15, 0.18]
-    rig.add_light(type=sun, pos=[3.0, 3.8, 8.7], dir=[-0.30, -0.38, -0.87], diffuse=key, specular=[0.25] * 3, castshadow=shadows)
-    rig.add_light(type=sun, pos=[-1.0, -1.5, 2.0], dir=[0.4, 0.6, -0.5], diffuse=fill, specular=[0.0] * 3, castshadow=False)
+    for direction, colour, shine in ((_SUN, [0.50, 0.50, 0.48], 0.25), ([0.4, 0.6, -0.5], [0.14, 0.15, 0.18], 0.0)):
+        spec.worldbody.add_light(type=sun, dir=direction, diffuse=colour, specular=[shine] * 3, castshadow=False)
 
 
 def _show(spec: mujoco.MjSpec, name: str, visual: Visual) -> None:

@@ -44,7 +44,7 @@ class Visual:
 _made: dict[tuple[str, str, float], tuple[Visual, ...]] = {}
 
 
-def robot_visuals(robot: RobotModel, *, cell_m: float = 0.009) -> tuple[Visual, ...]:
+def robot_visuals(robot: RobotModel, *, cell_m: float = 0.010) -> tuple[Visual, ...]:
     """The robot's visual meshes, thinned.
 
     Args:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import string
 import tomllib
 from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from understudy.errors import SchemaError, UnknownNameError
+from understudy.errors import SchemaError, UnknownNameError, did_you_mean
 from understudy.spec.robot import Strict
+from understudy.spec.schema_lines import line_of
 from understudy.spec.stream import StreamSpec
 
 PRIVILEGED_FRAMES = frozenset({"world"})
@@ -39,11 +42,26 @@ class MetadataField(Strict):
     description: str = ""
 
 
+def _check_pattern(name: str, pattern: str, *, allowed: tuple[str, ...], needed: str) -> None:
+    """Refuse a file name pattern with fields that there are none of, or whose names would not be unique."""
+    fields = [(field, spec, conversion) for _, field, spec, conversion in string.Formatter().parse(pattern) if field is not None]
+    plain = all(field in allowed and not spec and not conversion for field, spec, conversion in fields)
+    if not plain or needed not in [field for field, *_ in fields]:
+        listed = ", ".join(f"{{{field}}}" for field in allowed)
+        raise ValueError(f"{name} is {pattern!r}; its fields may be {listed}, and {{{needed}}} makes names unique")
+
+
 class Naming(Strict):
     """How episode files are named; fields in braces."""
 
     recorded: str = "{date}T{time}_{source}_{index}"
     retargeted: str = "{clip}_{task8}"
+
+    @model_validator(mode="after")
+    def _check(self) -> Naming:
+        _check_pattern("recorded", self.recorded, allowed=("date", "time", "source", "index"), needed="index")
+        _check_pattern("retargeted", self.retargeted, allowed=("clip", "task8"), needed="task8")
+        return self
 
 
 class Clock(Strict):
@@ -154,10 +172,18 @@ def parse_schema(text: str, *, where: str) -> Schema:
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"{where}: not valid TOML: {error}") from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc']) or 'schema'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-        )
-        raise SchemaError(f"{where}: {faults}") from None
+        raise SchemaError(f"{where}: {'; '.join(_fault(e, text) for e in error.errors())}") from None
+
+
+def _fault(error: ErrorDetails, text: str) -> str:
+    """What is wrong, with the line and the name of the field, and the nearest field where there is none of that name."""
+    name, line = ".".join(str(part) for part in error["loc"]), line_of(text, error["loc"])
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        fields = Schema.model_fields if len(error["loc"]) == 1 else StreamSpec.model_fields
+        said = f"there is no such field{did_you_mean(str(error['loc'][-1]), fields)}"
+    at = f"line {line}: " if line else ""
+    return f"{at}{name}: {said}" if name else f"{at}{said}"
 
 
 def _count(shape: tuple[int, ...]) -> int:

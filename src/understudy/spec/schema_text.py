@@ -88,8 +88,8 @@ def _key(key: str) -> str:
 
 
 def _string(text: str) -> str:
-    # JSON escapes are TOML escapes, but TOML also wants DEL escaped
-    return json.dumps(text, ensure_ascii=True).replace("\x7f", "\\u007f")
+    # JSON's escapes are TOML's, but TOML also wants DEL escaped, and pairs of surrogates not at all
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: object) -> str:

@@ -16,6 +16,7 @@ PART_SUFFIX = ".part"
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+    errno.EFBIG: "the file is larger than this disk or this account allows; choose another folder",
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.EACCES: "no permission to write here; choose another folder or change its owner",
     errno.EPERM: "not permitted; choose another folder or change its owner",

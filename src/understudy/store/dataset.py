@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from understudy.errors import EpisodeError, InputError, SchemaError, StorageError, UnknownNameError
+from understudy.errors import EpisodeError, InputError, JointOrderError, SchemaError, StorageError, UnknownNameError
 from understudy.spec.default_schema import schema_markdown, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
@@ -75,15 +75,20 @@ class Dataset:
         if (root / SCHEMA).exists():
             raise InputError(f"{root}: there is a dataset already; open it, or choose another folder")
         if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-            raise InputError(f"{root}: not an empty folder; choose a new one for the dataset")
+            found = "a folder with other things in it" if root.is_dir() else "a file"
+            raise InputError(f"{root}: not an empty folder but {found}; choose a new one for the dataset")
         check_joint_order(schema.joint_names, robot.joint_names, where=f"schema for {root}")
+        was_there = root.exists()
         with disk_errors(root):
-            for partition in PARTITIONS:
-                (root / partition).mkdir(parents=True, exist_ok=True)
-            (root / MANIFESTS).mkdir(exist_ok=True)
-            write_robot_json(robot, root / ROBOT)
-            write_text(root / SCHEMA_PAGE, schema_markdown(schema))
-            write_text(root / SCHEMA, schema_toml(schema))  # last: a folder with it is a whole dataset
+            try:
+                for folder in (*PARTITIONS, MANIFESTS):
+                    (root / folder).mkdir(parents=True)
+                write_robot_json(robot, root / ROBOT)
+                write_text(root / SCHEMA_PAGE, schema_markdown(schema))
+                write_text(root / SCHEMA, schema_toml(schema))  # last: a folder with it is a whole dataset
+            except BaseException:
+                _remove_new(root, keep_root=was_there)
+                raise
         return cls.open(root)
 
     @classmethod
@@ -103,7 +108,13 @@ class Dataset:
 
         text = _schema_text(root)
         schema = parse_schema(text, where=str(root / SCHEMA))
-        names = tuple(read_robot_json(root / ROBOT).joint_names)
+        written = read_robot_json(root / ROBOT)
+        if written.name != schema.robot:
+            raise JointOrderError(
+                f"{root / ROBOT}: this is of {written.name}, but the dataset is of {schema.robot} ({SCHEMA}); put the right one "
+                f"back: `understudy robot show {schema.robot} --json {root / ROBOT}`"
+            )
+        names = written.joint_names
         check_joint_order(schema.joint_names, names, where=str(root / SCHEMA))
         if robot is not None:
             check_robot_json(robot, root / ROBOT)
@@ -213,7 +224,13 @@ class Dataset:
         return EpisodeRef(ref.id, target, ref.task, partition)
 
     def _tidy(self) -> None:
-        """Mend what a killed process left: files it was writing, and episodes whose notes had gone ahead in a move."""
+        """Renew a page that is older than the schema, and mend what a killed process left.
+
+        That is: files it was writing, and episodes whose notes had gone ahead in a move.
+        """
+        page, text = self.root / SCHEMA_PAGE, schema_markdown(self.schema)
+        if not page.is_file() or page.read_bytes() != text.encode():
+            write_text(page, text)
         for partition, other in (PARTITIONS, PARTITIONS[::-1]):
             for folder in (self.root / partition).glob("*/"):
                 remove_stale_parts(folder)
@@ -226,8 +243,20 @@ class Dataset:
                             left.replace(folder / left.name)
 
 
+def _remove_new(root: Path, *, keep_root: bool) -> None:
+    """Take back what a failed `create` made; it had found the folder empty or missing."""
+    for file in (ROBOT, SCHEMA_PAGE, SCHEMA):
+        (root / file).unlink(missing_ok=True)
+    for folder in (*PARTITIONS, MANIFESTS):
+        if (root / folder).is_dir():
+            (root / folder).rmdir()
+    if root.is_dir() and not keep_root:
+        root.rmdir()
+
+
 def _same(there: EpisodeRef, episode: Episode) -> EpisodeRef:
     """`there`, if it is this very episode."""
+    read_episode(there.path)  # says so where it is damaged
     with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
         again = Path(folder) / there.path.name
         write_episode(again, episode)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from understudy.spec.protocols import Progress
-
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from understudy.spec.protocols import Progress
 
 VERDICT_STYLE: Mapping[str, str] = {
     "accepted": "green", "rejected": "red", "unchecked": "yellow",
@@ -24,11 +24,18 @@ VERDICT_STYLE: Mapping[str, str] = {
 """Colour of a verdict, a severity or a doctor's finding wherever one is printed."""
 
 
+PIPED_WIDTH = 132
+"""Columns of a table that goes into a file or a pipe, which have no width of their own."""
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    screen = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not screen.is_terminal:
+        screen.width = PIPED_WIDTH
+    return screen
 
 
 def console() -> Console:
@@ -39,6 +46,16 @@ def console() -> Console:
 def say(text: str) -> None:
     """One line of result, written as it is: brackets in a file name are no markup."""
     console().print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line for people beside the result, on stderr: what is on stdout stays what was asked for."""
+    print(text, file=sys.stderr)
+
+
+def complain(message: str) -> None:
+    """An error, on stderr."""
+    note(f"understudy: error: {message}")
 
 
 def say_json(value: object) -> None:
@@ -86,7 +103,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
 
     table = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        figure = column in right
+        table.add_column(column, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
     for row in rows:
         table.add_row(*(Text(str(cell), style=VERDICT_STYLE.get(str(cell), "")) for cell in row))
     console().print(table)

@@ -45,8 +45,11 @@ def _print(summary: CheckSummary) -> None:
 
     if summary.episodes:
         scores = sorted({s.name for e in summary.episodes if e.notes for s in e.notes.scores})
-        columns = ("episode", "task", "verdict", *scores, "rating", "worst finding")
-        print_table(columns, [_row(e, scores) for e in summary.episodes], right=(*scores, "rating"))
+        figures = (*(name.replace("_", " ") for name in scores), "rating")
+        print_table(("episode", "task", "verdict", *figures), [_row(e, scores) for e in summary.episodes], right=figures)
+    for episode in summary.episodes:
+        if text := _worst(episode):
+            say(f"{episode.id}: {text}")
     looked_at = sum(e.looked_at for e in summary.episodes)
     line = f"{len(summary.episodes)} episodes, {looked_at} checked now: {len(summary.refused)} refused"
     say(line + (f", {len(summary.restored)} brought back from failures/" if summary.restored else ""))
@@ -56,14 +59,20 @@ def _print(summary: CheckSummary) -> None:
 
 def _row(episode: Checked, scores: list[str]) -> list[str]:
     if episode.notes is None:
-        return [episode.id, episode.task, episode.outcome, *("" for _ in scores), "", episode.error]
+        return [episode.id, episode.task, episode.outcome, *("" for _ in scores), ""]
     value = {s.name: f"{s.value:.2f}" for s in episode.notes.scores}
     rating = "" if episode.notes.quality_rating is None else f"{episode.notes.quality_rating:.2f}"
-    found = worst_finding(episode.notes.findings)
-    text = f"{found.gate}: {found.message}" if found else ""
-    more = len(episode.notes.findings) - 1
-    text += f" (and {more} more)" if more > 0 else ""
-    return [episode.id, episode.task, episode.outcome, *(value.get(name, "") for name in scores), rating, text]
+    return [episode.id, episode.task, episode.outcome, *(value.get(name, "") for name in scores), rating]
+
+
+def _worst(episode: Checked) -> str:
+    """The worst that was found, and how many findings more there are; empty when nothing was."""
+    if episode.notes is None:
+        return episode.error
+    found, more = worst_finding(episode.notes.findings), len(episode.notes.findings) - 1
+    if found is None:
+        return ""
+    return f"{found.severity} by {found.gate}: {found.message}" + (f" (and {more} more)" if more > 0 else "")
 
 
 def worst_finding(findings: tuple[Finding, ...]) -> Finding | None:

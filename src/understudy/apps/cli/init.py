@@ -34,7 +34,7 @@ def init(
     model = load_robot(robot)
     schema = default_schema(model, name or dir.resolve().name, action_kind=action)
     dataset = Dataset.create(dir, schema, model)
-    say(f"{dataset.root}: dataset {schema.name!r} for {model.profile.title}, {model.dof} joints, {schema.control_rate_hz:g} Hz")
+    say(f"{dataset.root}: dataset {schema.name!r} for {model.name}, {model.dof} joints, {schema.control_rate_hz:g} Hz")
     say(f"  {SCHEMA}   {len(schema.streams)} streams; edit it to fit your set-up")
     say(f"  {SCHEMA_PAGE}     the same, readable")
     say(f"  {ROBOT}    joint order, limits and links")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,15 +98,16 @@ def _draw_all(
     if not any(clip.motion is not None for clip in clips):
         return [None] * len(clips), ""
     try:
-        renderer = Renderer(robot, _WIDTH, _HEIGHT)
+        stills = Renderer(robot, _WIDTH, _HEIGHT)
+        film = Renderer(robot, _WIDTH, _HEIGHT, samples=0) if video else None
     except MissingDependencyError as error:
         _log.warning("the report has no pictures: %s", error)
         return [None] * len(clips), f"{str(error).removeprefix('no pictures: ')}."
     out: list[Pictures | None] = []
-    with renderer:
+    with stills, film or nullcontext():
         for done, clip in enumerate(clips):
             progress(done)
-            out.append(draw(clip, renderer, film=video))
+            out.append(draw(clip, stills, film))
     return out, ""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 
 from understudy.apps.report import plots
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
 from understudy.apps.report.pictures import Pictures
+from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.robot import RobotModel
 
@@ -15,7 +17,10 @@ _MARK = '<span class="key left">left</span> and <span class="key right">right</s
 
 def figure(value: float | None, digits: int, scale: float = 1.0) -> str:
     """A figure with its digits; a dash where it is not known."""
-    return "–" if value is None else f"{value * scale:.{digits}f}".replace("-", "\u2212")
+    if value is None:
+        return "–"
+    rounded = round(value * scale, digits) + 0.0  # no minus before a zero
+    return f"{rounded:.{digits}f}".replace("-", "\u2212")
 
 
 def over_limit(value: float | None, limit: float) -> bool:
@@ -81,21 +86,31 @@ def _figures(clip: Clip) -> str:
 def _findings(clip: Clip) -> str:
     order = {"reject": 0, "warn": 1, "info": 2}
     found = sorted(clip.notes.findings, key=lambda f: (order[f.severity], f.start_ns or 0))
-    items = "".join(
-        f"<li>{pill(f.severity)}<span><b>{escape(f.gate)}</b>{_when(f, clip)}. {escape(f.message)}</span></li>" for f in found
-    )
-    skipped = "".join(
-        f'<li><span class="pill info">skipped</span><span><b>{escape(s.name)}</b>. {escape(s.reason)}</span></li>'
-        for s in clip.notes.skipped
-    )
+    items = "".join(_item(pill(f.severity), f.gate, _when(f, clip), f.message) for f in found)
+    skipped = "".join(_item('<span class="pill info">skipped</span>', s.name, "", s.reason) for s in clip.notes.skipped)
     if clip.notes.verdict == "unchecked":
         body = '<p class="small soft">Not checked yet: <code>understudy check</code> runs the gates.</p>'
     elif not items:
         body = '<p class="small soft">No gate found anything.</p>'
     else:
         body = ""
-    listed = f'<ul class="findings">{items}{skipped}</ul>' if items or skipped else ""
+    noticed = "".join(_item('<span class="pill info">note</span>', "retargeting", "", text) for text in warnings_of(clip.episode))
+    listed = f'<ul class="findings">{items}{noticed}{skipped}</ul>' if items or noticed or skipped else ""
     return f"<h3>Findings</h3>{body}{listed}"
+
+
+def _item(mark: str, name: str, when: str, text: str) -> str:
+    return f"<li>{mark}<span><b>{escape(name)}</b>{when}. {escape(text)}</span></li>"
+
+
+def warnings_of(episode: Episode) -> tuple[str, ...]:
+    """What the reader and the retargeter noticed: the metadata field `warnings`, a JSON list."""
+    text = str(episode.metadata.get("warnings", ""))
+    try:
+        listed = json.loads(text or "[]")
+    except json.JSONDecodeError:
+        return (text,)
+    return tuple(str(item) for item in listed) if isinstance(listed, list) else (text,)
 
 
 def _when(found: Finding, clip: Clip) -> str:
@@ -121,9 +136,10 @@ def _scores(clip: Clip) -> str:
 def _film(pictures: Pictures | None) -> str:
     if pictures is None or not pictures.film:
         return ""
+    start, end = pictures.film_start_s, pictures.film_end_s
     return (
-        f'<div><video src="{pictures.film}" data-start="{pictures.film_start_s:.4f}" muted loop autoplay playsinline controls></video>'
-        f'<div class="caption">{pictures.film_start_s:.1f} to {pictures.film_end_s:.1f} s, at real speed. '
+        f'<div><video src="{pictures.film}" data-start="{start:.4f}" muted loop playsinline controls></video>'
+        f'<div class="caption">{start:.1f} to {end:.1f} s, at real speed. '
         f"Over the robot, the person it follows: {_MARK}.</div></div>"
     )
 

@@ -107,14 +107,14 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
     start = int(episode.timeline_ns[0]) if len(episode.timeline_ns) else 0
 
     def seconds(key: str) -> F64 | None:
-        return (episode.stream(key).t_ns - start) * 1e-9 if key in episode else None
+        return _seconds(episode.stream(key).t_ns, start) if key in episode else None
 
     def flags(key: str) -> Bool | None:
         return episode.data(key) > 0.5 if key in episode else None
 
     motion = _motion(episode, robot, start)
     joints = motion.joint_pos if motion else _joints(episode, robot)
-    soles = sole_points(motion, robot) if motion else None
+    soles = sole_outlines(motion, robot) if motion else None
     heights = None if soles is None else np.stack([soles[s][..., 2].min(axis=1) for s in SIDES], axis=1)
     residual_key = "debug/ee_residual"
     source_contact, source_t_s = flags("debug/source_contact"), seconds("debug/source_contact")
@@ -141,6 +141,10 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
     )
 
 
+def _seconds(t_ns: I64, start_ns: int) -> F64:
+    return (t_ns - start_ns).astype(np.float64) * 1e-9
+
+
 def _joints(episode: Episode, robot: RobotModel) -> F64 | None:
     if "observations/joint_positions" not in episode:
         return None
@@ -156,19 +160,19 @@ def _motion(episode: Episode, robot: RobotModel, start_ns: int) -> Motion | None
     pose = episode.stream("debug/base_pose_world").sample_at(at).astype(np.float64)
     human_key = "debug/human_target_world"
     human = episode.stream(human_key).sample_at(at).astype(np.float64) if human_key in episode else None
-    return Motion((at - start_ns) * 1e-9, pose[:, :3], pose[:, 3:7], joint_pos, human)
+    return Motion(_seconds(at, start_ns), pose[:, :3], pose[:, 3:7], joint_pos, human)
 
 
-def sole_points(motion: Motion, robot: RobotModel) -> dict[str, F64]:
+def sole_outlines(motion: Motion, robot: RobotModel) -> dict[str, F64]:
     """Side to (T, K, 3) sole outline in `world`, metres; worked through in blocks, so long takes stay small in memory."""
-    from understudy.kinematics import contact
+    from understudy.kinematics.contact import sole_points
     from understudy.kinematics.forward import body_poses
 
     blocks: dict[str, list[F64]] = {side: [] for side in SIDES}
     for a in range(0, len(motion.t_s), _BLOCK):
         cut = slice(a, a + _BLOCK)
         poses = body_poses(robot, motion.root_pos_world_m[cut], motion.root_quat_world_wxyz[cut], motion.joint_pos[cut])
-        for side, points in contact.sole_points(robot, poses).items():
+        for side, points in sole_points(robot, poses).items():
             blocks[side].append(points)
     return {side: np.concatenate(parts) for side, parts in blocks.items()}
 

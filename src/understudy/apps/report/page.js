@@ -35,6 +35,10 @@ document.querySelectorAll("section.clip").forEach((clip) => {
       requestAnimationFrame(follow);
     };
     follow();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) { return; }
+    film.removeAttribute("controls");
+    film.title = "click to stop and go on";
+    film.addEventListener("click", () => { film.paused ? film.play() : film.pause(); });
     new IntersectionObserver((seen) => { seen[0].isIntersecting ? film.play().catch(() => {}) : film.pause(); }).observe(film);
   }
 });

@@ -17,6 +17,10 @@ from understudy.geom.arrays import F64
 from understudy.spec.robot import RobotModel
 
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_FIGURES = (
+    "rating", "length<br>s", "steps", "residual mean<br>cm", "residual max<br>cm", "infeasible<br>%",
+    "stance skate<br>cm/s", "lowest sole<br>cm", "findings",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,8 @@ def _header(report: Report) -> str:
     sources = ", ".join(sorted({row.source for row in rows if row.source})) or "unknown"
     return (
         f"<header><h1>{escape(report.name)}</h1>"
-        f'<p class="soft">{escape(report.robot.profile.title)} ({escape(report.robot.name)}), {report.robot.dof} joints, '
-        f"{report.rate_hz:g} Hz; motion source: {escape(sources)}; <code>{escape(report.where)}</code></p>"
+        f'<p class="soft">{escape(report.robot.profile.title)} (<code>{escape(report.robot.name)}</code>) · {report.rate_hz:g} Hz'
+        f" · motion: {escape(sources)} · <code>{escape(report.where)}</code></p>"
         f'<div class="tiles">{cells}</div></header>'
     )
 
@@ -132,11 +136,7 @@ def _notices(report: Report) -> str:
 
 
 def _summary(report: Report) -> str:
-    heads = (
-        '<th>episode</th><th>task</th><th>verdict</th><th class="n">rating</th><th class="n">length<br>s</th><th class="n">steps</th>'
-        '<th class="n">residual mean<br>cm</th><th class="n">residual max<br>cm</th><th class="n">infeasible<br>%</th>'
-        '<th class="n">stance skate<br>cm/s</th><th class="n">lowest sole<br>cm</th><th class="n">findings</th>'
-    )
+    heads = "<th>episode</th><th>task</th><th>verdict</th>" + "".join(f'<th class="n">{name}</th>' for name in _FIGURES)
     body = "".join(_summary_row(row) for row in report.rows)
     empty = '<p class="soft">The dataset has no episodes yet.</p>' if not report.rows else ""
     return (
@@ -170,6 +170,6 @@ def _coverage(report: Report) -> str:
         return ""
     return (
         '<section class="card" id="coverage"><h2>Joint travel used by the dataset</h2>'
-        '<p class="soft small">Solid: 1st to 99th percentile of all episodes. Faint: extremes. The track is the joint\'s allowed travel.</p>'
+        '<p class="soft small">Solid: 1st to 99th percentile, median over episodes. Faint: extremes.</p>'
         f"{coverage_plot(report.ranges, report.robot)}</section>"
     )

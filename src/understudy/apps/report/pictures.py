@@ -15,7 +15,7 @@ from understudy.geom.arrays import F64, I64, U8
 from understudy.scenes.render import Renderer, View
 
 STILLS = 9
-FILM_S, FILM_FPS = 7.0, 15
+FILM_S, FILM_FPS = 6.0, 10
 _FILM_STEP_S = 0.25
 
 
@@ -35,8 +35,14 @@ class Pictures:
     film_end_s: float
 
 
-def draw(clip: Clip, renderer: Renderer, *, film: bool) -> Pictures | None:
-    """Stills and film of an episode; None where its motion in the world is not known."""
+def draw(clip: Clip, renderer: Renderer, film: Renderer | None) -> Pictures | None:
+    """Stills and film of an episode; None where its motion in the world is not known.
+
+    Args:
+        clip: the episode.
+        renderer: draws the stills, smooth.
+        film: draws the film, fast; None for no film.
+    """
     motion = clip.motion
     if motion is None or not len(motion.t_s):
         return None
@@ -45,11 +51,11 @@ def draw(clip: Clip, renderer: Renderer, *, film: bool) -> Pictures | None:
     stills = tuple((float(motion.t_s[k]), _jpeg_uri(_frame(renderer, motion, int(k), view))) for k in still_steps)
     start_s = film_start(clip)
     end_s = min(start_s + FILM_S, float(motion.t_s[-1]))
-    if not film or end_s - start_s < 2.0 / FILM_FPS:
+    if film is None or end_s - start_s < 2.0 / FILM_FPS:
         return Pictures(stills, "", start_s, start_s)
     steps = film_steps(motion.t_s, start_s, end_s)
-    images = (_frame(renderer, motion, int(k), view) for k in steps)
-    return Pictures(stills, _mp4_uri(images, renderer.width, renderer.height), start_s, end_s)
+    images = (_frame(film, motion, int(k), view) for k in steps)
+    return Pictures(stills, _mp4_uri(images, film.width, film.height), start_s, end_s)
 
 
 def film_start(clip: Clip) -> float:
@@ -90,7 +96,7 @@ def _mp4_uri(images: Iterator[U8], width: int, height: int) -> str:
     import av
 
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("h264", rate=Fraction(FILM_FPS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "26", "preset": "veryfast"}

@@ -14,7 +14,7 @@ from understudy.scenes.figure import bone_side
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 
-_LANE, _CELL_W, _CELL_H = 17.0, 232.0, 92.0
+_LANE, _CELL_W, _CELL_H = 17.0, 150.0, 104.0
 _GUTTER = 150.0
 _GROUP_TITLES = {"waist": "Waist", "head": "Head"} | {
     f"{side}_{part}": f"{side.title()} {part}" for side in SIDES for part in ("leg", "arm", "hand")
@@ -126,24 +126,24 @@ def _joint_plot(clip: Clip, robot: RobotModel, name: str) -> str:
     angle = clip.joint_pos[:, j] if clip.joint_pos is not None else np.zeros(0)
     pad = 0.08 * (high - low)
     y = min(low - pad, float(angle.min(initial=low))), max(high + pad, float(angle.max(initial=high)))
-    plot = Plot(_span(clip), y, _CELL_W, _CELL_H, left=36, right=6, top=18, bottom=16, title=f"{name}, radians")
+    plot = Plot(_span(clip), y, _CELL_W, _CELL_H, left=30, right=4, top=30, bottom=16, title=f"{name}, radians")
     plot.box(*plot.x, y[0], low, "beyond")
     plot.box(*plot.x, high, y[1], "beyond")
     plot.hline(low, "limit")
     plot.hline(high, "limit")
-    plot.y_axis("", values=[low, high] + ([0.0] if low + 2 * pad < 0.0 < high - 2 * pad else []))
+    plot.y_axis("", values=[round(low, 2), round(high, 2)] + ([0.0] if low + 2 * pad < 0.0 < high - 2 * pad else []))
     plot.x_axis("s", wanted=3)
     plot.line(clip.joint_t_s if clip.joint_t_s is not None else np.zeros(0), angle, bone_side(name))
     over = bool(len(angle)) and bool(angle.min() < low - 1e-6 or angle.max() > high + 1e-6)
-    plot.text(4, 11, short_joint(name), "cell over" if over else "cell")
-    plot.text(_CELL_W - 6, 11, _used(angle, low, high), "tick end")
+    plot.text(2, 11, short_joint(name), "cell over" if over else "cell")
+    plot.text(2, 23, _used(angle), "tick")
     return f'<div class="cell" title="{escape(name)}">{plot.svg()}</div>'
 
 
-def _used(angle: F64, low: float, high: float) -> str:
+def _used(angle: F64) -> str:
     if not len(angle):
         return ""
-    return f"{label(round(float(angle.min()), 2))} … {label(round(float(angle.max()), 2))} rad"
+    return f"{label(round(float(angle.min()), 2))} to {label(round(float(angle.max()), 2))} rad"
 
 
 def short_joint(name: str) -> str:
@@ -167,19 +167,15 @@ def _coverage_column(ranges: F64, robot: RobotModel, names: Sequence[str]) -> st
     rows = len(names)
     plot = Plot((0.0, 100.0), (0.0, float(rows)), width=470, height=26 + 15.0 * rows, left=128, top=4, timed=False,
                 title="Share of each joint's travel that the dataset uses, percent")  # fmt: skip
-    plot.x_axis("% of travel", wanted=4)
+    plot.x_axis("%", wanted=4)
     for row, name in enumerate(names):
         j = robot.joint_index(name)
         low, span = float(robot.lower_rad[j]), float(robot.upper_rad[j] - robot.lower_rad[j])
         y = rows - row - 0.82, rows - row - 0.18
         plot.box(0.0, 100.0, *y, "track")
         side = bone_side(name)
-        plot.text(
-            4,
-            plot.py(rows - row - 0.5) + 3.5,
-            (side[0].upper() + " " if side != "middle" else "") + short_joint(name),
-            "lane small",
-        )
+        mark = "" if side == "middle" else f"{side[0].upper()} "
+        plot.text(4, plot.py(rows - row - 0.5) + 3.5, mark + short_joint(name), "lane small")
         if not np.isfinite(ranges[j]).all():
             continue
         least, p1, p99, most = (100.0 * (ranges[j] - low) / span).tolist()

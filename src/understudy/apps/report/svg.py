@@ -5,6 +5,7 @@ Coordinates inside a `Plot` are the data's own; `svg()` gives the finished eleme
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -29,8 +30,8 @@ def ticks(low: float, high: float, wanted: int) -> F64:
 
 def label(value: float) -> str:
     """A tick's number, without trailing noise."""
-    text = f"{value:.4f}".rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text.replace("-", "\u2212")
+    text = f"{value:.4g}"
+    return "0" if float(text) == 0 else text.replace("-", "\u2212")
 
 
 def envelope(x: F64, y: F64, columns: int) -> tuple[F64, F64]:
@@ -44,7 +45,7 @@ def envelope(x: F64, y: F64, columns: int) -> tuple[F64, F64]:
         return x, y
     edges = np.linspace(0, len(x), columns + 1).astype(np.int64)
     picked = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         low, high = a + int(np.argmin(y[a:b])), a + int(np.argmax(y[a:b]))
         picked += sorted({low, high})
     return x[picked], y[picked]
@@ -129,37 +130,34 @@ class Plot:
 
     def x_axis(self, unit: str, *, wanted: int = 10) -> None:
         """Numbers and faint lines along x; the unit stands behind the last number."""
-        marks = ticks(*self.x, wanted)
+        marks, foot = ticks(*self.x, wanted), self.height - self.bottom
         for k, value in enumerate(marks):
             at = self.px(float(value))
-            self._marks.insert(
-                0, f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{self.top}" y2="{self.height - self.bottom}"/>'
-            )
+            self._grid(at, at, self.top, foot)
             shown = label(float(value)) + (f" {unit}" if k == len(marks) - 1 else "")
-            self.text(at, self.height - self.bottom + 14, shown, "tick mid")
+            self.text(at, foot + 14, shown, "tick mid")
 
     def y_axis(self, unit: str, *, wanted: int = 4, values: Sequence[float] | None = None) -> None:
         """Numbers and faint lines along y; the unit stands above the highest."""
         marks = ticks(*self.y, wanted) if values is None else np.array(values)
         for value in marks:
             at = self.py(float(value))
-            self._marks.insert(
-                0, f'<line class="grid" x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}"/>'
-            )
+            self._grid(self.left, self.width - self.right, at, at)
             self.text(self.left - 6, at + 3.5, label(float(value)), "tick end")
         if unit:
             self.text(4, self.top + 8, unit, "tick unit")
 
+    def _grid(self, x1: float, x2: float, y1: float, y2: float) -> None:
+        """A faint line behind everything."""
+        self._marks.insert(0, f'<line class="grid" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>')
+
     def svg(self) -> str:
         """The finished `<svg>` element."""
-        cursor = ""
-        data = ""
+        cursor = data = ""
         if self.timed:
-            foot = self.height - self.bottom
+            foot, end = self.height - self.bottom, self.width - self.right
             cursor = f'<line class="cursor" x1="0" x2="0" y1="{self.top}" y2="{foot}" visibility="hidden"/>'
-            data = (
-                f' data-t0="{self.x[0]:.4f}" data-t1="{self.x[1]:.4f}" data-x0="{self.left}" data-x1="{self.width - self.right}"'
-            )
+            data = f' data-t0="{self.x[0]:.4f}" data-t1="{self.x[1]:.4f}" data-x0="{self.left}" data-x1="{end}"'
         return (
             f'<svg class="plot" viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(self.title)}"{data}>'
             f"{''.join(self._marks)}{cursor}</svg>"

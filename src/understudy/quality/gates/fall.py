@@ -38,7 +38,7 @@ class Fall:
         "min_clearance_m": 0.02,
         "before_s": 0.5,
         "hold_s": 0.05,
-        "max_tilt_alone_rad": 1.2,
+        "max_tilt_alone_rad": 1.4,
         "tilt_alone_hold_s": 0.2,
     }
 

@@ -55,7 +55,8 @@ class FootSkate:
 
 def _sole_speed(seen: Posture, side: str, planted: Bool) -> tuple[F64, Bool]:
     """Horizontal speed (T - 1,) of the sole's slowest point, and the steps (T - 1,) with the foot planted at both ends."""
-    moved_m = np.linalg.norm(np.diff(seen.soles[side][..., :2], axis=0), axis=-1).min(axis=1)
+    moved = np.diff(seen.soles[side][..., :2], axis=0)
+    moved_m = np.sqrt((moved[..., 0] ** 2 + moved[..., 1] ** 2).min(axis=1))
     dt_s = np.diff(seen.t_ns) * 1e-9
     return moved_m / np.maximum(dt_s, 1e-9), planted[1:] & planted[:-1] & (dt_s > 0)
 

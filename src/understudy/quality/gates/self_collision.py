@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.kinematics.collision import self_distances
+from understudy.kinematics.collision import CollisionModel, collision_model, self_distances
+from understudy.quality.memo import Last
 from understudy.quality.posture import NEEDS, Posture, posture
 from understudy.quality.skip import NotApplicable
 from understudy.quality.spans import Span, median_step_s, moment, spans, total_s, worst
@@ -16,6 +18,8 @@ from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
+
+_model: Last[CollisionModel] = Last()
 
 
 class SelfCollision:
@@ -46,21 +50,25 @@ def _depths(seen: Posture, most_m: float, hold_s: float) -> tuple[tuple[tuple[st
     """Pairs and (T, P) overlap in metres, exact wherever a stretch of at least `hold_s` can be; else minus infinity.
 
     A stretch that long holds at least one sample of every `stride`-th, so the samples in between are only looked at
-    beside one that overlaps.
+    beside one that overlaps. No pair is returned where none does.
     """
     step_s, n = median_step_s(seen.t_ns), len(seen.t_ns)
-    stride = max(1, int((hold_s - step_s) / step_s)) if step_s > 0 else 1
+    stride = max(1, math.ceil(hold_s / step_s - 0.5)) if step_s > 0 else 1  # samples of the shortest stretch that counts
     coarse = np.unique(np.append(np.arange(0, n, stride), n - 1))
-    first = self_distances(seen.robot, seen.at(coarse))
+    model = _model.get(seen.robot, make=lambda: collision_model(seen.robot))
+    first = self_distances(seen.robot, seen.at(coarse), model)
+    overlaps = (-first.distance_m > most_m).any(axis=1)
+    if not overlaps.any():
+        return (), np.empty((n, 0))
     depth_m = np.full((n, len(first.pairs)), -np.inf)
     depth_m[coarse] = -first.distance_m
     near = np.zeros(n, dtype=bool)
-    for i in coarse[(-first.distance_m > most_m).any(axis=1)]:
+    for i in coarse[overlaps]:
         near[max(0, i - stride) : i + stride + 1] = True
     near[coarse] = False
     rows = np.flatnonzero(near)
     if len(rows):
-        depth_m[rows] = -self_distances(seen.robot, seen.at(rows)).distance_m
+        depth_m[rows] = -self_distances(seen.robot, seen.at(rows), model).distance_m
     return first.pairs, depth_m
 
 

@@ -101,7 +101,8 @@ def _gap(episode: Episode, stream: Stream, t_ns: I64, most_s: float) -> list[Fin
     gap_s = float(gaps_ns[at]) * 1e-9
     message = (
         f"{stream.spec.name}: nothing for {gap_s * 1e3:.0f} ms after {moment(episode, t_ns[at])} "
-        f"(allowed {most_s * 1e3:.0f} ms), {count} such gaps. Record it again, or trim the episode there"
+        f"(allowed {most_s * 1e3:.0f} ms), {'one such gap' if count == 1 else f'{count} such gaps'}. "
+        "Record it again, or trim the episode there"
     )
     span = {"start_ns": int(t_ns[at]), "end_ns": int(t_ns[at + 1])}
     return [_finding(stream.spec.key, message, value=gap_s, limit=most_s, unit="s", **span)]

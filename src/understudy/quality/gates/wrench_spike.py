@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from understudy.geom.arrays import F64
 from understudy.quality.skip import NotApplicable
@@ -56,19 +55,36 @@ class WrenchSpike:
                 spike = number(context.thresholds, f"{place}_max_step_{suffix}")
                 most = number(context.thresholds, f"{place}_max_{suffix}")
                 size = np.linalg.norm(data[:, columns], axis=1)
-                jump = _off_median(data[:, columns], stream, number(context.thresholds, "window_s"))
+                jump = _off_median(data[:, columns], stream, number(context.thresholds, "window_s"), spike)
                 found += _over(episode, stream, part, unit, jump, spike, f"{part} leaves its running median by")
                 found += _over(episode, stream, part, unit, size, most, f"{part} reaches")
         return found
 
 
-def _off_median(values: F64, stream: Stream, window_s: float) -> F64:
-    """(N,) distance of each sample (N, 3) from the running median of each column, so that a turned sign counts in full."""
+def _off_median(values: F64, stream: Stream, window_s: float, most: float) -> F64:
+    """(N,) distance of each sample (N, 3) from the running median of each column, so that a turned sign counts in full.
+
+    All zero where no window spans more than `most`: then no sample can be that far from a median.
+    """
     step_s = median_step_s(stream.t_ns)
     reach = min(int(window_s / 2 / step_s), len(values)) if step_s > 0 else 0
-    size = max(5, 2 * reach + 1)
-    running = median_filter(values, size=(size, 1), mode="nearest")
+    reach = max(2, reach)
+    if len(values) == 0 or _widest(values, reach) <= most:
+        return np.zeros(len(values))
+    from scipy.ndimage import median_filter  # slow to load, and most episodes have no wrenches
+
+    running = np.stack([median_filter(column, size=2 * reach + 1, mode="nearest") for column in values.T], axis=1)
     return np.asarray(np.linalg.norm(values - running, axis=1))
+
+
+def _widest(values: F64, reach: int) -> float:
+    """Largest range (norm over the columns) of values (N, 3) within three neighbouring blocks of `reach` samples."""
+    blocks = range(0, len(values), reach)
+    high, low = np.maximum.reduceat(values, blocks), np.minimum.reduceat(values, blocks)
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+    spread = [maximum_filter1d(high, 3, axis=0), minimum_filter1d(low, 3, axis=0)]
+    return float(np.linalg.norm(spread[0] - spread[1], axis=1).max())
 
 
 def _over(episode: Episode, stream: Stream, part: str, unit: str, values: F64, most: float, what: str) -> list[Finding]:
@@ -78,7 +94,8 @@ def _over(episode: Episode, stream: Stream, part: str, unit: str, values: F64, m
     span, at = worst(over, values)
     message = (
         f"{stream.spec.name}: {what} {values[at]:.0f} {unit} at {moment(episode, stream.t_ns[at])} (allowed {most:.0f} {unit}), "
-        f"{len(over)} time(s). Look at the video there for a blow; if there was none, check the sensor's cable and zero"
+        f"{'once' if len(over) == 1 else f'{len(over)} times'}. "
+        "Look at the video there for a blow; if there was none, check the sensor's cable and zero"
     )
     return [
         Finding(

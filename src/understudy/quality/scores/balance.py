@@ -1,23 +1,28 @@
-"""Score `balance`: how far the centre of mass is to the side of the feet."""
+"""Score `balance`: how far to the side of the feet the robot has to press on the ground."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from understudy.geom.arrays import F64
+from understudy.geom.filters import derivative, lowpass
 from understudy.quality.posture import NEEDS, Posture, posture
 from understudy.quality.skip import NotApplicable
+from understudy.quality.spans import median_step_s
 from understudy.spec.episode import Episode
 from understudy.spec.findings import ScoreResult
 from understudy.spec.protocols import GateContext, Score
 
 COM = "debug/com_world"
-BEST, WORST = 0.5, 1.2
-ON_FLOOR_M = 0.05
+BEST, WORST = 1.0, 1.5
+ON_FLOOR_M, GRAVITY_M_S2 = 0.05, 9.81
+LIGHTEST = 0.4
+"""Share of its weight under which the robot counts as in flight."""
+BAND_HZ = 5.0
 
 
 class Balance:
-    """1 while the centre of mass stays in the inner half of the stance, 0 where it is 20 % beyond a foot's outer edge."""
+    """1 while the robot can be held up between the outer edges of its feet, 0 from half a half-width beyond them on."""
 
     title = "Balance"
     needs = (*NEEDS, COM)
@@ -26,9 +31,12 @@ class Balance:
     def rate(self, episode: Episode, context: GateContext) -> ScoreResult:
         """The 95th percentile of the lateral deviation as a share of the half width of the stance."""
         seen = posture(episode, context.robot)
-        if len(seen.t_ns) == 0 or len(episode.stream(COM)) == 0:
-            raise NotApplicable("no usable samples of the joints, the base or the centre of mass")
-        share = lateral_deviation(seen, np.asarray(episode.stream(COM).sample_at(seen.t_ns), dtype=np.float64))
+        if len(seen.t_ns) < 8 or len(episode.stream(COM)) == 0 or median_step_s(seen.t_ns) <= 0:
+            raise NotApplicable("under 8 usable samples of the joints, the base or the centre of mass")
+        com_world_m = np.asarray(episode.stream(COM).sample_at(seen.t_ns), dtype=np.float64)
+        if not np.isfinite(com_world_m).all():
+            raise NotApplicable(f"{COM} is not finite everywhere")
+        share = lateral_deviation(seen, pressing_point(com_world_m, seen))
         share = np.abs(share[np.isfinite(share)])
         if len(share) < 0.1 * len(seen.t_ns):
             raise NotApplicable("the feet are on the ground, with the pelvis upright, in under 10 % of the samples")
@@ -36,23 +44,45 @@ class Balance:
         return ScoreResult(name="balance", value=float(np.clip((WORST - raw) / (WORST - BEST), 0.0, 1.0)), raw=raw, unit="1")
 
 
-def lateral_deviation(seen: Posture, com_world_m: F64) -> F64:
-    """Where the centre of mass is between the outer edges of both feet.
+def pressing_point(com_world_m: F64, seen: Posture) -> F64:
+    """Where on the ground a robot whose mass is all at its centre of mass must be pressing: c - z a / (g + a_z).
+
+    At rest that is the point under the centre of mass; who leans into a turn presses under the feet all the same.
+
+    Args:
+        com_world_m: (T, 3) centre of mass c, metres, over z = 0; its acceleration a is taken below BAND_HZ.
+        seen: the robot's posture, for the stamps.
+
+    Returns:
+        (T, 2) x and y in `world`, metres; NaN in flight.
+
+    Source: the zero moment point of the cart-table model, Kajita and others, ICRA 2003, eq. 8, with vertical acceleration.
+    """
+    smooth = lowpass(com_world_m, rate_hz=1.0 / median_step_s(seen.t_ns), cutoff_hz=BAND_HZ)
+    acceleration = derivative(derivative(smooth, seen.t_ns), seen.t_ns)
+    lift = GRAVITY_M_S2 + acceleration[:, 2:]
+    arm_s2 = com_world_m[:, 2:] / np.maximum(lift, LIGHTEST * GRAVITY_M_S2)
+    point = com_world_m[:, :2] - arm_s2 * acceleration[:, :2]
+    return np.asarray(np.where(lift < LIGHTEST * GRAVITY_M_S2, np.nan, point))
+
+
+def lateral_deviation(seen: Posture, point_world_m: F64) -> F64:
+    """Where a point on the ground is between the outer edges of both feet.
 
     Args:
         seen: the robot's posture.
-        com_world_m: (T, 3) centre of mass, metres.
+        point_world_m: (T, 2) metres.
 
     Returns:
-        (T,) 0 in the middle, 1 over the outer edge of the left foot, -1 over that of the right one, along the pelvis' y axis;
-        NaN in flight and where the pelvis lies on its side.
+        (T,) 0 in the middle, 1 at the outer edge of the left foot, -1 at that of the right one, along the pelvis' y axis;
+        NaN with both feet in the air and where the pelvis lies on its side.
     """
     soles_m = np.concatenate([seen.soles["left"], seen.soles["right"]], axis=1)
     side_m = np.einsum("tkd,td->tk", soles_m[..., :2], seen.left_world)
     middle_m, half_m = (side_m.max(axis=1) + side_m.min(axis=1)) / 2.0, (side_m.max(axis=1) - side_m.min(axis=1)) / 2.0
-    com_m = np.einsum("td,td->t", com_world_m[:, :2], seen.left_world)
+    point_m = np.einsum("td,td->t", point_world_m, seen.left_world)
     grounded = soles_m[..., 2].min(axis=1) < ON_FLOOR_M
-    return np.asarray(np.where(grounded, (com_m - middle_m) / np.maximum(half_m, 1e-3), np.nan))
+    return np.asarray(np.where(grounded, (point_m - middle_m) / np.maximum(half_m, 1e-3), np.nan))
 
 
 PLUGIN: Score = Balance()

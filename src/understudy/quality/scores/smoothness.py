@@ -15,11 +15,11 @@ from understudy.spec.protocols import GateContext, Score
 POSITIONS = "observations/joint_positions"
 BAND_HZ = 20.0
 STILL_RAD_S = 0.2
-BEST_HZ, WORST_HZ = 2.0, 12.0
+BEST_HZ, WORST_HZ = 4.0, 12.0
 
 
 class Smoothness:
-    """1 at or under 2 Hz, 0 at or over 12 Hz, linear in the logarithm between; people's whole-body motion is at 1 to 3 Hz."""
+    """1 at or under 4 Hz, 0 at or over 12 Hz, linear in the logarithm between; people's motion was found at 1.7 to 3.9 Hz."""
 
     title = "Smoothness"
     needs: tuple[str, ...] = (POSITIONS,)

@@ -1,0 +1,70 @@
+"""Open an episode in the rerun viewer: robot, person and every stream on one timeline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from understudy.apps.cli._command import DONE, Command
+from understudy.errors import InputError
+
+if TYPE_CHECKING:
+    from understudy.spec.episode import Episode
+
+
+def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: Path = Path()) -> int:
+    """Open an episode in the rerun viewer: robot, person and every stream on one timeline.
+
+    Args:
+        episode: an episode's file, or its id in --dataset.
+        save: write a recording to this .rrd file instead of opening a window; `rerun FILE` shows it on any machine.
+        dataset: folder in which an id is looked for.
+    """
+    from understudy.apps.cli import _rerun
+    from understudy.apps.cli._console import progress, say
+    from understudy.kinematics.load import load_robot
+    from understudy.store.atomic import atomic_file
+
+    shown = find_episode(episode, dataset)
+    robot = load_robot(shown.robot)
+    if save is None:
+        if not has_display():
+            raise InputError(
+                f"{shown.id}: there is no display to open a window on; write a recording with `--save {shown.id}.rrd` "
+                f"and open it with `rerun {shown.id}.rrd` where there is one"
+            )
+        with progress("view") as advance:
+            _rerun.log_episode(shown, robot, _rerun.to_window(), advance)
+        return DONE
+    with progress("view") as advance, atomic_file(save) as part, _rerun.to_file(part) as recording:
+        _rerun.log_episode(shown, robot, recording, advance)
+    say(f"{save}  ({save.stat().st_size / 1e6:.1f} MB); open it with `rerun {save}`")
+    return DONE
+
+
+def find_episode(name: str, dataset: Path) -> Episode:
+    """The episode of a file, or of an id in a dataset.
+
+    Raises:
+        UnknownNameError: the dataset has no such id.
+        InputError: neither a file nor, without a dataset, an id.
+    """
+    from understudy.store.dataset import Dataset
+    from understudy.store.episode_file import read_episode
+
+    path = Path(name)
+    if path.suffix == ".h5" or path.is_file():
+        return read_episode(path)
+    return Dataset.open(dataset).read(name)
+
+
+def has_display() -> bool:
+    """Whether a window can open here."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+PLUGIN: Command = Command.of(view)

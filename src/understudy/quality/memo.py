@@ -1,0 +1,25 @@
+"""The last thing made, for gates that one after another ask for the same."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+
+class Last(Generic[V]):
+    """Keeps one value, made for certain objects, while these live. Objects are told apart by identity, as they never change."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[weakref.ref[object], ...], V] | None = None
+
+    def get(self, *objects: object, make: Callable[[], V]) -> V:
+        """The value kept for these objects, or a new one."""
+        kept = self._kept
+        if kept is not None and len(kept[0]) == len(objects) and all(r() is o for r, o in zip(kept[0], objects, strict=True)):
+            return kept[1]
+        made = make()
+        self._kept = (tuple(weakref.ref(o) for o in objects), made)
+        return made

@@ -1,0 +1,124 @@
+"""The verdict: gates and scores together, as schema and task have it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from understudy import plugins
+from understudy.errors import JointOrderError, SchemaError
+from understudy.quality.thresholds import merged
+from understudy.quality.verdict import check_hash, judge, load_gates
+from understudy.spec.default_schema import GATES, default_schema
+from understudy.spec.findings import Notes, Segment
+from understudy.spec.protocols import Score
+from understudy.spec.schema import GateValue, Schema, TaskRules
+from understudy.testing.episodes import make_episode, make_fall_episode, make_squat_episode, with_gap, without
+from understudy.testing.stand_in import stand_in_robot
+
+ROBOT = stand_in_robot()
+SCHEMA = default_schema(ROBOT, "test")
+
+
+def _schema(gates: dict[str, dict[str, GateValue]], tasks: dict[str, TaskRules] | None = None) -> Schema:
+    return SCHEMA.model_copy(update={"gates": gates, "tasks": tasks or {}})
+
+
+def test_a_good_episode_is_accepted_and_rated() -> None:
+    episode = make_episode(ROBOT, duration_s=3.0)
+    notes = judge(episode, ROBOT, SCHEMA, peers={"a": 3.0, "b": 3.0, "c": 3.1})
+    assert (notes.verdict, notes.findings, notes.episode) == ("accepted", (), episode.id)
+    assert {s.name for s in notes.scores} == set(plugins.names("scores"))
+    assert notes.quality_rating == min(s.value for s in notes.scores)
+    assert {s.name for s in notes.skipped} == {"wrench_spike"}
+
+
+@pytest.mark.parametrize(("make", "verdict"), [(make_fall_episode, "rejected"), (make_squat_episode, "accepted")])
+def test_a_fall_is_rejected_and_a_squat_is_not(make: object, verdict: str) -> None:
+    episode = make_fall_episode(ROBOT) if make is make_fall_episode else make_squat_episode(ROBOT)
+    assert judge(episode, ROBOT, SCHEMA, peers={}).verdict == verdict
+
+
+def test_what_is_missing_is_skipped_and_never_silently() -> None:
+    notes = judge(without(make_episode(ROBOT, duration_s=2.0), "debug/base_pose_world"), ROBOT, SCHEMA, peers={})
+    reasons = {s.name: s.reason for s in notes.skipped}
+    assert {"fall", "self_collision", "foot_skate", "balance", "completion_time", "wrench_spike"} == set(reasons)
+    assert "debug/base_pose_world" in reasons["fall"]
+    ran = {s.name for s in notes.scores} | (set(plugins.names("gates")) - set(reasons))
+    assert ran | set(reasons) == {*plugins.names("gates"), *plugins.names("scores")}
+
+
+def test_a_gate_can_be_turned_off_or_made_to_warn() -> None:
+    episode = make_fall_episode(ROBOT)
+    off = judge(episode, ROBOT, _schema({name: {"enabled": False} for name in ("fall", "limits")}), peers={})
+    assert off.verdict == "accepted"
+    assert {"fall", "limits"} <= {s.name for s in off.skipped}
+    warned = judge(episode, ROBOT, _schema({"fall": {"severity": "warn"}}), peers={})
+    assert warned.verdict == "accepted"
+    assert [f.severity for f in warned.findings if f.gate == "fall"] == ["warn"]
+
+
+def test_severity_lowers_and_never_raises() -> None:
+    schema = _schema({"foot_skate": {"severity": "reject", "max_height_m": 1e-9}})
+    notes = judge(make_episode(ROBOT, duration_s=1.0), ROBOT, schema, peers={})
+    assert {f.severity for f in notes.findings if f.gate == "foot_skate"} <= {"warn"}
+
+
+def test_a_task_overrides_the_dataset_and_only_for_itself() -> None:
+    gapped = with_gap(make_episode(ROBOT, duration_s=10.0), "observations/projected_gravity", start_s=2.0, gap_s=0.1)
+    loose = TaskRules(gates={"sync": {"max_gap_s": 0.2}})
+    assert judge(gapped, ROBOT, _schema({}), peers={}).verdict == "rejected"
+    assert judge(gapped, ROBOT, _schema({"sync": {"max_gap_s": 0.01}}, {"stand": loose}), peers={}).verdict == "accepted"
+    assert judge(gapped, ROBOT, _schema({}, {"walk": loose}), peers={}).verdict == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("gates", "said"),
+    [
+        ({"fal": {"enabled": True}}, "did you mean 'fall'"),
+        ({"fall": {"max_tilt": 1.0}}, "did you mean 'max_tilt_rad'"),
+        ({"fall": {"max_tilt_rad": "steep"}}, "must be a float"),
+        ({"fall": {"enabled": 1.0}}, "must be a bool"),
+        ({"fall": {"severity": "fatal"}}, "reject, warn, info"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_place(gates: dict[str, dict[str, GateValue]], said: str) -> None:
+    for schema in (_schema(gates), _schema({}, {"stand": TaskRules(gates=gates)})):
+        with pytest.raises(SchemaError, match=said):
+            judge(make_episode(ROBOT, duration_s=1.0), ROBOT, schema, peers={})
+
+
+def test_an_integer_will_do_for_a_number() -> None:
+    assert merged("fall", load_gates()["fall"], _schema({"fall": {"max_tilt_rad": 1}}), "")["max_tilt_rad"] == 1
+
+
+def test_the_default_schema_says_what_the_gates_do() -> None:
+    assert set(GATES) == set(plugins.names("gates"))
+    for name, gate in load_gates().items():
+        assert GATES[name] == {key: value for key, value in {"enabled": True, **gate.defaults}.items() if key in GATES[name]}
+
+
+def test_segments_and_review_are_kept() -> None:
+    segment = Segment(start_ns=0, end_ns=5, label="reach", source="person")
+    old = Notes(episode="stand_00000000", segments=(segment,), review={"by": "kim"}, verdict="rejected")
+    notes = judge(make_episode(ROBOT, duration_s=1.0).with_notes(old), ROBOT, SCHEMA, peers={})
+    assert (notes.segments, notes.review, notes.verdict) == ((segment,), {"by": "kim"}, "accepted")
+
+
+def test_another_robots_episode_is_refused() -> None:
+    from dataclasses import replace
+
+    episode = replace(make_episode(ROBOT, duration_s=1.0), joint_names=("a", *ROBOT.joint_names[1:]))
+    with pytest.raises(JointOrderError):
+        judge(episode, ROBOT, SCHEMA, peers={})
+
+
+def test_the_hash_follows_the_thresholds() -> None:
+    assert check_hash(SCHEMA, ROBOT) == check_hash(default_schema(ROBOT, "test"), ROBOT)
+    assert check_hash(SCHEMA, ROBOT) != check_hash(_schema({"fall": {"max_tilt_rad": 0.9}}), ROBOT)
+
+
+def test_every_score_has_a_weight() -> None:
+    for name in plugins.names("scores"):
+        assert cast(Score, plugins.load("scores", name)).weight > 0
