@@ -18,6 +18,7 @@ from understudy.kinematics.limb_guess import SIDES, Limbs, guess_limbs, middle_j
 from understudy.kinematics.load import from_model_file
 from understudy.kinematics.model_file import ModelFile, read_model_file
 from understudy.kinematics.sole_fit import reduce_outline, sole_hull
+from understudy.spec.protocols import Progress
 from understudy.spec.robot import (
     CameraMount,
     Capsule,
@@ -43,9 +44,14 @@ class Inspection:
     open_points: tuple[str, ...]
 
 
-def inspect_model(path: Path) -> Inspection:
-    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts. The home pose is all zeros,
-    as far as the limits allow.
+def inspect_model(path: Path, progress: Progress | None = None) -> Inspection:
+    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts.
+
+    The home pose is all zeros, as far as the limits allow.
+
+    Args:
+        path: a URDF or MJCF file.
+        progress: called with (done, total) links while capsules are fitted.
 
     Raises:
         ModelError: the file cannot be read as a robot with a floating root and revolute joints.
@@ -69,7 +75,7 @@ def inspect_model(path: Path) -> Inspection:
             "points": points,
             "soles": soles,
             "standing_height_m": height,
-            "capsules": _capsules(shapes),
+            "capsules": _capsules(shapes, progress),
             "home_rad": _allowed_zero(robot),
             "imus": {
                 f"imu_{n}": Mount(link=link) for n, link in enumerate(sorted(k for k in robot.frames if "imu" in k.lower()))
@@ -216,9 +222,11 @@ def _toe(sole: Sole) -> LinkPoint:
     return LinkPoint(link=sole.link, offset_m=_vec3(np.array([high[0], (low[1] + high[1]) / 2.0, low[2]])))
 
 
-def _capsules(shapes: dict[str, F64]) -> tuple[Capsule, ...]:
+def _capsules(shapes: dict[str, F64], progress: Progress | None) -> tuple[Capsule, ...]:
     capsules = []
-    for link, shape in sorted(shapes.items()):
+    for done, (link, shape) in enumerate(sorted(shapes.items()), start=1):
+        if progress is not None:
+            progress(done, len(shapes))
         if len(shape) < 8 or np.sort(np.ptp(shape, axis=0))[1] < _SMALL_M:
             continue
         fitted = fit_to_tolerance(shape).capsules

@@ -3,7 +3,8 @@
 Pinocchio reads the same (tests hold the two together), but its wheel needs a system library that a bare machine lacks, and
 a robot's figures must be readable everywhere.
 
-Source: the URDF specification, http://wiki.ros.org/urdf/XML; the order of joints is urdfdom's, children by joint name.
+Source: the URDF specification, http://wiki.ros.org/urdf/XML. Joints are in the order of the file, a limb at a time; Pinocchio
+itself sorts limbs by name.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _merge(
 ) -> tuple[list[_Placed], dict[str, Frame], list[_Body]]:
     """Walk down from the root: every moving joint begins a body, every fixed link joins the body that carries it."""
     below: dict[str, list[_Joint]] = {}
-    for moving in sorted(joints, key=lambda j: j.name, reverse=True):
+    for moving in reversed(joints):  # the walk below takes from the end: limbs come out in the order of the file
         below.setdefault(moving.parent, []).append(moving)
     placed: list[_Placed] = []
     frames: dict[str, Frame] = {}
