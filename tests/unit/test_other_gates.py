@@ -11,7 +11,7 @@ from understudy.geom.arrays import F64
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_nan, with_stream
+from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_nan, with_stream, without
 from understudy.testing.gates import gate_findings
 from understudy.testing.motions import stamps
 from understudy.testing.stand_in import stand_in_robot
