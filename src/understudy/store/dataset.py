@@ -24,7 +24,7 @@ from understudy.store.notes import NOTES_SUFFIX, notes_path, write_notes
 Partition = Literal["episodes", "failures"]
 PARTITIONS: tuple[Partition, ...] = ("episodes", "failures")
 SCHEMA, SCHEMA_PAGE, ROBOT = "schema.toml", "SCHEMA.md", "robot.json"
-MANIFESTS = "manifests"
+MANIFESTS, REPORTS = "manifests", "reports"
 _log = logging.getLogger(__name__)
 
 
@@ -231,6 +231,8 @@ class Dataset:
         page, text = self.root / SCHEMA_PAGE, schema_markdown(self.schema)
         if not page.is_file() or page.read_bytes() != text.encode():
             write_text(page, text)
+        for place in (self.root, self.root / MANIFESTS, self.root / REPORTS):
+            remove_stale_parts(place)
         for partition, other in (PARTITIONS, PARTITIONS[::-1]):
             for folder in (self.root / partition).glob("*/"):
                 remove_stale_parts(folder)
