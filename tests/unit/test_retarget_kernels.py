@@ -14,7 +14,7 @@ from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, 
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 
 FRAMES = 4
-STIFF = Stiff(ground=50.0, limit=70.0, pair=40.0, margin=-0.5)  # every pair is apart, so none is capped
+STIFF = Stiff(ground=50.0, limit=70.0, pair=40.0, speed=30.0, margin=-0.5)  # every pair is apart, so none is capped
 
 
 @pytest.fixture(scope="module", params=["unitree_g1", "unitree_h1"])
@@ -40,6 +40,7 @@ def _random_drive(problem: Problem, seed: int) -> Drive:
         pull=pull,
         slip=rng.uniform(0.0, 30.0, (FRAMES, 4)),
         accel=rng.uniform(0.0, 2.0, (FRAMES, nv)),
+        step=rng.uniform(0.01, 0.1, problem.robot.dof),
     )
 
 
@@ -49,6 +50,7 @@ def _active(problem: Problem, seed: int) -> Active:
         ground=rng.integers(0, 2, (FRAMES, len(problem.ground.body))).astype(np.uint8),
         limit=rng.integers(0, 3, (FRAMES, problem.robot.dof)).astype(np.uint8),
         pair=(rng.random((FRAMES, len(problem.capsules.pair))) < 0.02).astype(np.uint8),
+        speed=rng.integers(0, 3, (FRAMES, problem.robot.dof)).astype(np.uint8),
     )
 
 
@@ -73,6 +75,8 @@ def _objective(problem: Problem, drive: Drive, active: Active, pose: Pose) -> fl
     total += float(np.sum(tree.rest_weight * (pose.q - tree.rest) ** 2))
     for code, bound in ((1, tree.lower), (2, tree.upper)):
         total += float(np.sum(STIFF.limit * (active.limit == code) * (pose.q - bound) ** 2))
+    for code, most in ((1, drive.step), (2, -drive.step)):
+        total += float(np.sum(STIFF.speed * (active.speed[1:] == code) * (np.diff(pose.q, axis=0) - most) ** 2))
     for n in range(len(ground.body)):
         z = poses.points(int(ground.body[n]), ground.offset[n])[:, 2] - ground.clearance[n]
         weight = np.where(drive.pull[:, n] > 0, drive.pull[:, n], STIFF.ground * active.ground[:, n])
@@ -183,7 +187,19 @@ def test_prediction_of_one_sided_terms_is_first_order_exact(problem: Problem) ->
     active = Active(*(np.zeros_like(part) for part in _active(problem, 2)))
     after = _stepped(pose, -step)
     moved = Pose(*(np.array(part) for part in pose))
-    take_step(problem.tree, problem.ground, problem.capsules, STIFF, active, moved, step, 0, FRAMES, np.empty(FRAMES))
+    take_step(
+        problem.tree,
+        problem.ground,
+        problem.capsules,
+        STIFF,
+        active,
+        moved,
+        np.ones(problem.robot.dof),
+        step,
+        0,
+        FRAMES,
+        np.empty(FRAMES),
+    )
     np.testing.assert_allclose(moved.q, after.q, atol=1e-12)
     np.testing.assert_allclose(moved.root_rot, after.root_rot, atol=1e-12)
     from understudy.geom.rotations import matrix_to_quat

@@ -10,7 +10,7 @@ import numpy as np
 
 from understudy.errors import ModelError
 from understudy.geom.arrays import F64, frozen_f64
-from understudy.kinematics.capsule_fit import fit_to_tolerance
+from understudy.kinematics.capsule_fit import FittedCapsule, fit_to_tolerance, mirror
 from understudy.kinematics.checks import check_model, check_profile
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.geometry import link_points
@@ -18,6 +18,7 @@ from understudy.kinematics.limb_guess import SIDES, Limbs, guess_limbs, middle_j
 from understudy.kinematics.load import from_model_file
 from understudy.kinematics.model_file import ModelFile, read_model_file
 from understudy.kinematics.sole_fit import reduce_outline, sole_hull
+from understudy.spec.protocols import Progress
 from understudy.spec.robot import (
     CameraMount,
     Capsule,
@@ -43,9 +44,14 @@ class Inspection:
     open_points: tuple[str, ...]
 
 
-def inspect_model(path: Path) -> Inspection:
-    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts. The home pose is all zeros,
-    as far as the limits allow.
+def inspect_model(path: Path, progress: Progress | None = None) -> Inspection:
+    """Guess a profile from names and geometry: groups, links, points, soles, capsules, mounts.
+
+    The home pose is all zeros, as far as the limits allow.
+
+    Args:
+        path: a URDF or MJCF file.
+        progress: called with (done, total) links while capsules are fitted.
 
     Raises:
         ModelError: the file cannot be read as a robot with a floating root and revolute joints.
@@ -69,7 +75,7 @@ def inspect_model(path: Path) -> Inspection:
             "points": points,
             "soles": soles,
             "standing_height_m": height,
-            "capsules": _capsules(shapes),
+            "capsules": _capsules(shapes, progress),
             "home_rad": _allowed_zero(robot),
             "imus": {
                 f"imu_{n}": Mount(link=link) for n, link in enumerate(sorted(k for k in robot.frames if "imu" in k.lower()))
@@ -216,18 +222,33 @@ def _toe(sole: Sole) -> LinkPoint:
     return LinkPoint(link=sole.link, offset_m=_vec3(np.array([high[0], (low[1] + high[1]) / 2.0, low[2]])))
 
 
-def _capsules(shapes: dict[str, F64]) -> tuple[Capsule, ...]:
-    capsules = []
-    for link, shape in sorted(shapes.items()):
+def _capsules(shapes: dict[str, F64], progress: Progress | None) -> tuple[Capsule, ...]:
+    fitted: dict[str, tuple[FittedCapsule, ...]] = {}
+    for done, (link, shape) in enumerate(sorted(shapes.items()), start=1):
+        if progress is not None:
+            progress(done, len(shapes))
         if len(shape) < 8 or np.sort(np.ptp(shape, axis=0))[1] < _SMALL_M:
             continue
-        fitted = fit_to_tolerance(shape).capsules
-        for number, capsule in enumerate(fitted, start=1):
-            label = link if len(fitted) == 1 else f"{link}_{number}"
-            radius = round(capsule.radius_m, 4)
-            if radius > 0:
-                capsules.append(Capsule(name=label, link=link, a_m=_vec3(capsule.a_m), b_m=_vec3(capsule.b_m), radius_m=radius))
-    return tuple(capsules)
+        twin = next((other for other in fitted if _mirrored(shape, shapes[other])), None)
+        fitted[link] = tuple(mirror(capsule) for capsule in fitted[twin]) if twin else fit_to_tolerance(shape).capsules
+    return tuple(
+        Capsule(
+            name=link if len(capsules) == 1 else f"{link}_{number}",
+            link=link,
+            a_m=_vec3(capsule.a_m),
+            b_m=_vec3(capsule.b_m),
+            radius_m=max(round(capsule.radius_m, 4), 1e-4),
+        )
+        for link, capsules in fitted.items()
+        for number, capsule in enumerate(capsules, start=1)
+    )
+
+
+def _mirrored(shape: F64, other: F64) -> bool:
+    """Whether two shapes have mirrored bounding boxes, to a millimetre."""
+    low, high = shape.min(axis=0), shape.max(axis=0)
+    flipped = other * np.array([1.0, -1.0, 1.0])
+    return bool(np.abs(np.concatenate([flipped.min(axis=0) - low, flipped.max(axis=0) - high])).max() < 1e-3)
 
 
 def _cameras(robot: RobotModel) -> dict[str, CameraMount]:

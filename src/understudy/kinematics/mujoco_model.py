@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import mujoco
 
 _VISUAL_GROUP, _COLLISION_GROUP = 2, 3  # MuJoCo draws groups 0 to 2 unless told otherwise
-_LIGHT, _DARK, _PLATE_M = (0.72, 0.73, 0.75, 1.0), (0.22, 0.23, 0.25, 1.0), 0.01
+_LIGHT, _DARK, _PLATE_M = (0.72, 0.73, 0.75, 1.0), (0.22, 0.23, 0.25, 1.0), 0.03
 _FLOOR_LIGHT, _FLOOR_DARK = (0.62, 0.66, 0.70), (0.52, 0.56, 0.60)
 
 
@@ -88,31 +88,29 @@ def _with_compiler(urdf: str, visuals: bool) -> str:
 
 
 def _add_shapes(spec: Any, robot: RobotModel) -> None:
-    """Bodies for a robot of figures: its capsules, drawn and solid, and a thin plate under each foot."""
+    """Shapes for a robot of figures: its capsules, and under each ankle a plate as large as the sole."""
     import mujoco
 
     masses = {link.name: link.mass_kg for link in robot.profile.figures.links} if robot.profile.figures else {}
     heavy = max(masses.values(), default=1.0)
-    for capsule in robot.profile.capsules:
-        ends = [*capsule.a_m, *capsule.b_m]
+    feet = {sole.link for sole in robot.profile.soles.values()}
+    for capsule in (c for c in robot.profile.capsules if c.link not in feet):
         shade = _LIGHT if masses.get(capsule.link, 0.0) > 0.1 * heavy else _DARK
-        for solid in (1, 0):
-            spec.body(capsule.link).add_geom(
-                type=mujoco.mjtGeom.mjGEOM_CAPSULE,
-                fromto=ends,
-                size=[capsule.radius_m, 0, 0],
-                rgba=shade,
-                contype=solid,
-                conaffinity=solid,
-            )
+        ends, size = [*capsule.a_m, *capsule.b_m], [capsule.radius_m, 0, 0]
+        _add_shape(spec, capsule.link, type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=ends, size=size, rgba=shade)
     for sole in robot.profile.soles.values():
         low, high = np.min(sole.outline_m, axis=0), np.max(sole.outline_m, axis=0)
         half = [(high[0] - low[0]) / 2.0, (high[1] - low[1]) / 2.0, _PLATE_M / 2.0]
         middle = [(high[0] + low[0]) / 2.0, (high[1] + low[1]) / 2.0, low[2] + _PLATE_M / 2.0]
-        for solid in (1, 0):
-            spec.body(sole.link).add_geom(
-                type=mujoco.mjtGeom.mjGEOM_BOX, pos=middle, size=half, rgba=_DARK, contype=solid, conaffinity=solid
-            )
+        _add_shape(spec, sole.link, type=mujoco.mjtGeom.mjGEOM_BOX, pos=middle, size=half, rgba=_DARK)
+        stub = [0.0, 0.0, 0.0, 0.0, 0.0, low[2] + _PLATE_M]
+        _add_shape(spec, sole.link, type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=stub, size=[0.5 * _PLATE_M, 0, 0], rgba=_DARK)
+
+
+def _add_shape(spec: Any, link: str, **shape: Any) -> None:
+    """A solid shape and its twin that is only drawn."""
+    for solid in (1, 0):
+        spec.body(link).add_geom(contype=solid, conaffinity=solid, **shape)
 
 
 def _sort_groups(spec: Any) -> None:
@@ -142,7 +140,7 @@ def _add_floor(spec: Any) -> None:
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "ground"
     spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], material="ground", group=0)
     spec.worldbody.add_light(
-        name="sun", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, 4], dir=[-0.3, 0.3, -1.0], castshadow=True
+        name="sun", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, 4], dir=[-0.3, 0.3, -1.0], castshadow=False
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from understudy.errors import InputError, UnderstudyError
+from understudy import plugins
+from understudy.errors import InputError, StorageError
 from understudy.kinematics.load import load_robot
+from understudy.kinematics.robot_json import check_robot_json
 from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
 from understudy.pipeline.labels import LabelledClip
@@ -19,7 +21,7 @@ from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.spec.default_schema import default_schema
 from understudy.spec.protocols import ExportOptions, Progress
 from understudy.spec.robot import RobotModel
-from understudy.store.dataset import Dataset
+from understudy.store.dataset import ROBOT, SCHEMA, Dataset
 from understudy.store.notes import notes_path
 
 Stage = Callable[[str], AbstractContextManager[Progress]]
@@ -34,13 +36,20 @@ class BuildSummary:
         dataset: the dataset.
         clips: one result per clip.
         checked: what gates and scores said.
-        export: folder of the training dataset; None where none was asked for or nothing was accepted.
+        export: folder of the training dataset; None where none was asked for, nothing was accepted, or it failed.
+        export_error: why the export failed; empty where it did not.
     """
 
     dataset: Dataset
     clips: tuple[TaskResult, ...]
     checked: CheckSummary
-    export: Path | None
+    export: Path | None = None
+    export_error: str = ""
+
+    @property
+    def disk_refused(self) -> bool:
+        """Whether the disk refused an episode; nothing more was written after that."""
+        return any(result.error_class == StorageError.__name__ for result in self.clips)
 
 
 def open_or_create(root: Path, robot: RobotModel) -> Dataset:
@@ -49,11 +58,12 @@ def open_or_create(root: Path, robot: RobotModel) -> Dataset:
     Raises:
         InputError: the folder holds a dataset of another robot, or other things.
     """
-    if not (root / "schema.toml").exists():
+    if not (root / SCHEMA).exists():
         return Dataset.create(root, default_schema(robot, root.resolve().name), robot)
-    dataset = Dataset.open(root, robot=robot)
+    dataset = Dataset.open(root)
     if dataset.schema.robot != robot.name:
         raise InputError(f"{root}: this dataset is of {dataset.schema.robot}, not {robot.name}; choose another folder")
+    check_robot_json(robot, root / ROBOT)
     return dataset
 
 
@@ -97,18 +107,26 @@ def build(
         stage: opens the progress of each stage.
 
     Raises:
-        UnderstudyError: as the stages do; a clip that fails does not stop the others.
+        UnderstudyError: as the stages do; a clip that fails does not stop the others. A wrong name is told before any work.
     """
+    if export is not None:
+        plugins.load("export", export)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
     results = retarget_clips(clips, dataset, model, options, workers=workers, stage=stage)
+    unchecked = BuildSummary(dataset, results, CheckSummary(()))
+    if unchecked.disk_refused:
+        return unchecked
     with stage("check") as progress:
         checked = check_dataset(dataset, progress)
-    out = _export(dataset, export, export_options, stage) if export and dataset.refs("episodes") else None
-    return BuildSummary(dataset, results, checked, out)
+    summary = replace(unchecked, checked=checked)
+    if export is None or checked.unreadable or not dataset.refs("episodes"):
+        return summary
+    exported = _export(dataset, export, export_options, stage)
+    return replace(summary, export=dataset.root / "exports" / export if exported.ok else None, export_error=exported.error)
 
 
-def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage) -> Path:
+def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage) -> TaskResult:
     """The export of the accepted episodes, made anew when they changed."""
     with stage(f"export {format}") as progress:
 
@@ -123,11 +141,9 @@ def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage)
 
         episodes = [ref.path for ref in dataset.refs("episodes")]
         inputs = [*episodes, *(path for path in map(notes_path, episodes) if path.exists())]
-        task = Task(f"export {format}", (*inputs, dataset.root / "schema.toml"), {"format": format, "options": _json(options)})
+        task = Task(f"export {format}", (*inputs, dataset.root / SCHEMA), {"format": format, "options": _json(options)})
         (result,) = run(Step("export", 1, make), [task], manifests=dataset.root / "manifests")
-    if not result.ok:
-        raise UnderstudyError(result.error)
-    return dataset.root / "exports" / format
+    return result
 
 
 def _json(options: ExportOptions) -> Json:

@@ -56,6 +56,11 @@ class CheckSummary:
         return tuple(e for e in self.episodes if e.outcome == "unreadable" or (e.outcome == "rejected" and e.moved))
 
     @property
+    def unreadable(self) -> tuple[Checked, ...]:
+        """Episodes that are damaged."""
+        return tuple(e for e in self.episodes if e.outcome == "unreadable")
+
+    @property
     def restored(self) -> tuple[Checked, ...]:
         """Episodes that this run brought back from failures/."""
         return tuple(e for e in self.episodes if e.outcome == "accepted" and e.moved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.errors import SchemaError
+from understudy.errors import InputError, SchemaError
 from understudy.kinematics.load import load_robot
 from understudy.mocap.read import read_motion
 from understudy.pipeline.labels import LabelledClip
@@ -40,6 +41,12 @@ class RetargetOptions:
     lowpass_hz: float = 5.0
     infeasible: Infeasible = "flag"
     arm_filter_hz: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a cut-off that is no frequency; raises InputError."""
+        for what, value in (("low-pass (--lowpass)", self.lowpass_hz), ("arm filter (--arm-filter)", self.arm_filter_hz)):
+            if not (math.isfinite(value) and value >= 0.0):
+                raise InputError(f"the cut-off of the {what} is {value:g} Hz; give 0 to turn it off, or more")
 
 
 def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:

@@ -69,13 +69,15 @@ class Capsules(NamedTuple):
 
 class Drive(NamedTuple):
     """What each frame is asked: target (T, V, 3), weight (T, V), pull (T, G) two-sided height weights, slip (T, M) weights
-    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame."""
+    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame, step (J,) most that a
+    joint turns from one frame to the next."""
 
     target: F64
     weight: F64
     pull: F64
     slip: F64
     accel: F64
+    step: F64
 
 
 class Pose(NamedTuple):
@@ -87,11 +89,13 @@ class Pose(NamedTuple):
 
 
 class Active(NamedTuple):
-    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P)."""
+    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
+    between each frame and the one before it."""
 
     ground: U8
     limit: U8
     pair: U8
+    speed: U8
 
 
 class Stiff(NamedTuple):
@@ -100,6 +104,7 @@ class Stiff(NamedTuple):
     ground: float
     limit: float
     pair: float
+    speed: float
     margin: float
 
 
@@ -232,6 +237,21 @@ def _add_acceleration(w: F64, pose: Pose, f: int, column: int, nv: int, band: F6
 
 
 @nb.njit(cache=True, nogil=True)
+def _add_speed(w: float, step: F64, active: U8, pose: Pose, f: int, column: int, nv: int, band: F64, rhs: F64) -> None:
+    """Terms w (|q(f + 1) - q(f)| - step)^2 of joints that turn too fast into frame f + 1."""
+    for i in range(len(step)):
+        if active[i] == 0:
+            continue
+        r = pose.q[f + 1, i] - pose.q[f, i] - (step[i] if active[i] == 1 else -step[i])
+        c0, c1 = column + 6 + i, column + nv + 6 + i
+        band[0, c0] += w
+        band[0, c1] += w
+        band[nv, c0] -= w
+        rhs[c0] -= w * r
+        rhs[c1] += w * r
+
+
+@nb.njit(cache=True, nogil=True)
 def assemble(
     tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, damping: F64,
     active: Active, pose: Pose,
@@ -283,6 +303,8 @@ def assemble(
                 band[i - j, column + j] += h[i, j]
             band[0, column + j] += damping[f]
             rhs[column + j] += g[j]
+        if f + 1 < total:
+            _add_speed(stiff.speed, drive.step, active.speed[f + 1], pose, f, column, nv, band, rhs)
         if f + 2 < total:
             _add_acceleration(drive.accel[f + 1], pose, f, column, nv, band, rhs, on_p, on_q)
     return cost
@@ -290,21 +312,12 @@ def assemble(
 
 @nb.njit(cache=True, nogil=True)
 def take_step(
-    tree: Tree,
-    ground: Ground,
-    caps: Capsules,
-    stiff: Stiff,
-    active: Active,
-    pose: Pose,
-    step: F64,
-    first: int,
-    stop: int,
-    size: F64,
-) -> None:
+    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, most: F64, step: F64,
+    first: int, stop: int, size: F64,
+) -> None:  # fmt: skip
     """Predict every one-sided term, set the active ones, and move by -step (n, nv).
 
-    Fills `size` (n,), each frame's largest entry.
-    No frame moves by more than LARGEST in one step.
+    Fills `size` (n,), each frame's largest entry. No frame moves by more than LARGEST in one step. `most` (J,): see `Drive.step`.
 
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """
@@ -349,6 +362,8 @@ def take_step(
             pred = pose.q[f, i] + d[6 + i]
             active.limit[f, i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
             pose.q[f, i] = pred
+            turned = pred - pose.q[f - 1, i] if f > 0 else 0.0
+            active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])

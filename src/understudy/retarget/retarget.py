@@ -35,7 +35,6 @@ from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
 
 STEP_LIMIT_RAD_S = 15.0
-SOFTENING_ROUNDS, SOFTENING = 4, 6.0
 SHORTEST = 5
 """Fewest frames that can be smoothed and differentiated."""
 
@@ -132,19 +131,9 @@ def _solve(
     problem: Problem, targets: Targets, weight: F64 | None, start: Pose, settings: Settings, rate_hz: float,
     progress: Callable[[int, int], None] | None, *, settled: bool = False,
 ) -> Pose:  # fmt: skip
-    """The whole-clip solve, then again with more smoothing around joint steps over 15 rad/s while there are any."""
+    """The whole-clip solve from a first pose."""
     drive = make_drive(problem, targets, settings, rate_hz, weight)
-    pose = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
-    for _ in range(SOFTENING_ROUNDS):
-        fast = _fast_steps(pose.q, rate_hz)
-        if not fast.any():
-            break
-        reach = max(2, round(0.1 * rate_hz))
-        for f, j in zip(*np.nonzero(fast), strict=True):
-            drive.accel[max(0, f - reach) : f + reach, 6 + j] *= SOFTENING
-        np.minimum(drive.accel[:, 6:], drive.accel[:, 6:].min() * SOFTENING**SOFTENING_ROUNDS, out=drive.accel[:, 6:])
-        pose = Trajectory(problem, drive, pose, settings, rate_hz, flat=targets.flat).solve(ramped=False)
-    return pose
+    return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
 
 
 def _fast_steps(q: F64, rate_hz: float) -> Bool:

@@ -25,7 +25,9 @@ from understudy.retarget.targets import Targets
 
 REFERENCE_HZ = 30.0
 """The rate at which the weights below were chosen; other rates scale them by their step."""
-GROUND, SLIP, LIMIT, PAIR = 3e4, 1e6, 1e5, 3e4
+GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
+FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
+"""Joints turn no faster than this, nor than this share of their own limit."""
 MARGIN_M = 0.005
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
@@ -80,6 +82,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
         pull=_pull(problem, targets) * step,
         slip=_slip(targets) / step,
         accel=np.tile(accel / step**3, (total, 1)),
+        step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )
 
 
@@ -120,6 +123,7 @@ class Trajectory:
             ground=np.zeros((total, len(problem.ground.body)), np.uint8),
             limit=np.zeros((total, problem.robot.dof), np.uint8),
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
+            speed=np.zeros((total, problem.robot.dof), np.uint8),
         )
         self.nv = 6 + problem.robot.dof
         self.damping = np.full(total, CALM * self.step)
@@ -164,13 +168,14 @@ class Trajectory:
 
     def _stiff(self, iteration: int) -> Stiff:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
-        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, margin=MARGIN_M)
+        return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
     def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
         """Move one stretch; a frame whose step does not shrink is damped more, one whose step does is damped less."""
         p, stop = self.problem, first + len(rows)
         size = np.empty(len(rows))
-        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, rows, first, stop, size)
+        most = self.drive.step
+        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, most, rows, first, stop, size)
         before, damping = self.size[first:stop], self.damping[first:stop]
         restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
         calm = CALM * self.step

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from understudy.errors import EpisodeError, InputError, SchemaError, StorageError, UnknownNameError
+from understudy.errors import EpisodeError, InputError, JointOrderError, SchemaError, StorageError, UnknownNameError
 from understudy.spec.default_schema import schema_markdown, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
@@ -75,7 +75,8 @@ class Dataset:
         if (root / SCHEMA).exists():
             raise InputError(f"{root}: there is a dataset already; open it, or choose another folder")
         if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-            raise InputError(f"{root}: not an empty folder; choose a new one for the dataset")
+            found = "a folder with other things in it" if root.is_dir() else "a file"
+            raise InputError(f"{root}: not an empty folder but {found}; choose a new one for the dataset")
         check_joint_order(schema.joint_names, robot.joint_names, where=f"schema for {root}")
         was_there = root.exists()
         with disk_errors(root):
@@ -107,7 +108,13 @@ class Dataset:
 
         text = _schema_text(root)
         schema = parse_schema(text, where=str(root / SCHEMA))
-        names = tuple(read_robot_json(root / ROBOT).joint_names)
+        written = read_robot_json(root / ROBOT)
+        if written.name != schema.robot:
+            raise JointOrderError(
+                f"{root / ROBOT}: this is of {written.name}, but the dataset is of {schema.robot} ({SCHEMA}); put the right one "
+                f"back: `understudy robot show {schema.robot} --json {root / ROBOT}`"
+            )
+        names = written.joint_names
         check_joint_order(schema.joint_names, names, where=str(root / SCHEMA))
         if robot is not None:
             check_robot_json(robot, root / ROBOT)
@@ -249,6 +256,7 @@ def _remove_new(root: Path, *, keep_root: bool) -> None:
 
 def _same(there: EpisodeRef, episode: Episode) -> EpisodeRef:
     """`there`, if it is this very episode."""
+    read_episode(there.path)  # says so where it is damaged
     with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
         again = Path(folder) / there.path.name
         write_episode(again, episode)

@@ -6,27 +6,57 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.apps.cli._console import console, print_table, say
+from understudy.apps.cli._command import UsageError
+from understudy.apps.cli._console import note, print_table, say
 
 if TYPE_CHECKING:
     from understudy.pipeline.check import CheckSummary
     from understudy.pipeline.labels import LabelledClip
+    from understudy.pipeline.retarget import RetargetOptions
     from understudy.pipeline.run import TaskResult
+    from understudy.retarget.feasibility import Infeasible
 
 
 def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None) -> list[LabelledClip]:
-    """Clips with their labels; says once what has none."""
+    """Clips with their labels; says once what has none.
+
+    Raises:
+        UsageError: there is no clip.
+    """
     from understudy.pipeline.labels import label_clips, missing_labels
 
+    if not clips:
+        raise UsageError("no clip was given; name one or more motion capture files")
     found = label_clips(clips, task=task, demonstrator=demonstrator, instruction=instruction, table=labels)
     if sentence := missing_labels(found):
-        say(sentence)
+        note(sentence)
     return found
+
+
+def options(*, lowpass: float, infeasible: Infeasible, arm_filter: float) -> RetargetOptions:
+    """How to retarget, as the options of the command say it.
+
+    Raises:
+        UsageError: a value that makes no sense.
+    """
+    from understudy.errors import InputError
+    from understudy.pipeline.retarget import RetargetOptions
+
+    try:
+        return RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+
+
+def check_workers(workers: int) -> None:
+    """Refuse less than one worker; raises UsageError."""
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}; give 1 or more, at most the number of processor cores")
 
 
 def summary_rows(results: Sequence[TaskResult], checked: CheckSummary | None) -> list[list[object]]:
     """One row per clip: figures of the retargeting, speed and verdict."""
-    verdicts = {} if checked is None else {e.id: e.outcome for e in checked.episodes}
+    verdicts = _verdicts(checked)
     rows: list[list[object]] = []
     for result in results:
         s = result.summary
@@ -41,24 +71,31 @@ def summary_rows(results: Sequence[TaskResult], checked: CheckSummary | None) ->
     return rows
 
 
+def _verdicts(checked: CheckSummary | None) -> dict[str, str]:
+    return {} if checked is None else {e.id: e.outcome for e in checked.episodes}
+
+
 COLUMNS = ("clip", "frames", "seconds", "frames/s", "hands cm", "feet cm", "infeasible %", "verdict")
 
 
 def print_summary(results: Sequence[TaskResult], checked: CheckSummary | None) -> None:
-    """The table at the end, then every warning and every failure once."""
+    """The table at the end, then every warning once."""
     print_table(COLUMNS, summary_rows(results, checked), right=COLUMNS[1:7])
     for result in results:
         warnings = result.summary.get("warnings") or []
         for sentence in warnings if isinstance(warnings, list) else []:
             say(f"  {result.task.name}: {sentence}")
-    for result in results:
-        if not result.ok:
-            console().print(f"[red]failed[/red] {result.task.name}: ", end="")
-            say(result.error)
 
 
-def as_json(results: Sequence[TaskResult]) -> list[dict[str, object]]:
+def errors(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[str]:
+    """What could not be used, each said once: clips that failed, and episodes that cannot be read."""
+    unreadable = () if checked is None else checked.unreadable
+    return list(dict.fromkeys([*(r.error for r in results if not r.ok), *(e.error for e in unreadable)]))
+
+
+def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[dict[str, object]]:
     """The same for machines."""
+    verdicts = _verdicts(checked)
     return [
         {
             "clip": r.task.name,
@@ -66,6 +103,7 @@ def as_json(results: Sequence[TaskResult]) -> list[dict[str, object]]:
             "seconds": r.seconds,
             "error": r.error,
             **dict(r.summary),
+            "verdict": verdicts.get(str(r.summary.get("episode")), "unchecked") if r.ok else "failed",
             "outputs": [str(p) for p in r.outputs],
         }
         for r in results

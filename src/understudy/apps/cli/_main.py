@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from understudy import __version__, plugins
-from understudy.apps.cli._command import DONE, UNUSABLE, USAGE, Command
+from understudy.apps.cli._command import DONE, UNUSABLE, USAGE, Command, UsageError
+from understudy.apps.cli._console import complain
 from understudy.errors import UnderstudyError, UnknownNameError
 
 _INTERRUPTED = 130
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(args[0], args[1:])
     except UnknownNameError as error:
         return _fail(str(error), USAGE if args[0] not in plugins.names("commands") else UNUSABLE)
+    except UsageError as error:
+        return _fail(f"{error}\n`understudy {args[0]} --help` says more", USAGE)
     except UnderstudyError as error:
         return _fail(str(error), UNUSABLE)
     except OSError as error:
@@ -84,7 +87,7 @@ def _disk_message(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"understudy: error: {message}", file=sys.stderr)
+    complain(message)
     return code
 
 

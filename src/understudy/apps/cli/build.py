@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
+from understudy.errors import UnderstudyError
+
+if TYPE_CHECKING:
+    from understudy.pipeline.build import BuildSummary
 
 
 def build(
@@ -53,35 +57,50 @@ def build(
         video: put short videos into the report.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, labelled, print_summary
-    from understudy.apps.cli._console import progress, say, say_json
+    from understudy.apps.cli._clips import check_workers, errors, labelled, options
+    from understudy.apps.cli._console import complain, progress
     from understudy.pipeline.build import build as run_build
-    from understudy.pipeline.retarget import RetargetOptions
     from understudy.spec.protocols import ExportOptions
 
+    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
+    check_workers(workers)
     summary = run_build(
         labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels),
         robot=robot,
         into=into,
-        options=RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter),
+        options=how,
         export=export,
         export_options=ExportOptions(render_ego=render_ego),
         workers=workers,
         stage=progress,
     )
-    page = _report(summary.dataset.root, video) if report and summary.dataset.refs("all") else None
-    failed = [r for r in summary.clips if not r.ok]
-    refused = summary.checked.refused
+    wrong = errors(summary.clips, summary.checked)
+    page = None
+    try:
+        page = _report(summary.dataset.root, video) if report and not summary.disk_refused else None
+    except UnderstudyError as error:
+        wrong.append(str(error))
+    _show(summary, page, json)
+    for message in [*wrong, *([summary.export_error] if summary.export_error else [])]:
+        complain(message)
+    if wrong or summary.export_error:
+        return UNUSABLE
+    return FINDINGS if summary.checked.refused else DONE
+
+
+def _show(summary: BuildSummary, page: Path | None, json: bool) -> None:
+    from understudy.apps.cli._clips import as_json, print_summary
+    from understudy.apps.cli._console import say, say_json
+
+    places = {"dataset": summary.dataset.root, "export": summary.export, "report": page}
     if json:
-        say_json({"clips": as_json(summary.clips), "export": str(summary.export or ""), "report": str(page or "")})
-    else:
-        print_summary(summary.clips, summary.checked)
-        say(f"dataset  {summary.dataset.root}")
-        if summary.export:
-            say(f"export   {summary.export}")
-        if page:
-            say(f"report   {page}")
-    return UNUSABLE if failed else (FINDINGS if refused else DONE)
+        clips = as_json(summary.clips, summary.checked)
+        say_json({"clips": clips, **{name: str(place) if place else None for name, place in places.items()}})
+        return
+    print_summary(summary.clips, summary.checked)
+    for name, place in places.items():
+        if place:
+            say(f"{name:<9}{place}")
 
 
 def _report(root: Path, video: bool) -> Path:

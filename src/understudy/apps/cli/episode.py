@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from understudy.apps.cli._command import Command
+from understudy.apps.cli._episodes import episode_file
 
 if TYPE_CHECKING:
     from understudy.spec.episode import Episode
@@ -25,7 +26,7 @@ def show(episode: Annotated[str, tyro.conf.Positional], dataset: Path = Path(), 
     from understudy.apps.cli._console import say_json
     from understudy.store.episode_file import read_episode
 
-    found = read_episode(_path(episode, dataset))
+    found = read_episode(episode_file(episode, dataset))
     if json:
         say_json(_facts(found))
     else:
@@ -45,18 +46,9 @@ def pack(
     from understudy.apps.cli._console import say
     from understudy.store.pack import pack_episode
 
-    path = _path(episode, dataset)
+    path = episode_file(episode, dataset)
     pack_episode(path, out)
     say(f"{out}: {path.stem} with its notes inside, {out.stat().st_size} bytes")
-
-
-def _path(episode: str, dataset: Path) -> Path:
-    from understudy.store.dataset import Dataset
-
-    given = Path(episode)
-    if given.suffix == ".h5" or given.is_file():
-        return given
-    return Dataset.open(dataset).ref(episode).path
 
 
 def _facts(episode: Episode) -> dict[str, object]:

@@ -42,21 +42,23 @@ def retarget(
         workers: clips retargeted at a time.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, labelled, print_summary
-    from understudy.apps.cli._console import progress, say_json
+    from understudy.apps.cli._clips import as_json, check_workers, errors, labelled, options, print_summary
+    from understudy.apps.cli._console import complain, progress, say_json
     from understudy.kinematics.load import load_robot
     from understudy.pipeline.build import open_or_create, retarget_clips
-    from understudy.pipeline.retarget import RetargetOptions
 
+    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
+    check_workers(workers)
     found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    options = RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
-    results = retarget_clips(found, dataset, model, options, workers=workers, stage=progress)
+    results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress)
     if json:
         say_json(as_json(results))
     else:
         print_summary(results, None)
+    for message in errors(results):
+        complain(message)
     return DONE if all(r.ok for r in results) else UNUSABLE
 
 

@@ -29,11 +29,16 @@ def show(name: Annotated[str, tyro.conf.Positional], /, *, json: Path | None = N
     group_of = {joint: group for group, joints in robot.profile.groups.items() for joint in joints}
     limits = zip(robot.lower_rad, robot.upper_rad, robot.velocity_rad_s, robot.effort_nm, robot.home_rad, strict=True)
     rows = [
-        (k, joint, group_of[joint], *(f"{value:.3f}" for value in values))
+        (k, joint, group_of[joint], *(f"{value:.2f}" for value in values))
         for k, (joint, values) in enumerate(zip(robot.joint_names, limits, strict=True))
     ]
-    figures = ("lower rad", "upper rad", "rad/s", "Nm", "home rad")
-    print_table(("#", "joint", "group", *figures), rows, title=f"{robot.name}: {robot.profile.title}", right=("#", *figures))
+    figures = ("lower", "upper", "rad/s", "Nm", "home")
+    print_table(
+        ("#", "joint", "group", *figures),
+        rows,
+        title=f"{robot.name}: {robot.profile.title} (angles in rad)",
+        right=("#", *figures),
+    )
     for line in _facts(robot):
         say(line)
     if json is not None:
@@ -50,14 +55,15 @@ def inspect(model: Annotated[Path, tyro.conf.Positional], /, *, out: Path | None
 
     Args:
         model: a URDF or MJCF file.
-        out: where to write the profile; beside nothing, it is printed.
+        out: where to write the profile; it is printed when left out.
     """
     from understudy.apps.cli._command import DONE, FINDINGS
-    from understudy.apps.cli._console import print_table, say
+    from understudy.apps.cli._console import print_table, progress, say
     from understudy.kinematics.inspect_model import inspect_model
     from understudy.spec.profile_text import profile_toml
 
-    inspection = inspect_model(model)
+    with progress("fitting capsules") as advance:
+        inspection = inspect_model(model, advance)
     profile = inspection.profile
     text = profile_toml(profile, comments=tuple(f"look at {point}" for point in inspection.open_points))
     if out is None:

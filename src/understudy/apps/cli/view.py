@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import tyro
 
 from understudy.apps.cli._command import DONE, Command
+from understudy.apps.cli._episodes import episode_file
 from understudy.errors import InputError
-
-if TYPE_CHECKING:
-    from understudy.spec.episode import Episode
 
 
 def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: Path = Path()) -> int:
@@ -28,8 +25,9 @@ def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: 
     from understudy.apps.cli._console import progress, say
     from understudy.kinematics.load import load_robot
     from understudy.store.atomic import atomic_file
+    from understudy.store.episode_file import read_episode
 
-    shown = find_episode(episode, dataset)
+    shown = read_episode(episode_file(episode, dataset))
     robot = load_robot(shown.robot)
     if save is None:
         if not has_display():
@@ -44,22 +42,6 @@ def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: 
         _rerun.log_episode(shown, robot, recording, advance)
     say(f"{save}  ({save.stat().st_size / 1e6:.1f} MB); open it with `rerun {save}`")
     return DONE
-
-
-def find_episode(name: str, dataset: Path) -> Episode:
-    """The episode of a file, or of an id in a dataset.
-
-    Raises:
-        UnknownNameError: the dataset has no such id.
-        InputError: neither a file nor, without a dataset, an id.
-    """
-    from understudy.store.dataset import Dataset
-    from understudy.store.episode_file import read_episode
-
-    path = Path(name)
-    if path.suffix == ".h5" or path.is_file():
-        return read_episode(path)
-    return Dataset.open(dataset).read(name)
 
 
 def has_display() -> bool:
