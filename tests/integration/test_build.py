@@ -20,8 +20,10 @@ import pytest
 from understudy.apps.cli import _console
 from understudy.apps.cli._main import main
 from understudy.geom.arrays import F64
+from understudy.kinematics.load import load_robot
 from understudy.simulate.walker import reach, squat, turn, walk, write_bvh
 from understudy.spec.episode import Episode
+from understudy.spec.profile_text import profile_toml
 from understudy.store.dataset import Dataset
 
 ROBOT = ("--robot", "unitree_g1")
@@ -230,6 +232,34 @@ def test_other_settings_make_another_episode_beside_the_first(clips: tuple[Path,
     for lowpass in (5, 3):
         assert build([clips[3]], tmp_path / "data", "--lowpass", lowpass, *LABELS) == 0
     assert len(Dataset.open(tmp_path / "data").refs()) == 2
+
+
+def test_a_robot_of_the_users_own(clips: tuple[Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile, root = tmp_path / "mine.toml", tmp_path / "data"
+    text = profile_toml(load_robot("unitree_g1").profile.model_copy(update={"name": "mine"}))
+    profile.write_text(text)
+    arguments = [
+        "build",
+        str(clips[3]),
+        "--robot",
+        str(profile),
+        "--into",
+        str(root),
+        "--export",
+        "lerobot",
+        "--no-video",
+        *LABELS,
+    ]
+    assert main(arguments) == 0
+    profile.unlink()  # the dataset has it now
+    (ref,) = Dataset.open(root).refs("episodes")
+    assert main(["check", str(root), "--redo"]) == 0
+    assert main(["validate", str(root / "exports" / "lerobot")]) == 0
+    assert main(["view", str(ref.path), "--save", str(tmp_path / "film.rrd")]) == 0
+    profile.write_text(text.replace("standing_height_m = 0.", "standing_height_m = 1."))
+    capsys.readouterr()
+    assert main(arguments) == 3
+    assert "made with another profile of mine" in capsys.readouterr().err
 
 
 def test_what_has_no_label_is_said_once_and_not_on_stdout(

@@ -72,7 +72,7 @@ def export_dataset(dataset: Dataset, format: str, out: Path, options: ExportOpti
     exporter = cast(Exporter, plugins.load("export", format))
     if options.partition not in PARTITIONS:
         raise InputError(f"partition {options.partition!r}: choose one of {', '.join(PARTITIONS)}")
-    robot = load_robot(dataset.schema.robot)
+    robot = load_robot(dataset.robot_source)
     refs, warnings = _chosen(dataset, options.partition)
     schema = dataset.schema
     with ExitStack() as stack:
@@ -101,7 +101,8 @@ def validate_export(out: Path, dataset: Dataset | None) -> list[Finding]:
     origin = read_origin(out)
     exporter = cast(Exporter, plugins.load("export", origin.format))
     refs = {} if dataset is None else {ref.id: ref for ref in dataset.refs("all")}
-    return list(exporter.validate(out, _ById(refs), load_robot(origin.robot.name)))
+    robot = load_robot(origin.robot.name if dataset is None else dataset.robot_source)
+    return list(exporter.validate(out, _ById(refs), robot))
 
 
 def source_of(out: Path) -> Path | None:

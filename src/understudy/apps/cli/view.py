@@ -6,29 +6,30 @@ import os
 import sys
 from pathlib import Path
 
-import tyro
-
+from understudy.apps.cli._arguments import EpisodeName, Folder, OptionalFile
 from understudy.apps.cli._command import DONE, Command
 from understudy.apps.cli._episodes import episode_file
 from understudy.errors import InputError
 
 
-def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: Path = Path()) -> int:
+def view(episode: EpisodeName, /, *, save: OptionalFile = None, dataset: Folder = Path()) -> int:
     """Open an episode in the rerun viewer: robot, person and every stream on one timeline.
 
     Args:
-        episode: an episode's file, or its id in --dataset.
+        episode: an episode's .h5 file, or its id in --dataset.
         save: write a recording to this .rrd file instead of opening a window; `rerun FILE` shows it on any machine.
-        dataset: folder in which an id is looked for.
+        dataset: the dataset's folder, in which an id is looked for.
     """
     from understudy.apps.cli import _rerun
     from understudy.apps.cli._console import progress, say
     from understudy.kinematics.load import load_robot
     from understudy.store.atomic import atomic_file
+    from understudy.store.dataset import robot_source
     from understudy.store.episode_file import read_episode
 
-    shown = read_episode(episode_file(episode, dataset))
-    robot = load_robot(shown.robot)
+    file = episode_file(episode, dataset)
+    shown = read_episode(file)
+    robot = load_robot(robot_source(file.resolve().parent.parent.parent, shown.robot))
     if save is None:
         if not has_display():
             raise InputError(
