@@ -216,7 +216,7 @@ def _axes(reader: _Reader, number: int, angles: F64, order: str, degrees: bool, 
     channels = [f"r{axis}" for axis in order.lower()]
     # the three angles stand for x, y and z whatever the order of turning
     by_order = np.array([[angles["xyz".index(axis)] for axis in order.lower()]])
-    return turn(channels, np.radians(by_order) if degrees else by_order)[0]
+    return np.asarray(turn(channels, np.radians(by_order) if degrees else by_order)[0])
 
 
 def turn(channels: Sequence[str], angles_rad: F64) -> F64:
