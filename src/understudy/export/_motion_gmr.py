@@ -31,7 +31,7 @@ MOST_BYTES = 1 << 30
 _NEW, _OLD = b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\n_reconstruct\n"
 GLOBALS = frozenset({"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"})
 """All that such a file may name; anything else is not of our making."""
-_WIDTH = {"root_pos": 3, "root_rot": 4, "dof_pos": 0}
+_ARRAYS = ("root_pos", "root_rot", "dof_pos")
 
 
 def pickled(motion: RobotMotion) -> bytes:
@@ -68,9 +68,9 @@ def read(path: Path, robot: RobotModel, told: Told) -> FileMotion:
         MocapError: the file is not of our making.
     """
     fps, arrays = _walk(path)
-    steps = len(arrays["root_pos"]) // (8 * _WIDTH["root_pos"])
+    steps = len(arrays["root_pos"]) // (8 * 3)
     tables: dict[str, F64] = {}
-    for name, width in (*list(_WIDTH.items())[:2], ("dof_pos", robot.dof)):
+    for name, width in zip(_ARRAYS, (3, 4, robot.dof), strict=True):
         if len(arrays[name]) != 8 * steps * width:
             raise MocapError(f"{path}: {name} holds {len(arrays[name])} bytes, {steps} frames of {width} numbers are needed")
         tables[name] = np.frombuffer(arrays[name], dtype="<f8").reshape(steps, width).copy()
@@ -97,17 +97,17 @@ def _walk(path: Path) -> tuple[float, dict[str, bytes]]:
                 op.name != "GLOBAL" or arg not in GLOBALS
             ):
                 raise MocapError(f"{path}: the pickle names {arg or op.name}; a motion needs {', '.join(sorted(GLOBALS))} alone")
-            if op.name == "BINUNICODE" and (arg == "fps" or arg in _WIDTH):
+            if op.name == "BINUNICODE" and (arg == "fps" or arg in _ARRAYS):
                 key = str(arg)
             elif key == "fps" and op.name in ("BININT", "BININT1", "BININT2", "BINFLOAT"):
                 key, fps = "", float(arg or 0.0)
-            elif op.name in ("BINBYTES", "SHORT_BINBYTES") and key in _WIDTH and isinstance(arg, bytes) and arg != b"b":
+            elif op.name in ("BINBYTES", "SHORT_BINBYTES") and key in _ARRAYS and isinstance(arg, bytes) and arg != b"b":
                 found.setdefault(key, arg)
     except OSError as error:
         raise MocapError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, IndexError, UnicodeDecodeError, OverflowError) as error:
         raise MocapError(f"{path}: not a pickle of ours: {error}; export again") from None
-    missing = [n for n in _WIDTH if n not in found]
+    missing = [n for n in _ARRAYS if n not in found]
     if missing:
         raise MocapError(f"{path}: no array {', '.join(missing)} in the pickle; export again")
     return fps, found

@@ -22,6 +22,7 @@ from understudy.geom.rotations import matrix_to_quat, quat_continuous, quat_to_m
 from understudy.spec.robot import RobotModel, RobotMotion
 
 ROOT = ("pelvis_tx", "pelvis_tz", "pelvis_ty", "pelvis_tilt", "pelvis_list", "pelvis_rotation")
+USUAL_FPS = (20.0, 25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 200.0, 240.0, 250.0, 500.0, 1000.0)
 _SIDES = (("l", "left"), ("r", "right"))
 
 
@@ -196,14 +197,23 @@ def _rate(columns: Mapping[str, F64], names: list[str], told: Told) -> tuple[flo
     both = [n for n in names if f"dq_{n}" in columns]
     if told.fps is not None or not both:
         return None, ""
-    step = np.stack([np.diff(columns[f"q_{n}"]) for n in both])
-    speed = np.stack([(columns[f"dq_{n}"][1:] + columns[f"dq_{n}"][:-1]) / 2.0 for n in both])
-    with np.errstate(all="ignore"):
-        fps = float(np.sum(speed * speed) / np.sum(step * speed))
-    if not np.isfinite(fps) or fps <= 0.0:
+    rates = []
+    for name in both:
+        step = np.diff(columns[f"q_{name}"])
+        speed = (columns[f"dq_{name}"][1:] + columns[f"dq_{name}"][:-1]) / 2.0
+        change = float(np.sum(step * speed))
+        if np.isfinite(change) and change > 0.0:
+            rates.append(float(np.sum(speed * speed)) / change)
+    if not rates:
         return None, ""
-    fps = float(round(fps)) if abs(fps - round(fps)) < 0.02 * fps and round(fps) > 0 else fps
-    return fps, f"{fps:g} frames per second by the file's velocities against its positions; `--fps` says otherwise"
+    fps = _usual(float(np.median(rates)))
+    return fps, f"{fps:g} frames per second, from the file's velocities against its positions; `--fps` says otherwise"
+
+
+def _usual(fps: float) -> float:
+    """The usual rate that is meant; filtered velocities are a few percent off."""
+    near = min(USUAL_FPS, key=lambda usual: abs(usual - fps))
+    return near if abs(near - fps) < 0.03 * near else float(round(fps)) or fps
 
 
 def _left_out(names: list[str], model: Model) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +17,10 @@ from understudy.geom.arrays import F64, AnyArray
 MOST_BYTES = 1 << 30
 """Of all arrays of a file together, unpacked."""
 MOST_ARRAYS = 1000
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, KeyError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 
 
 def array_names(path: Path) -> tuple[str, ...]:
@@ -25,7 +32,7 @@ def array_names(path: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (*_DAMAGED, ValueError) as error:
         raise MocapError(f"{path}: not a NumPy archive: {error}; give an .npz as numpy.savez writes it") from None
     total = sum(m.file_size for m in members)
     if len(members) > MOST_ARRAYS or total > MOST_BYTES:
@@ -33,7 +40,7 @@ def array_names(path: Path) -> tuple[str, ...]:
             f"{path}: {len(members)} arrays of {total / 1e6:,.0f} MB unpacked; at most {MOST_ARRAYS} and "
             f"{MOST_BYTES / 1e6:,.0f} MB are read"
         )
-    return tuple(m.filename.removesuffix(".npy") for m in members)
+    return tuple(m.filename.removesuffix(".npy") for m in members if m.filename.endswith(".npy"))
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> Mapping[str, AnyArray]:
@@ -50,7 +57,7 @@ def read_arrays(path: Path, names: Iterable[str]) -> Mapping[str, AnyArray]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _array(archive, name, path) for name in wanted}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise MocapError(f"{path}: damaged archive: {error}; copy or export the file again") from None
 
 
