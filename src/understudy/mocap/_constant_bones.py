@@ -14,7 +14,7 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("left_toe", "left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle", "right_toe"),
     *((f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist", f"{s}_hand") for s in SIDES),
     ("neck", "head"),
-    ("chest",),
+    *((name,) for name in ("spine", "chest", "left_collar", "right_collar")),
 )
 """Neighbours in a chain keep their distance."""
 
