@@ -20,7 +20,7 @@ CHAINS: tuple[tuple[str, ...], ...] = (
 
 BONE_WEIGHT, ANCHOR_WEIGHT, BRIDGE_WEIGHT = 1e4, 1.0, 1e-3
 """Against a joint that was seen, whose weight is 1; all per square metre."""
-STEPS, CHUNK = 8, 4096
+STEPS, CHUNK, SETTLED_M = 8, 4096, 1e-6
 TRUNK = ("left_hip", "right_hip", "neck", "chest")
 
 
@@ -146,6 +146,8 @@ def _solve(pos: F64, guess: F64, bones: F64, tied: Tied) -> F64:
                 g[:, i] -= (on * error)[:, None] * u
         step = np.linalg.solve(H.reshape(len(x), 3 * n, 3 * n), g.reshape(len(x), 3 * n, 1))
         x = x + step.reshape(x.shape)
+        if np.abs(step).max() < SETTLED_M:
+            break
     return x
 
 

@@ -182,12 +182,13 @@ def _listed(entries: Sequence[str]) -> str:
 
 
 def long_gaps(names: Sequence[str], gaps: Sequence[Gap], rate_hz: float) -> list[str]:
-    """Gaps that were not filled, the longest first."""
-    long = sorted((gap for gap in gaps if not gap.filled), key=lambda gap: gap.start - gap.end)
+    """Gaps longer than those that are filled, the longest first."""
+    long = [gap for gap in gaps if (gap.end - gap.start) / rate_hz > LONGEST_S + 1e-9]
+    long.sort(key=lambda gap: gap.start - gap.end)
     if not long:
         return []
     told = [f"{names[gap.marker]} {gap.start / rate_hz:.2f} to {gap.end / rate_hz:.2f} s" for gap in long]
-    return [f"markers are missing for longer than {LONGEST_S} s, or at the ends, and were not filled: {_listed(told)}"]
+    return [f"markers are missing for longer than {LONGEST_S} s and were not filled: {_listed(told)}"]
 
 
 def fit_warnings(fit: Fit, keep: slice, frames: int, rate_hz: float) -> list[str]:
