@@ -10,7 +10,8 @@ from understudy.geom.rotations import quat_to_matrix, quat_to_rotvec, rotvec_to_
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import _kernels as k
-from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
+from understudy.retarget._tables import Active, Drive, Pose, Stiff
+from understudy.retarget._trajectory_kernels import assemble, take_step
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 
 FRAMES = 4

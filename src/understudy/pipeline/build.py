@@ -19,6 +19,7 @@ from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tas
 from understudy.pipeline.run import EngineName, TaskResult, run
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.spec.default_schema import default_schema
+from understudy.spec.profiles import load_profile
 from understudy.spec.protocols import ExportOptions, Progress
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import ROBOT, SCHEMA, Dataset
@@ -64,6 +65,11 @@ def open_or_create(root: Path, robot: RobotModel) -> Dataset:
     if dataset.schema.robot != robot.name:
         raise InputError(f"{root}: this dataset is of {dataset.schema.robot}, not {robot.name}; choose another folder")
     check_robot_json(robot, root / ROBOT)
+    if load_profile(dataset.robot_source) != robot.profile:
+        raise InputError(
+            f"{root}: this dataset was made with another profile of {robot.name}; choose another folder, "
+            f"or give the dataset's own: --robot {dataset.robot_source}"
+        )
     return dataset
 
 

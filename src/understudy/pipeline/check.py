@@ -82,7 +82,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: b
         ModelError: the dataset's robot cannot be loaded.
         StorageError: the disk refused.
     """
-    robot = load_robot(dataset.schema.robot)
+    robot = load_robot(dataset.robot_source)
     refs = dataset.refs("all" if redo else "episodes")
     current = check_hash(dataset.schema, robot)
     notes = {ref.id: _current_notes(dataset, ref, current) for ref in refs} if not redo else {}

@@ -74,7 +74,7 @@ def export_dataset(dataset: Dataset, format: str, out: Path, options: ExportOpti
         raise InputError(f"partition {options.partition!r}: choose one of {', '.join(PARTITIONS)}")
     if options.flavour and options.flavour not in (flavours := getattr(exporter, "flavours", ())):
         raise UnknownNameError(f"flavour of {format}", options.flavour, flavours)
-    robot = load_robot(dataset.schema.robot)
+    robot = load_robot(dataset.robot_source)
     refs, warnings = _chosen(dataset, options.partition)
     schema = dataset.schema
     with ExitStack() as stack:
@@ -103,7 +103,8 @@ def validate_export(out: Path, dataset: Dataset | None) -> list[Finding]:
     origin = read_origin(out)
     exporter = cast(Exporter, plugins.load("export", origin.format))
     refs = {} if dataset is None else {ref.id: ref for ref in dataset.refs("all")}
-    return list(exporter.validate(out, _ById(refs), load_robot(origin.robot.name)))
+    robot = load_robot(origin.robot.name if dataset is None else dataset.robot_source)
+    return list(exporter.validate(out, _ById(refs), robot))
 
 
 def source_of(out: Path) -> Path | None:

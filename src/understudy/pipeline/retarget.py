@@ -87,8 +87,8 @@ def _retarget(job: Job) -> Outcome:
     params = job.task.params
     options = RetargetOptions(**_table(params["options"]))  # type: ignore[arg-type]
     label = _table(params["label"])
-    robot = _robot(str(params["robot"]))
     dataset = Dataset.open(job.root)
+    robot = _robot(dataset.robot_source)
     motion, said = _prepared(job.task.inputs[0], label)
     result = retarget(
         motion,
@@ -120,8 +120,8 @@ RETARGET = Step("retarget", 1, _retarget)
 
 
 @lru_cache(maxsize=4)
-def _robot(name: str) -> RobotModel:
-    return load_robot(name)
+def _robot(source: str) -> RobotModel:
+    return load_robot(source)
 
 
 def _table(value: Json) -> dict[str, Json]:

@@ -28,14 +28,16 @@ def trimmed(motion: HumanMotion, start_s: float | None, end_s: float | None) -> 
             f"{motion.duration_s:.2f} s; choose start_s and end_s inside it"
         )
     t_ns = motion.t_ns[keep]
-    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0])
+    contact = None if motion.contact is None else motion.contact[keep]
+    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0], contact=contact)
 
 
 def mirrored(motion: HumanMotion) -> HumanMotion:
     """The motion with left and right exchanged: reflected in the world's x-z plane."""
     swap = [INDEX[_other(name)] for name in JOINTS]
     pos = motion.joint_pos_world_m[:, swap] * np.array([1.0, -1.0, 1.0])
-    return replace(motion, joint_pos_world_m=pos, measured=motion.measured[swap])
+    contact = None if motion.contact is None else motion.contact[:, ::-1]
+    return replace(motion, joint_pos_world_m=pos, measured=motion.measured[swap], contact=contact)
 
 
 def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:

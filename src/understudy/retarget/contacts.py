@@ -43,19 +43,29 @@ def stance(motion: HumanMotion) -> Bool:
 
     A foot enters stance when ankle and toe are slower than 0.2 m/s and the toe is within 5 cm of its low level (the
     5th percentile of its height), and stays while they are slower than 0.3 m/s; 1/30 s is added on both sides.
+
+    Where the source says itself which foot touches the ground (`motion.contact`), that takes the place of the height and of
+    the 0.2 m/s: a foot stands while it touches and is slower than 0.3 m/s. A touching foot that rolls or slides is no stance.
     """
-    t_ns = motion.t_ns
+    if motion.contact is not None:
+        return np.asarray(motion.contact & (_speeds(motion) < LEAVE_M_S))
     grow = max(1, round(WINDOW_NS * 1e-9 * motion.rate_hz))
     out = np.zeros((len(motion), 2), dtype=np.bool_)
+    speeds = _speeds(motion)
     for i, side in enumerate(SIDES):
-        ankle, toe = motion.joint(f"{side}_ankle"), motion.joint(f"{side}_toe")
-        speed = np.maximum(central_speed(ankle, t_ns), central_speed(toe, t_ns))
+        toe, speed = motion.joint(f"{side}_toe"), speeds[:, i]
         low = toe[:, 2] < np.percentile(toe[:, 2], 5) + RISE_M
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
         out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
     return out
+
+
+def _speeds(motion: HumanMotion) -> F64:
+    """(T, 2) the faster of ankle and toe, left and right, m/s."""
+    parts = [[central_speed(motion.joint(f"{side}_{part}"), motion.t_ns) for part in ("ankle", "toe")] for side in SIDES]
+    return np.stack([np.maximum(*pair) for pair in parts], axis=1)
 
 
 def foot_pitch(motion: HumanMotion, side: str) -> F64:

@@ -10,7 +10,8 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_matrix, quat_to_rotvec
-from understudy.retarget._trajectory_kernels import Pose, sweep
+from understudy.retarget._sweep_kernel import sweep
+from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets
 

@@ -56,23 +56,28 @@ def check_workers(workers: int) -> None:
 
 def summary_rows(results: Sequence[TaskResult], checked: CheckSummary | None) -> list[list[object]]:
     """One row per clip: figures of the retargeting, speed and verdict."""
-    verdicts = _verdicts(checked)
     rows: list[list[object]] = []
     for result in results:
         s = result.summary
         if not result.ok:
-            rows.append([result.task.name, "", "", "", "", "", "", "failed"])
+            rows.append([result.task.name, "", "", "", "", "", "", _verdict(result, checked)])
             continue
         frames = int(str(s["frames"]))
         speed = "resumed" if result.state == "already" else f"{frames / max(result.seconds, 1e-9):,.0f}"
         figures = [float(str(s[key])) for key in ("hand_residual_cm", "foot_residual_cm", "infeasible_pct")]
-        verdict = verdicts.get(str(s["episode"]), "unchecked")
-        rows.append([result.task.name, f"{frames:,}", f"{result.seconds:.2f}", speed, *(f"{v:.1f}" for v in figures), verdict])
+        cells = [f"{frames:,}", f"{result.seconds:.2f}", speed, *(f"{v:.1f}" for v in figures)]
+        rows.append([result.task.name, *cells, _verdict(result, checked)])
     return rows
 
 
-def _verdicts(checked: CheckSummary | None) -> dict[str, str]:
-    return {} if checked is None else {e.id: e.outcome for e in checked.episodes}
+def _verdict(result: TaskResult, checked: CheckSummary | None) -> str:
+    """What became of a clip; an episode that an earlier run refused lies in failures/ and is not checked again."""
+    if not result.ok:
+        return "failed"
+    if any("failures" in path.parts[-3:-2] for path in result.outputs):
+        return "rejected"
+    outcomes = {} if checked is None else {e.id: e.outcome for e in checked.episodes}
+    return outcomes.get(str(result.summary["episode"]), "unchecked")
 
 
 COLUMNS = ("clip", "frames", "seconds", "frames/s", "hands cm", "feet cm", "infeasible %", "verdict")
@@ -90,12 +95,18 @@ def print_summary(results: Sequence[TaskResult], checked: CheckSummary | None) -
 def errors(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[str]:
     """What could not be used, each said once: clips that failed, and episodes that cannot be read."""
     unreadable = () if checked is None else checked.unreadable
-    return list(dict.fromkeys([*(r.error for r in results if not r.ok), *(e.error for e in unreadable)]))
+    return list(dict.fromkeys([*(_error(r) for r in results if not r.ok), *(e.error for e in unreadable)]))
+
+
+def _error(result: TaskResult) -> str:
+    if not result.detail:
+        return result.error
+    fault = f"{result.task.name}: {result.error_class}: {result.error}"
+    return f"{fault}: a fault of understudy itself, not of the clip; please report it with these lines\n{result.detail}"
 
 
 def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[dict[str, object]]:
     """The same for machines."""
-    verdicts = _verdicts(checked)
     return [
         {
             "clip": r.task.name,
@@ -103,7 +114,7 @@ def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) 
             "seconds": r.seconds,
             "error": r.error,
             **dict(r.summary),
-            "verdict": verdicts.get(str(r.summary.get("episode")), "unchecked") if r.ok else "failed",
+            "verdict": _verdict(r, checked),
             "outputs": [str(p) for p in r.outputs],
         }
         for r in results

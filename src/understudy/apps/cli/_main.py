@@ -42,13 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, args: list[str]) -> int:
     import tyro
 
+    from understudy.apps.cli._arguments import CONFIG
+
     command = cast(Command, plugins.load("commands", name))
     prog = f"understudy {name}"
-    config = (tyro.conf.OmitArgPrefixes,)
     if "" in command.functions:
-        code = tyro.cli(command.functions[""], args=args, prog=prog, config=config)
+        code = tyro.cli(command.functions[""], args=args, prog=prog, config=CONFIG)
     else:
-        code = tyro.extras.subcommand_cli_from_dict(dict(command.functions), args=args, prog=prog, config=config)
+        functions = dict(command.functions)
+        code = tyro.extras.subcommand_cli_from_dict(functions, description=_first_line(name), args=args, prog=prog, config=CONFIG)
     return DONE if code is None else int(code)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, On, OptionalFile, OptionalText, Robot, Text
 from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
 from understudy.errors import UnderstudyError
 
@@ -15,24 +14,24 @@ if TYPE_CHECKING:
 
 
 def build(
-    clips: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    clips: Clips,
     /,
     *,
-    robot: str,
-    into: Path,
-    export: str | None = None,
-    task: str = "",
-    demonstrator: str = "",
-    instruction: str = "",
-    labels: Path | None = None,
-    lowpass: float = 5.0,
+    robot: Robot,
+    into: Folder,
+    export: OptionalText = None,
+    task: Text = "",
+    demonstrator: Text = "",
+    instruction: Text = "",
+    labels: OptionalFile = None,
+    lowpass: Hz = 5.0,
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
-    arm_filter: float = 0.0,
-    workers: int = 1,
-    render_ego: bool = False,
-    report: bool = True,
-    video: bool = True,
-    json: bool = False,
+    arm_filter: Hz = 0.0,
+    workers: Count = 1,
+    render_ego: Off = False,
+    report: On = True,
+    video: On = True,
+    json: Off = False,
 ) -> int:
     """Turn motion capture clips into a checked training dataset for a robot.
 
@@ -40,8 +39,8 @@ def build(
     shows how it went. Run it again and it goes on where it was.
 
     Args:
-        clips: motion capture files.
-        robot: profile name; `understudy robots` lists them.
+        clips: motion capture files, one or more.
+        robot: a name from `understudy robots`, or the path of a profile's TOML file.
         into: dataset folder; made where it is missing.
         export: training format, such as lerobot; none when left out.
         task: what was done, such as walk; also the folder of the episodes.
@@ -49,12 +48,12 @@ def build(
         instruction: what the robot is told to do, one sentence.
         labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
         lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
-        infeasible: what happens where a hand or foot is over 5 cm off: flag, clip or interpolate.
+        infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
         workers: clips retargeted at a time.
         render_ego: also export the robot's rendered head camera (needs OpenGL).
-        report: write reports/report.html.
-        video: put short videos into the report.
+        report: write no reports/report.html.
+        video: put no short films into the report.
         json: print the result as JSON.
     """
     from understudy.apps.cli._clips import check_workers, errors, labelled, options

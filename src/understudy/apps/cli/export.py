@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import DatasetDir, Format, NewDir, Off, OptionalHz, OptionalNames
 from understudy.apps.cli._command import Command
 
 
 def export(
-    format: Annotated[str, tyro.conf.Positional],
-    dataset: Annotated[Path, tyro.conf.Positional],
-    out: Annotated[Path, tyro.conf.Positional],
+    format: Format,
+    dataset: DatasetDir,
+    out: NewDir,
     /,
     *,
     flavour: str = "",
-    fps: float | None = None,
-    cameras: tuple[str, ...] | None = None,
+    fps: OptionalHz = None,
+    cameras: OptionalNames = None,
     policy: Literal["flat", "hierarchical"] = "flat",
-    render_ego: bool = False,
+    render_ego: Off = False,
     partition: Literal["episodes", "failures"] = "episodes",
-    json: bool = False,
+    json: Off = False,
 ) -> int:
     """Write a dataset's accepted episodes in a training format.
 

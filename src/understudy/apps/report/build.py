@@ -52,7 +52,7 @@ def build_report(
     from understudy.store.dataset import Dataset
 
     dataset = Dataset.open(dataset_root)
-    robot = load_robot(dataset.schema.robot)
+    robot = load_robot(dataset.robot_source)
     refs = dataset.refs("all")
     total = len(refs) + min(clips, len(refs))
     facts: list[tuple[Row, tuple[int, float, float, str]]] = []

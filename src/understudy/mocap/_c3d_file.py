@@ -1,0 +1,185 @@
+"""C3D files: header, parameters and points, read with every size checked against the file before anything is allocated.
+
+Source: "The C3D File Format User Guide", Motion Lab Systems (2021): header words, parameter records, point records.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.errors import MocapError
+from understudy.geom.arrays import F64, U8
+
+BLOCK = 512
+INTEL, DEC, MIPS = 84, 85, 86
+MOST_PARAMETERS = 20_000
+
+Value = tuple[str, ...] | F64
+"""A parameter: texts, or numbers flattened."""
+
+
+@dataclass(frozen=True)
+class C3dFile:
+    """What a C3D file holds about points.
+
+    Attributes:
+        parameters: `GROUP:NAME` in upper case to its value.
+        points: (T, N, 3) in the file's unit, NaN where invalid.
+        rate_hz: points per second.
+    """
+
+    parameters: dict[str, Value]
+    points: F64
+    rate_hz: float
+
+    def texts(self, name: str) -> list[str]:
+        """Texts of a parameter and of its continuations (`LABELS2`, ...)."""
+        out: list[str] = []
+        for key in (name, *(f"{name}{i}" for i in range(2, 100))):
+            value = self.parameters.get(key)
+            if value is None:
+                break
+            out += [text.strip(" \0") for text in value] if isinstance(value, tuple) else []
+        return out
+
+    def number(self, name: str) -> float | None:
+        """First number of a parameter."""
+        return _number(self.parameters, name)
+
+
+def _number(parameters: dict[str, Value], name: str) -> float | None:
+    value = parameters.get(name)
+    return float(value[0]) if isinstance(value, np.ndarray) and value.size else None
+
+
+def parse_c3d(data: bytes, where: str) -> C3dFile:
+    """The points of a C3D file.
+
+    Raises:
+        MocapError: not a C3D file, damaged or truncated.
+    """
+    if len(data) < 2 * BLOCK or data[1] != 0x50:
+        raise MocapError(f"{where}: not a C3D file, or cut off in its header ({len(data)} bytes); export it again")
+    start = (data[0] - 1) * BLOCK
+    if start < 0 or start + 4 > len(data):
+        raise MocapError(f"{where}: the header says the parameters begin in block {data[0]}, which the file does not have")
+    processor = data[start + 3]
+    if processor not in (INTEL, DEC, MIPS):
+        raise MocapError(f"{where}: byte order {processor} is not known (84 Intel, 85 DEC, 86 MIPS): the file is damaged")
+    numbers = _Numbers(processor)
+    header = numbers.u16(data[:48])
+    parameters = _parameters(data, start, numbers, where)
+    count, analog = int(header[1]), int(header[2])
+    scale = float(numbers.f32(data[12:16])[0])
+    rate = _number(parameters, "POINT:RATE") or float(numbers.f32(data[20:24])[0])
+    begin = (int(header[8]) - 1) * BLOCK
+    width = 4 if scale < 0.0 else 2
+    stride = (4 * count + analog) * width
+    if count == 0 or stride == 0:
+        raise MocapError(f"{where}: the file holds no points (analog channels only): export the marker trajectories")
+    if begin < BLOCK or begin > len(data) or not np.isfinite(scale) or scale == 0.0:
+        raise MocapError(f"{where}: the header is damaged (data in block {header[8]}, scale {scale:g})")
+    frames = _frame_count(header, parameters, (len(data) - begin) // stride)
+    if begin + frames * stride > len(data):
+        there = (len(data) - begin) // stride
+        raise MocapError(f"{where}: the data is cut off: {frames} frames are declared, {there} are there; export it again")
+    raw = np.frombuffer(data, dtype=np.uint8, count=frames * stride, offset=begin).reshape(frames, stride)
+    return C3dFile(parameters, _points(np.ascontiguousarray(raw[:, : 4 * count * width]), count, scale, numbers), rate)
+
+
+def _frame_count(header: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], parameters: dict[str, Value], there: int) -> int:
+    """Frames in the file; beyond 65535 the header cannot tell, and the TRIAL group does."""
+    in_header = int(header[4]) - int(header[3]) + 1
+    first, last = (parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END"))
+    if isinstance(first, np.ndarray) and isinstance(last, np.ndarray) and min(first.size, last.size) >= 2:
+        actual = int((last[0] % 65536 + 65536 * last[1]) - (first[0] % 65536 + 65536 * first[1]) + 1)
+        if actual > 0 and (actual <= there or in_header <= 0):
+            return actual
+    return max(in_header, 0)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Numbers in the byte order of the machine that wrote the file."""
+
+    processor: int
+
+    def u16(self, data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+        return np.frombuffer(data[: len(data) // 2 * 2], dtype=">u2" if self.processor == MIPS else "<u2").astype(np.uint16)
+
+    def f32(self, data: bytes) -> F64:
+        if self.processor == DEC:
+            halves = np.frombuffer(data, dtype="<u2").reshape(-1, 2)[:, ::-1]
+            return np.ascontiguousarray(halves).view("<f4").reshape(-1).astype(np.float64) / 4.0
+        return np.frombuffer(data, dtype=">f4" if self.processor == MIPS else "<f4").astype(np.float64)
+
+
+def _points(raw: U8, count: int, scale: float, numbers: _Numbers) -> F64:
+    """(T, N, 3) with what the residual or a zero position marks as missing as NaN."""
+    data = raw.tobytes()
+    if scale < 0.0:
+        with np.errstate(invalid="ignore"):
+            values = numbers.f32(data).reshape(len(raw), count, 4)
+        bad = ~np.isfinite(values).all(axis=2) | (values[..., 3] < -0.5)
+        pos = values[..., :3].copy()
+    else:
+        words = numbers.u16(data).view(np.int16).reshape(len(raw), count, 4)
+        bad = words[..., 3] < 0
+        pos = words[..., :3].astype(np.float64) * scale
+    pos[bad | (pos == 0.0).all(axis=2)] = np.nan
+    return np.asarray(pos)
+
+
+def _parameters(data: bytes, start: int, numbers: _Numbers, where: str) -> dict[str, Value]:
+    groups: dict[int, str] = {}
+    found: list[tuple[int, str, Value]] = []
+    at = start + 4
+    for _ in range(MOST_PARAMETERS):
+        if at + 2 > len(data):
+            break
+        length, group = abs(struct.unpack_from("b", data, at)[0]), struct.unpack_from("b", data, at + 1)[0]
+        if length == 0 or group == 0 or at + 4 + length > len(data):
+            break
+        name = data[at + 2 : at + 2 + length].decode("latin-1").strip().upper()
+        body = at + 2 + length
+        step = int(numbers.u16(data[body : body + 2])[0])
+        if group < 0:
+            groups[-group] = name
+        else:
+            value = _value(data, body + 2, numbers)
+            if value is None:
+                raise MocapError(f"{where}: the parameter {name[:40]!r} at byte {at} is damaged or cut off; export it again")
+            found.append((group, name, value))
+        if step == 0:
+            break
+        at = body + step
+    return {f"{groups.get(group, group)}:{name}": value for group, name, value in found}
+
+
+def _value(data: bytes, at: int, numbers: _Numbers) -> Value | None:
+    """The value of a parameter record at `at` (type, dimensions, data); None where it leaves the file."""
+    if at + 2 > len(data):
+        return None
+    kind, dims_count = struct.unpack_from("b", data, at)[0], data[at + 1]
+    dims = list(data[at + 2 : at + 2 + dims_count])
+    if kind not in (-1, 1, 2, 4) or len(dims) != dims_count or dims_count > 7:
+        return None
+    size = 1
+    for dim in dims:
+        size *= dim
+    begin = at + 2 + dims_count
+    raw = data[begin : begin + size * abs(kind)]
+    if len(raw) != size * abs(kind):
+        return None
+    if kind == -1:
+        width = dims[0] if dims else 1
+        return tuple(raw[i : i + width].decode("latin-1") for i in range(0, len(raw), width)) if width else ()
+    if kind == 1:
+        return np.frombuffer(raw, dtype=np.uint8).astype(np.float64)
+    if kind == 2:
+        return numbers.u16(raw).view(np.int16).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return numbers.f32(raw)

@@ -1,0 +1,166 @@
+"""Joint centres of one person over a clip, held to bones of constant length and bridged where they were not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.geom.arrays import F64, Bool
+from understudy.spec.skeleton import SIDES
+
+CHAINS: tuple[tuple[str, ...], ...] = (
+    ("left_toe", "left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle", "right_toe"),
+    *((f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist", f"{s}_hand") for s in SIDES),
+    ("neck", "head"),
+    ("chest",),
+)
+"""Neighbours in a chain keep their distance."""
+
+BONE_WEIGHT, ANCHOR_WEIGHT, BRIDGE_WEIGHT = 1e4, 1.0, 1e-3
+"""Against a joint that was seen, whose weight is 1; all per square metre."""
+STEPS, CHUNK = 8, 4096
+TRUNK = ("left_hip", "right_hip", "neck", "chest")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The outcome.
+
+    Attributes:
+        joints: (T, 3) per joint, finite throughout.
+        covered: (T,) per joint, whether it was seen or follows from markers and bones around it; elsewhere it was bridged.
+        lengths_m: per pair of neighbours.
+    """
+
+    joints: Mapping[str, F64]
+    covered: Mapping[str, Bool]
+    lengths_m: Mapping[tuple[str, str], float]
+
+
+def fit_constant_bones(joints: Mapping[str, F64], anchors: Mapping[str, Sequence[F64]]) -> Fit:
+    """Damped least squares per frame: joints near where they were seen, bones at their median length.
+
+    A joint that was not seen in a frame is placed by its distances to the markers of its segments, which are constant too, and
+    by its bones; where these are too few it moves evenly, relative to the trunk, between the frames where it is known.
+
+    Args:
+        joints: (T, 3) per joint, NaN where it could not be computed; every joint is known in some frame.
+        anchors: markers (T, 3) at a constant distance from a joint.
+    """
+    out: dict[str, F64] = {}
+    covered: dict[str, Bool] = {}
+    lengths: dict[tuple[str, str], float] = {}
+    guesses = _bridged(joints)
+    for chain in CHAINS:
+        names = [name for name in chain if name in joints]
+        if not names:
+            continue
+        pos = np.stack([joints[name] for name in names], axis=1)
+        guess = np.stack([guesses[name] for name in names], axis=1)
+        bones = np.array([_length(pos[:, i], pos[:, i + 1], guess[:, i], guess[:, i + 1]) for i in range(len(names) - 1)])
+        tied = [_tied(anchors.get(name, ()), joints[name]) for name in names]
+        parts = [slice(i, i + CHUNK) for i in range(0, len(pos), CHUNK)]
+        solved = np.concatenate([_solve(pos[part], guess[part], bones, _cut(tied, part)) for part in parts])
+        known = _covered(pos, tied)
+        for i, name in enumerate(names):
+            out[name], covered[name] = solved[:, i], known[:, i]
+        lengths |= {(names[i], names[i + 1]): float(bones[i]) for i in range(len(bones))}
+    return Fit(out, covered, lengths)
+
+
+def _bridged(joints: Mapping[str, F64]) -> dict[str, F64]:
+    """Every joint with its unknown frames interpolated relative to the trunk."""
+    frames = np.arange(len(next(iter(joints.values()))))
+
+    def filled(track: F64) -> F64:
+        at = np.flatnonzero(np.isfinite(track).all(axis=1))
+        return np.stack([np.interp(frames, at, track[at, i]) for i in range(3)], axis=1)
+
+    trunk = {name: filled(joints[name]) for name in TRUNK if name in joints}
+    centre = np.asarray(sum(trunk.values()) / len(trunk))
+    return {name: trunk[name] if name in trunk else filled(track - centre) + centre for name, track in joints.items()}
+
+
+def _length(a: F64, b: F64, guess_a: F64, guess_b: F64) -> float:
+    seen = _median_distance(a, b)
+    return seen if np.isfinite(seen) else float(np.median(np.linalg.norm(guess_a - guess_b, axis=1)))
+
+
+def _median_distance(a: F64, b: F64) -> float:
+    d = np.linalg.norm(a - b, axis=1)
+    d = d[np.isfinite(d)]
+    return float(np.median(d)) if d.size else float("nan")
+
+
+Tied = list[list[tuple[F64, float]]]
+
+
+def _tied(markers: Sequence[F64], joint: F64) -> list[tuple[F64, float]]:
+    """Markers and their distance from a joint, those that were never seen with it left out."""
+    distances = [(marker, _median_distance(marker, joint)) for marker in markers]
+    return [(marker, distance) for marker, distance in distances if np.isfinite(distance)]
+
+
+def _cut(tied: Tied, part: slice) -> Tied:
+    return [[(marker[part], distance) for marker, distance in own] for own in tied]
+
+
+def _covered(pos: F64, tied: Tied) -> Bool:
+    """(T, n) seen, or with at least three known distances."""
+    seen: Bool = np.asarray(np.isfinite(pos).all(axis=2))
+    ties = np.zeros(seen.shape, dtype=np.int64)
+    ties[:, 1:] += seen[:, :-1]
+    ties[:, :-1] += seen[:, 1:]
+    for i, own in enumerate(tied):
+        for marker, _ in own:
+            ties[:, i] += np.isfinite(marker).all(axis=1)
+    return np.asarray(seen | (ties >= 3))
+
+
+def _solve(pos: F64, guess: F64, bones: F64, tied: Tied) -> F64:
+    """(T, n, 3) Gauss-Newton on all frames at once."""
+    seen: Bool = np.asarray(np.isfinite(pos).all(axis=2))
+    target = np.where(seen[..., None], pos, guess)
+    weight = np.where(seen, 1.0, BRIDGE_WEIGHT)
+    x, n = target.copy(), pos.shape[1]
+    for _ in range(STEPS):
+        H = np.zeros((len(x), n, 3, n, 3))
+        g = weight[..., None] * (target - x)
+        for i in range(n):
+            H[:, i, :, i, :] += weight[:, i, None, None] * np.eye(3)
+        for i, length in enumerate(bones):
+            u, error = _direction(x[:, i + 1] - x[:, i], length)
+            block = BONE_WEIGHT * u[:, :, None] * u[:, None, :]
+            pull = BONE_WEIGHT * error[:, None] * u
+            for a, b, sign in ((i, i, 1.0), (i + 1, i + 1, 1.0), (i, i + 1, -1.0), (i + 1, i, -1.0)):
+                H[:, a, :, b, :] += sign * block
+            g[:, i] += pull
+            g[:, i + 1] -= pull
+        for i, own in enumerate(tied):
+            for marker, radius in own:
+                on = np.where(seen[:, i] | ~np.isfinite(marker).all(axis=1), 0.0, ANCHOR_WEIGHT)
+                u, error = _direction(x[:, i] - np.nan_to_num(marker), radius)
+                H[:, i, :, i, :] += on[:, None, None] * u[:, :, None] * u[:, None, :]
+                g[:, i] -= (on * error)[:, None] * u
+        step = np.linalg.solve(H.reshape(len(x), 3 * n, 3 * n), g.reshape(len(x), 3 * n, 1))
+        x = x + step.reshape(x.shape)
+    return x
+
+
+def _direction(d: F64, length: float) -> tuple[F64, F64]:
+    """(T, 3) directions and (T,) how much too long each is."""
+    size = np.linalg.norm(d, axis=1)
+    return d / np.maximum(size, 1e-9)[:, None], size - length
+
+
+def marker_residual(marker: F64, joints: Sequence[F64]) -> float:
+    """Root mean square change of a marker's distances from the joints it should move with, metres; NaN if never seen."""
+    errors = []
+    for joint in joints:
+        d = np.linalg.norm(marker - joint, axis=1)
+        d = d[np.isfinite(d)]
+        errors.append(d - np.median(d) if d.size else d)
+    every = np.concatenate(errors) if errors else np.zeros(0)
+    return float(np.sqrt(np.mean(every**2))) if every.size else float("nan")
