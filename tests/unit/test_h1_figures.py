@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pinocchio as pin
 import pytest
 
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.kinematics.model_file import read_model_file
 from understudy.kinematics.sole_fit import outline_error, sole_hull
+
+pin = pytest.importorskip("pinocchio", reason="Pinocchio does not load: sudo apt-get install libgomp1", exc_type=ImportError)
 
 
 @pytest.fixture(params=["urdf/h1.urdf", "mjcf/h1.xml"])
