@@ -99,19 +99,17 @@ def harrington_hips(inter_asis_m: float, depth_m: float) -> F64:
 
 
 def thorax_axes(m: Mapping[str, F64], body: Measures) -> tuple[F64, F64]:
-    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up."""
-    top = (m["C7"] + m["CLAV"]) / 2.0
+    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up.
+
+    Without T10 or STRN the long axis comes up from the front of the pelvis.
+    """
+    top, front, back = (m["C7"] + m["CLAV"]) / 2.0, m["CLAV"], m["C7"]
+    bottom = (m["LASI"] + m["RASI"]) / 2.0
     if "T10" in m and "STRN" in m:
-        x, up = unit((m["CLAV"] + m["STRN"] - m["C7"] - m["T10"]) / 2.0), top - (m["STRN"] + m["T10"]) / 2.0
-    else:
-        x = unit(m["CLAV"] - m["C7"])
-        up = m["CLAV"] - m["STRN"] if "STRN" in m else m["C7"] - m["T10"]
-    y = unit(np.cross(unit(up), x))
-    if "T10" in m and "STRN" in m:
-        z = unit(up)
-        x = np.cross(unit(np.cross(z, x)), z)
-    else:
-        z = np.cross(x, y)
+        bottom, front, back = (m["STRN"] + m["T10"]) / 2.0, front + m["STRN"], back + m["T10"]
+    z = unit(top - bottom)
+    y = unit(np.cross(z, front - back))
+    x = np.cross(y, z)
     return np.asarray(m["CLAV"] - body.marker_radius * x), np.stack([x, y, z], axis=2)
 
 

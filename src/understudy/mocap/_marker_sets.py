@@ -151,8 +151,6 @@ def missing_roles(players: Mapping[str, object]) -> list[str]:
     missing += [role for role in NEEDED_CENTRAL if role not in players]
     if "SACR" not in players and not {"LPSI", "RPSI"} <= set(players):
         missing.append("SACR, or LPSI and RPSI")
-    if not {"T10", "STRN"} & set(players):
-        missing.append("T10 or STRN")
     return missing
 
 
