@@ -27,6 +27,9 @@ DAVIS_THETA, DAVIS_BETA = 0.5, 0.314
 STRAIGHT = float(np.sin(np.radians(12.0)))
 """Sine of a bend; an elbow or knee bent by less says nothing about its axis."""
 
+BEYOND_DOUBT = 0.5
+"""Sine of the bend from which an axis is believed although the wrist is known by one marker only."""
+
 
 def unit(v: F64) -> F64:
     """(..., 3) vectors of length 1; NaN where the length is zero."""
@@ -226,7 +229,7 @@ def _elbow(m: Mapping[str, F64], shoulder: F64, wrist: F64, axes: F64, body: Mea
         elbow = chord(m["ELB"], shoulder, axis, offset)
         bend = outward * np.cross(shoulder - elbow, wrist - elbow)
         axis = unit(unit(axis) + unit(bend))
-    bent = _sine(shoulder - elbow, wrist - elbow) > STRAIGHT
+    bent = _sine(shoulder - elbow, wrist - elbow) > (STRAIGHT if {"WRA", "WRB"} <= set(m) else BEYOND_DOUBT)
     kept = _held(np.einsum("tij,ti->tj", axes, axis), bent, np.array([0.0, outward, 0.0]))
     return chord(m["ELB"], shoulder, np.einsum("tij,tj->ti", axes, kept), offset)
 

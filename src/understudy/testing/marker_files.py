@@ -60,7 +60,7 @@ def c3d_bytes(
     rows = np.concatenate([points.reshape(frames, -1), np.ones((frames, analog))], axis=1)
     if integers:
         rows[:, : 4 * count] = (points * np.array([10.0, 10.0, 10.0, 1.0])).reshape(frames, -1)
-        data = np.rint(rows).astype(">i2" if processor == MIPS else "<i2").tobytes()
+        data = bytes(np.rint(rows).astype(">i2" if processor == MIPS else "<i2").tobytes())
     else:
         data = _floats(rows.reshape(-1), processor)
     return bytes(header) + section.ljust(blocks * BLOCK, b"\0") + data
@@ -73,7 +73,7 @@ def _order(processor: int) -> str:
 def _floats(values: F64, processor: int) -> bytes:
     if processor == DEC:
         words = (values * 4.0).astype("<f4").view("<u2").reshape(-1, 2)[:, ::-1]
-        return np.ascontiguousarray(words).tobytes()
+        return bytes(np.ascontiguousarray(words).tobytes())
     return bytes(values.astype(">f4" if processor == MIPS else "<f4").tobytes())
 
 
