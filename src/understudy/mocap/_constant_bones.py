@@ -14,13 +14,13 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("left_toe", "left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle", "right_toe"),
     *((f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist", f"{s}_hand") for s in SIDES),
     ("neck", "head"),
-    ("chest",),
+    *((name,) for name in ("spine", "chest", "left_collar", "right_collar")),
 )
 """Neighbours in a chain keep their distance."""
 
 BONE_WEIGHT, ANCHOR_WEIGHT, BRIDGE_WEIGHT = 1e4, 1.0, 1e-3
 """Against a joint that was seen, whose weight is 1; all per square metre."""
-STEPS, CHUNK = 8, 4096
+STEPS, CHUNK, SETTLED_M = 8, 4096, 1e-6
 TRUNK = ("left_hip", "right_hip", "neck", "chest")
 
 
@@ -146,6 +146,8 @@ def _solve(pos: F64, guess: F64, bones: F64, tied: Tied) -> F64:
                 g[:, i] -= (on * error)[:, None] * u
         step = np.linalg.solve(H.reshape(len(x), 3 * n, 3 * n), g.reshape(len(x), 3 * n, 1))
         x = x + step.reshape(x.shape)
+        if np.abs(step).max() < SETTLED_M:
+            break
     return x
 
 

@@ -129,36 +129,44 @@ def leg_centres(
         lateral_wands: the thigh and shank markers lie at the side; else they are only fixed to their segment.
     """
     r = body.marker_radius
-    knee_axis = _axis(m, ("THI", "KNE"), m["KNE"], hip, lateral, m["ANK"], lateral_wands)
+    knee_m, ankle_m = float(body.knee[side]) / 2.0 + r, float(body.ankle[side]) / 2.0 + r
+    thigh, shank = m.get("THI"), m.get("TIB")
     if "KNM" in m:
-        knee = (m["KNE"] + m["KNM"]) / 2.0
-        knee_axis = m["KNE"] - m["KNM"]
+        knee = np.asarray((m["KNE"] + m["KNM"]) / 2.0)
+    elif thigh is not None and lateral_wands:
+        knee = chord(m["KNE"], hip, thigh - m["KNE"], knee_m)
     else:
-        knee = chord(m["KNE"], hip, knee_axis, float(body.knee[side]) / 2.0 + r)
-    ankle_axis = _axis(m, ("TIB", "ANK"), m["ANK"], knee, m["KNE"] - knee, None, lateral_wands)
-    centre = chord(m["ANK"], knee, ankle_axis, float(body.ankle[side]) / 2.0 + r)
-    ankle = np.asarray((m["ANK"] + m["MED"]) / 2.0) if "MED" in m else centre
+        knee = chord(m["KNE"], hip, _knee_axis(m, hip, lateral, (knee_m, ankle_m)), knee_m)
+    if "MED" in m:
+        ankle = np.asarray((m["ANK"] + m["MED"]) / 2.0)
+    elif shank is not None and lateral_wands:
+        ankle = chord(m["ANK"], knee, shank - m["ANK"], ankle_m)
+    else:
+        axis = _fixed_to(shank, m["ANK"], knee, m["KNE"] - knee, np.ones(len(knee)))
+        ankle = chord(m["ANK"], knee, axis, ankle_m)
     return {"knee": knee, "ankle": ankle, **_ball(m, knee, ankle, r)}
 
 
-def _axis(
-    m: Mapping[str, F64], roles: tuple[str, str], marker: F64, proximal: F64, lateral: F64, distal: F64 | None, wands: bool
-) -> F64:
-    """(T, 3) outward direction of a joint's axis from a marker on the segment above it.
+def _knee_axis(m: Mapping[str, F64], hip: F64, lateral: F64, offset_m: tuple[float, float]) -> F64:
+    """(T, 3) outward direction of the knee's axis where no wand shows it.
 
-    A wand at the side points along it. Any other marker of the segment keeps a constant angle to it about the bone; the
-    angle is the mean over the clip, weighted by how much the joint is bent.
+    Square to the leg's plane where the knee is bent, the pelvis' own lateral direction elsewhere, and at a constant angle
+    about the bone to a marker of the thigh, if there is one.
     """
-    wand = m.get(roles[0])
-    if wands and wand is not None:
-        return wand - marker
-    guess, weight = lateral, np.ones(len(marker))
-    if distal is not None:
-        bend = np.cross(proximal - marker, distal - marker)
-        sign = np.sign(np.nansum(dot(unit(bend), unit(lateral))))
-        sine = _sine(proximal - marker, distal - marker)
-        weight = 0.02 + np.clip(sine - STRAIGHT, 0.0, None)
-        guess = np.where((sine > STRAIGHT)[:, None], sign * bend, lateral)
+    axis = lateral
+    for _ in range(4):
+        knee = chord(m["KNE"], hip, axis, offset_m[0])
+        ankle = chord(m["ANK"], knee, axis, offset_m[1])
+        bend = np.cross(hip - knee, ankle - knee)
+        bend = bend * np.sign(np.nansum(dot(bend, lateral)))
+        bent = np.clip(_sine(hip - knee, ankle - knee) - STRAIGHT, 0.0, None)
+        guess = unit(lateral) + (8.0 * bent)[:, None] * unit(bend)
+        axis = _fixed_to(m.get("THI"), m["KNE"], hip, guess, 0.02 + bent)
+    return axis
+
+
+def _fixed_to(wand: F64 | None, marker: F64, proximal: F64, guess: F64, weight: F64) -> F64:
+    """(T, 3) the direction that keeps its angle to a marker of the segment about the bone and fits the guesses best."""
     if wand is None:
         return guess
     bone = unit(proximal - marker)
