@@ -27,6 +27,9 @@ DAVIS_THETA, DAVIS_BETA = 0.5, 0.314
 STRAIGHT = float(np.sin(np.radians(12.0)))
 """Sine of a bend; an elbow or knee bent by less says nothing about its axis."""
 
+BEYOND_DOUBT = 0.5
+"""Sine of the bend from which an axis is believed although the wrist is known by one marker only."""
+
 
 def unit(v: F64) -> F64:
     """(..., 3) vectors of length 1; NaN where the length is zero."""
@@ -99,19 +102,17 @@ def harrington_hips(inter_asis_m: float, depth_m: float) -> F64:
 
 
 def thorax_axes(m: Mapping[str, F64], body: Measures) -> tuple[F64, F64]:
-    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up."""
-    top = (m["C7"] + m["CLAV"]) / 2.0
+    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up.
+
+    Without T10 or STRN the long axis comes up from the front of the pelvis.
+    """
+    top, front, back = (m["C7"] + m["CLAV"]) / 2.0, m["CLAV"], m["C7"]
+    bottom = (m["LASI"] + m["RASI"]) / 2.0
     if "T10" in m and "STRN" in m:
-        x, up = unit((m["CLAV"] + m["STRN"] - m["C7"] - m["T10"]) / 2.0), top - (m["STRN"] + m["T10"]) / 2.0
-    else:
-        x = unit(m["CLAV"] - m["C7"])
-        up = m["CLAV"] - m["STRN"] if "STRN" in m else m["C7"] - m["T10"]
-    y = unit(np.cross(unit(up), x))
-    if "T10" in m and "STRN" in m:
-        z = unit(up)
-        x = np.cross(unit(np.cross(z, x)), z)
-    else:
-        z = np.cross(x, y)
+        bottom, front, back = (m["STRN"] + m["T10"]) / 2.0, front + m["STRN"], back + m["T10"]
+    z = unit(top - bottom)
+    y = unit(np.cross(z, front - back))
+    x = np.cross(y, z)
     return np.asarray(m["CLAV"] - body.marker_radius * x), np.stack([x, y, z], axis=2)
 
 
@@ -228,7 +229,7 @@ def _elbow(m: Mapping[str, F64], shoulder: F64, wrist: F64, axes: F64, body: Mea
         elbow = chord(m["ELB"], shoulder, axis, offset)
         bend = outward * np.cross(shoulder - elbow, wrist - elbow)
         axis = unit(unit(axis) + unit(bend))
-    bent = _sine(shoulder - elbow, wrist - elbow) > STRAIGHT
+    bent = _sine(shoulder - elbow, wrist - elbow) > (STRAIGHT if {"WRA", "WRB"} <= set(m) else BEYOND_DOUBT)
     kept = _held(np.einsum("tij,ti->tj", axes, axis), bent, np.array([0.0, outward, 0.0]))
     return chord(m["ELB"], shoulder, np.einsum("tij,tj->ti", axes, kept), offset)
 

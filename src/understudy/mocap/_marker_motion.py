@@ -130,7 +130,7 @@ def check_joints(joints: Mapping[str, F64], path: str) -> None:
 def _anchors(roles: Mapping[str, F64], joints: Mapping[str, F64]) -> dict[str, list[F64]]:
     out: dict[str, list[F64]] = {}
     for role, pos in roles.items():
-        for joint in attached_joints(role):
+        for joint in attached_joints(role, nearby=True):
             if joint in joints:
                 out.setdefault(joint, []).append(pos)
     return out

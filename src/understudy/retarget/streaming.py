@@ -15,7 +15,7 @@ from understudy.geom.arrays import F64, Bool, frozen_f64
 from understudy.geom.rotations import matrix_to_quat
 from understudy.retarget._tables import Active, Drive, Pose, Stiff
 from understudy.retarget._trajectory_kernels import assemble, take_step
-from understudy.retarget.contacts import ENTER_M_S, FLAT_PITCH_RAD, LEAVE_M_S, RISE_M
+from understudy.retarget.contacts import ENTER_M_S, FLAT_PITCH_RAD, LEAVE_M_S, RISE_M, UPRIGHT
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import solve_alone
 from understudy.retarget.targets import Calibration, task_weights, vector_targets
@@ -177,7 +177,7 @@ class StreamingRetargeter:
         pos, side = self._past[-1][1], SIDES[foot]
         toe, shank = (pos[INDEX[f"{side}_{a}"]] - pos[INDEX[f"{side}_{b}"]] for a, b in (("toe", "ankle"), ("ankle", "knee")))
         pitch = np.arctan2(-toe[2], np.hypot(toe[0], toe[1]))
-        down = shank[2] < -0.5 * np.linalg.norm(shank)
+        down = shank[2] < -UPRIGHT * np.linalg.norm(shank)
         return bool(down and abs(pitch - self.known.stand_pitch_rad[foot]) < FLAT_PITCH_RAD)
 
     def _moved(self, side: str) -> F64:

@@ -109,7 +109,9 @@ def _trunk(motion: HumanMotion) -> dict[str, F64]:
     c7 = j("neck") - 0.55 * (np.cos(tilt) * across + np.sin(tilt) * np.cross(across, y))
     head = j("head") + centres.HEAD_UNDER_BAND_M * z
     out = {"C7": c7, "CLAV": c7 + across, "T10": j("chest") - 0.1 * x, "STRN": j("chest") + 0.1 * x}
-    return out | {f"{s}{f}HD": head + a * 0.09 * x + b * 0.075 * y for f, a in (("F", 1), ("B", -1)) for s, b in (("L", 1), ("R", -1))}
+    return out | {
+        f"{s}{f}HD": head + a * 0.09 * x + b * 0.075 * y for f, a in (("F", 1), ("B", -1)) for s, b in (("L", 1), ("R", -1))
+    }
 
 
 def _leg(motion: HumanMotion, side: str, outward: F64, body: Measures) -> dict[str, F64]:
