@@ -22,6 +22,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What to add to a message about a name that is not among `known`: the nearest that is, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 class UnderstudyError(Exception):
     """Base of every error that Understudy raises on purpose."""
 
@@ -63,14 +69,16 @@ class UnknownNameError(UnderstudyError, LookupError):
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(known) if known else "none"
-        super().__init__(f"unknown {what} {name!r}{hint} (known: {listed})")
+        super().__init__(f"unknown {what} {name!r}{did_you_mean(name, known)} (known: {listed})")
 
 
 class StorageError(UnderstudyError, OSError):
     """The disk refused: full, read-only or gone."""
+
+    def __str__(self) -> str:
+        """The message alone, where an errno came with it too."""
+        return str(self.args[-1]) if self.args else ""
 
 
 class MissingDependencyError(UnderstudyError, ImportError):

@@ -20,6 +20,14 @@ GROUPS: dict[str, str] = {
     "export": "understudy.export",
     "commands": "understudy.apps.cli",
 }
+_WHAT: dict[str, str] = {
+    "mocap": "motion capture format",
+    "gates": "gate",
+    "scores": "score",
+    "export": "export format",
+    "commands": "command",
+}
+"""What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent
 
 
@@ -59,7 +67,7 @@ def load(group: str, name: str) -> object:
     if name in _outside(group):
         loaded: object = _outside(group)[name].load()
         return loaded
-    raise UnknownNameError(f"{group} plugin", name, names(group))
+    raise UnknownNameError(_WHAT[group], name, names(group))
 
 
 def source_file(group: str, name: str) -> Path | None:

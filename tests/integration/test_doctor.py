@@ -55,6 +55,17 @@ def test_a_package_that_does_not_import_is_missing(monkeypatch: pytest.MonkeyPat
     assert "libX11" in broken.found
 
 
+def test_a_missing_system_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    trouble = "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory"
+    monkeypatch.setattr(checks, "probe", lambda code: trouble)
+    pin = checks.package("pin")
+    assert (pin.state, pin.remedy) == ("optional", "sudo apt-get install libgomp1")  # no model of ours is read by it
+    monkeypatch.setattr(checks, "probe", lambda code: trouble.replace("libgomp.so.1", "libfoo.so.2"))
+    numpy = checks.package("numpy")
+    assert numpy.state == "missing"
+    assert "libfoo.so.2" in numpy.remedy
+
+
 def test_probe_tells_errors_crashes_and_success_apart() -> None:
     assert checks.probe("pass") == ""
     assert checks.probe("raise ValueError('boom')") == "ValueError: boom"

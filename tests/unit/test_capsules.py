@@ -64,7 +64,7 @@ def test_far_pairs_get_a_lower_bound_and_near_ones_the_distance(g1: RobotModel) 
     rng = np.random.default_rng(1)
     model, poses = collision_model(g1), _poses(g1, rng.uniform(g1.lower_rad, g1.upper_rad, size=(200, g1.dof)))
     exact, quick = witnesses(model, poses).distance_m, self_distances(g1, poses, model).distance_m
-    near = quick < 0.10
+    near = quick < 0.05
     assert near.any()
     np.testing.assert_allclose(quick[near], exact[near], atol=1e-12)
     assert (exact[~near] >= quick[~near] - 1e-12).all()

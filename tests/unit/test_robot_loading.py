@@ -9,7 +9,7 @@ import pytest
 
 from understudy.errors import MissingDependencyError, ModelError, UnknownNameError
 from understudy.kinematics.load import load_robot, robot_names
-from understudy.kinematics.model_file import model_file
+from understudy.kinematics.model_file import model_file, read_model_file
 from understudy.spec.profile_text import profile_toml
 from understudy.spec.profiles import load_profile, read_profile
 from understudy.spec.robot import Expect, ModelSource, RobotProfile
@@ -61,7 +61,7 @@ def test_a_relative_model_path_is_taken_from_the_profile(tmp_path: Path) -> None
         ("lower='-0.26'", "lower='3.0'", "lower limit is not below the upper limit"),
         ("mass value='17.789'", "mass value='7.79'", "total mass 41.651 kg"),
         ("mass value='17.789'", "mass value='nan'", "(NaN|parsed|mass)"),
-        ('"left_knee_joint"', '"right_knee_joint"', "(twice|parsed)"),
+        ('"left_knee_joint"', '"right_knee_joint"', "(twice|parsed|2 times)"),
         ("type='revolute'", "type='continuous'", "only revolute joints with limits"),
         ("type='revolute'", "type='prismatic'", "only revolute joints with limits"),
         ("</robot>", "", "not XML"),
@@ -146,3 +146,11 @@ def test_profile_errors_name_the_key(tmp_path: Path) -> None:
         path.write_text(good.replace(old, new), encoding="utf-8")
         with pytest.raises(ModelError, match=said):
             read_profile(path)
+
+
+def test_a_document_type_is_refused(tmp_path: Path) -> None:
+    """Entities that stand for entities can make a kilobyte a gigabyte."""
+    path = tmp_path / "bomb.urdf"
+    path.write_text('<!DOCTYPE r [<!ENTITY a "aaaa">]><robot name="&a;"/>', encoding="utf-8")
+    with pytest.raises(ModelError, match="document type"):
+        read_model_file(path)

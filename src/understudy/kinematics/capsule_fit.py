@@ -16,7 +16,6 @@ from understudy.geom.arrays import F64
 
 _PROTRUSION_WEIGHT = 1.2
 _SAMPLES = 500
-_STARTS = 12
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class CapsuleFit:
     protrusion_m: float
 
 
-def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int = 0) -> CapsuleFit:
+def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, starts: int = 12, seed: int = 0) -> CapsuleFit:
     """Fit `count` capsules to the convex hull of points.
 
     Args:
@@ -45,6 +44,7 @@ def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int
         count: how many capsules; even where `mirrored`.
         mirrored: the link lies across the plane y = 0: half of the capsules are fitted to y >= 0, the others
             are their mirror images.
+        starts: how many random starts to choose from.
 
     Returns:
         The best of several starts.
@@ -55,7 +55,7 @@ def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int
     rng = np.random.default_rng(seed)
     best = np.empty(0)
     lowest = np.inf
-    for _ in range(_STARTS):
+    for _ in range(starts):
         found = least_squares(
             _residual,
             _start(target, wanted, rng),
@@ -67,18 +67,18 @@ def fit_capsules(points_m: F64, count: int, *, mirrored: bool = False, seed: int
         if found.cost < lowest:
             lowest, best = float(found.cost), found.x
     capsules = [_capsule(row) for row in np.reshape(best, (wanted, 7))]
-    capsules += [_mirror(capsule) for capsule in capsules] if mirrored else []
+    capsules += [mirror(capsule) for capsule in capsules] if mirrored else []
     distance = union_distance(surface, capsules)
     return CapsuleFit(tuple(capsules), float(max(0.0, distance.max())), float(max(0.0, -distance.min())))
 
 
 def fit_to_tolerance(points_m: F64, *, uncovered_m: float = 0.012, most: int = 3) -> CapsuleFit:
     """The fewest capsules, at most `most`, that leave no hull point farther than `uncovered_m` outside."""
-    fit = fit_capsules(points_m, 1)
+    fit = fit_capsules(points_m, 1, starts=2)
     for count in range(2, most + 1):
         if fit.uncovered_m <= uncovered_m:
             break
-        fit = fit_capsules(points_m, count)
+        fit = fit_capsules(points_m, count, starts=4)
     return fit
 
 
@@ -109,14 +109,15 @@ def _capsule(row: F64) -> FittedCapsule:
     return FittedCapsule(row[:3].copy(), row[3:6].copy(), abs(float(row[6])))
 
 
-def _mirror(capsule: FittedCapsule) -> FittedCapsule:
+def mirror(capsule: FittedCapsule) -> FittedCapsule:
+    """The mirror image in the plane y = 0."""
     flip = np.array([1.0, -1.0, 1.0])
     return FittedCapsule(capsule.a_m * flip, capsule.b_m * flip, capsule.radius_m)
 
 
 def _residual(flat: F64, points: F64, mirrored: bool) -> F64:
     capsules = [_capsule(row) for row in flat.reshape(-1, 7)]
-    signed = union_distance(points, capsules + [_mirror(capsule) for capsule in capsules] if mirrored else capsules)
+    signed = union_distance(points, capsules + [mirror(capsule) for capsule in capsules] if mirrored else capsules)
     weighted = np.where(signed < 0.0, _PROTRUSION_WEIGHT, 1.0) * np.abs(signed) / 0.005
     return np.asarray(weighted**1.5)
 

@@ -16,7 +16,7 @@ from understudy.spec.robot import RobotModel
 _NEAR_JOINTS = 2
 _NEVER_NEARER_M = 0.05
 _PROBES = 3000
-EXACT_BELOW_M = 0.10
+EXACT_BELOW_M = 0.05
 """Pairs farther apart than this get a lower bound of their distance, which costs a tenth."""
 
 
@@ -51,7 +51,7 @@ class SelfDistances:
 
     Attributes:
         pairs: P pairs of capsule names.
-        distance_m: (T, P); exact below 10 cm, above that a lower bound of at least 10 cm.
+        distance_m: (T, P); exact below 5 cm, above that a lower bound of at least 5 cm.
     """
 
     pairs: tuple[tuple[str, str], ...]

@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.errors import ModelError
 from understudy.geom.arrays import F64
+from understudy.kinematics.mjcf import pinocchio
 from understudy.kinematics.model_file import ModelFile
 
 Pin = Any
@@ -24,10 +25,10 @@ def link_points(file: ModelFile, *, visual: bool, spacing_m: float | None = None
         link name to (N, 3) points in the link's frame, metres: vertices of meshes and boxes, points on round shapes.
 
     Raises:
+        MissingDependencyError: Pinocchio does not load.
         ModelError: the shapes cannot be read.
     """
-    import pinocchio as pin
-
+    pin = pinocchio(f"{file.where}: reading the shapes of links")
     kind = pin.GeometryType.VISUAL if visual else pin.GeometryType.COLLISION
     try:
         if file.kind == "urdf":

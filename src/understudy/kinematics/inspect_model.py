@@ -10,7 +10,7 @@ import numpy as np
 
 from understudy.errors import ModelError
 from understudy.geom.arrays import F64, frozen_f64
-from understudy.kinematics.capsule_fit import fit_to_tolerance
+from understudy.kinematics.capsule_fit import FittedCapsule, fit_to_tolerance, mirror
 from understudy.kinematics.checks import check_model, check_profile
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.geometry import link_points
@@ -223,19 +223,32 @@ def _toe(sole: Sole) -> LinkPoint:
 
 
 def _capsules(shapes: dict[str, F64], progress: Progress | None) -> tuple[Capsule, ...]:
-    capsules = []
+    fitted: dict[str, tuple[FittedCapsule, ...]] = {}
     for done, (link, shape) in enumerate(sorted(shapes.items()), start=1):
         if progress is not None:
             progress(done, len(shapes))
         if len(shape) < 8 or np.sort(np.ptp(shape, axis=0))[1] < _SMALL_M:
             continue
-        fitted = fit_to_tolerance(shape).capsules
-        for number, capsule in enumerate(fitted, start=1):
-            label = link if len(fitted) == 1 else f"{link}_{number}"
-            radius = round(capsule.radius_m, 4)
-            if radius > 0:
-                capsules.append(Capsule(name=label, link=link, a_m=_vec3(capsule.a_m), b_m=_vec3(capsule.b_m), radius_m=radius))
-    return tuple(capsules)
+        twin = next((other for other in fitted if _mirrored(shape, shapes[other])), None)
+        fitted[link] = tuple(mirror(capsule) for capsule in fitted[twin]) if twin else fit_to_tolerance(shape).capsules
+    return tuple(
+        Capsule(
+            name=link if len(capsules) == 1 else f"{link}_{number}",
+            link=link,
+            a_m=_vec3(capsule.a_m),
+            b_m=_vec3(capsule.b_m),
+            radius_m=max(round(capsule.radius_m, 4), 1e-4),
+        )
+        for link, capsules in fitted.items()
+        for number, capsule in enumerate(capsules, start=1)
+    )
+
+
+def _mirrored(shape: F64, other: F64) -> bool:
+    """Whether two shapes have mirrored bounding boxes, to a millimetre."""
+    low, high = shape.min(axis=0), shape.max(axis=0)
+    flipped = other * np.array([1.0, -1.0, 1.0])
+    return bool(np.abs(np.concatenate([flipped.min(axis=0) - low, flipped.max(axis=0) - high])).max() < 1e-3)
 
 
 def _cameras(robot: RobotModel) -> dict[str, CameraMount]:

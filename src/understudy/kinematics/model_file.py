@@ -61,6 +61,8 @@ def read_model_file(path: Path) -> ModelFile:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: model file cannot be read ({error.strerror}); give the path of a URDF or MJCF file") from error
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise ModelError(f"{path}: it declares a document type, which can make a small file huge; remove the declaration")
     try:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:

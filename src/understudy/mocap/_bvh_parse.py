@@ -156,6 +156,11 @@ def _place(index: int, hierarchy: Hierarchy) -> str:
 
 def _bad_word(data: bytes, at: int, index: int, hierarchy: Hierarchy, where: str) -> MocapError:
     word = data[at : at + 40].split()[0]
+    if re.fullmatch(rb"[+-]?[0-9.]*([eE][+-]?)?", word) and not data[at + len(word) :].strip():
+        return MocapError(
+            f"{where}:{_line(data, at)}: the file is truncated: it ends inside {_place(index, hierarchy)}, at {_show(word)}; "
+            "export or copy it again"
+        )
     return MocapError(
         f"{where}:{_line(data, at)}: {_place(index, hierarchy)} is {_show(word)}; "
         "only finite numbers are allowed: fill the gap where the motion was made and export again"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
-from understudy.errors import MocapError
+from understudy.errors import MocapError, did_you_mean
 
 
 def read_bytes(path: Path, limit: int = -1) -> bytes:
@@ -18,16 +17,12 @@ def read_bytes(path: Path, limit: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(limit)
     except FileNotFoundError:
-        near = _neighbour(path)
-        raise MocapError(f"{path}: no such file" + (f"; did you mean {near}?" if near else "")) from None
+        raise MocapError(f"{path}: no such file{_neighbour(path)}") from None
     except IsADirectoryError:
         raise MocapError(f"{path}: a directory, not a motion capture file; name the file in it") from None
     except OSError as error:
         raise MocapError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _neighbour(path: Path) -> str | None:
-    if not path.parent.is_dir():
-        return None
-    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1, cutoff=0.6)
-    return str(path.parent / near[0]) if near else None
+def _neighbour(path: Path) -> str:
+    return did_you_mean(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""

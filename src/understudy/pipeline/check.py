@@ -56,6 +56,11 @@ class CheckSummary:
         return tuple(e for e in self.episodes if e.outcome == "unreadable" or (e.outcome == "rejected" and e.moved))
 
     @property
+    def unreadable(self) -> tuple[Checked, ...]:
+        """Episodes that are damaged."""
+        return tuple(e for e in self.episodes if e.outcome == "unreadable")
+
+    @property
     def restored(self) -> tuple[Checked, ...]:
         """Episodes that this run brought back from failures/."""
         return tuple(e for e in self.episodes if e.outcome == "accepted" and e.moved)
@@ -77,7 +82,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: b
         ModelError: the dataset's robot cannot be loaded.
         StorageError: the disk refused.
     """
-    robot = load_robot(dataset.schema.robot)
+    robot = load_robot(dataset.robot_source)
     refs = dataset.refs("all" if redo else "episodes")
     current = check_hash(dataset.schema, robot)
     notes = {ref.id: _current_notes(dataset, ref, current) for ref in refs} if not redo else {}

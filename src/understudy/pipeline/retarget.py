@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.errors import SchemaError
+from understudy.errors import InputError, SchemaError
 from understudy.kinematics.load import load_robot
-from understudy.mocap.read import read_motion
 from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.motion_episode import motion_episode
+from understudy.pipeline.read import ReadOptions, files_of, read_clip
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.feasibility import Infeasible
@@ -41,9 +42,21 @@ class RetargetOptions:
     infeasible: Infeasible = "flag"
     arm_filter_hz: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse a cut-off that is no frequency; raises InputError."""
+        for what, value in (("low-pass (--lowpass)", self.lowpass_hz), ("arm filter (--arm-filter)", self.arm_filter_hz)):
+            if not (math.isfinite(value) and value >= 0.0):
+                raise InputError(f"the cut-off of the {what} is {value:g} Hz; give 0 to turn it off, or more")
 
-def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:
-    """One task per labelled clip.
+
+def retarget_tasks(
+    clips: Sequence[LabelledClip],
+    robot: RobotModel,
+    dataset: Dataset,
+    options: RetargetOptions,
+    reading: ReadOptions | None = None,
+) -> list[Task]:
+    """One task per labelled clip; a clip's skeleton or body model is an input of its task.
 
     Raises:
         SchemaError: the dataset's actions are torques, which a motion does not have.
@@ -53,16 +66,19 @@ def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Da
             f"{dataset.root / 'schema.toml'}: action_kind is 'torque', but motion capture holds no torques; "
             "use 'position' or 'velocity' for retargeted motion"
         )
+    reading = reading or ReadOptions()
+    said: dict[str, Json] = {key: value for key, value in (("unit", reading.unit), ("rate_hz", reading.rate_hz)) if value}
     return [
         Task(
             name=clip.clip.stem,
-            inputs=(clip.clip,),
+            inputs=files_of(clip.clip, reading),
             params={
                 "robot": robot.name,
                 "model_sha256": robot.model_sha256,
                 "streams": _streams_hash(dataset),
                 "options": dict(asdict(options)),
                 "label": {"name": clip.clip.stem, **asdict(clip.label)},
+                **({"read": said} if said else {}),
             },
         )
         for clip in clips
@@ -80,9 +96,9 @@ def _retarget(job: Job) -> Outcome:
     params = job.task.params
     options = RetargetOptions(**_table(params["options"]))  # type: ignore[arg-type]
     label = _table(params["label"])
-    robot = _robot(str(params["robot"]))
     dataset = Dataset.open(job.root)
-    motion, said = _prepared(job.task.inputs[0], label)
+    robot = _robot(dataset.robot_source)
+    motion, said = _prepared(job.task, label)
     result = retarget(
         motion,
         robot,
@@ -113,25 +129,34 @@ RETARGET = Step("retarget", 1, _retarget)
 
 
 @lru_cache(maxsize=4)
-def _robot(name: str) -> RobotModel:
-    return load_robot(name)
+def _robot(source: str) -> RobotModel:
+    return load_robot(source)
 
 
 def _table(value: Json) -> dict[str, Json]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _prepared(path: Path, label: dict[str, Json]) -> tuple[HumanMotion, tuple[str, ...]]:
-    motion = read_motion(path)
+def _prepared(task: Task, label: dict[str, Json]) -> tuple[HumanMotion, tuple[str, ...]]:
+    path, *second = task.inputs
+    read = _table(task.params.get("read"))
+    motion = read_clip(
+        path,
+        ReadOptions(
+            unit=str(read["unit"]) if "unit" in read else None,
+            rate_hz=_float(read.get("rate_hz")),
+            companion=second[0] if second else None,
+        ),
+    )
     motion, sentence = without_reference_pose(motion)
     if label.get("start_s") is not None or label.get("end_s") is not None:
-        motion = trimmed(motion, _seconds(label.get("start_s")), _seconds(label.get("end_s")))
+        motion = trimmed(motion, _float(label.get("start_s")), _float(label.get("end_s")))
     if label.get("mirror_of") in (path.stem, path.name):  # a row that names its own clip asks for its mirror image
         motion = mirrored(motion)
     return motion, (sentence,) if sentence else ()
 
 
-def _seconds(value: Json) -> float | None:
+def _float(value: Json) -> float | None:
     return None if value is None else float(str(value))
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
-from understudy.errors import InputError
+from understudy.errors import InputError, did_you_mean
 from understudy.spec.robot import Strict
 from understudy.store.atomic import write_text
 
@@ -110,9 +110,13 @@ def file_hash(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        near = did_you_mean(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else "; nor its folder"
+        raise InputError(f"{path}: no such file{near}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a file is needed; name the files in it") from None
     except OSError as error:
-        reason = "a folder stands there" if path.is_dir() else (error.strerror or str(error))
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def task_id(step: Step, task: Task) -> str:

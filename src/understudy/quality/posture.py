@@ -12,6 +12,7 @@ from understudy.geom.rotations import quat_normalize
 from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.quality.memo import Last
+from understudy.quality.skip import NotApplicable
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.spec.stream import Stream
@@ -65,12 +66,23 @@ class Posture:
         """Bodies at some of the samples."""
         return BodyPoses(self.poses.pos_world_m[rows], self.poses.rot_world[rows])
 
-    def contact(self, episode: Episode) -> Bool:
-        """(T, 2) left and right foot on the ground, as `observations/foot_contact` says."""
-        flags = episode.stream("observations/foot_contact").sample_at(self.t_ns)
-        return np.asarray(flags.astype(np.float64) > 0.5)
+    def should_stand(self, episode: Episode) -> Bool:
+        """(T, 2) left and right foot that ought to stand: as the person's did, else as the robot's contacts say.
+
+        The robot's own contacts of a retargeted episode are worked out from the very heights and speeds that are in question
+        here, so they come second.
+
+        Raises:
+            NotApplicable: the episode has neither.
+        """
+        for key in CONTACTS:
+            if key in episode and len(episode.stream(key)):
+                return np.asarray(episode.stream(key).sample_at(self.t_ns).astype(np.float64) > 0.5)
+        raise NotApplicable(f"the episode has neither {' nor '.join(CONTACTS)}")
 
 
+CONTACTS = ("debug/source_contact", "observations/foot_contact")
+"""Where feet that ought to stand are read, the first that is there."""
 _last: Last[Posture] = Last()
 
 

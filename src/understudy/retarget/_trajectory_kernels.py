@@ -1,174 +1,18 @@
-"""Compiled loops over frames: the per-frame sweep, the band matrix of the whole-clip problem, and taking its step."""
+"""Compiled loops over frames: the band matrix of the whole-clip problem, and taking its step."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 
-from understudy.geom.arrays import F64, I64, U8
+from understudy.geom.arrays import F64, U8
 from understudy.retarget import _kernels as k
+from understudy.retarget._tables import Active, Capsules, Drive, Ground, Pose, Stiff, Tree, Vectors
 
 TOUCH_M = 0.05
 """Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
 LARGEST = 0.5
 """Most that a frame moves in one step, radians or metres."""
-
-
-class Tree(NamedTuple):
-    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
-
-    parent: I64
-    rot0: F64
-    pos0: F64
-    axis0: F64
-    chain: I64
-    chain_len: I64
-    lower: F64
-    upper: F64
-    rest: F64
-    rest_weight: F64
-
-
-class Vectors(NamedTuple):
-    """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
-
-    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
-    """
-
-    a_body: I64
-    a_off: F64
-    b_body: I64
-    b_off: F64
-    inv_len: F64
-    cols: I64
-    col_len: I64
-
-
-class Ground(NamedTuple):
-    """Points that must stay above `clearance` (G,), and the four sole points that must not slip (M,)."""
-
-    body: I64
-    offset: F64
-    clearance: F64
-    slip_body: I64
-    slip_offset: F64
-
-
-class Capsules(NamedTuple):
-    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
-
-    body: I64
-    a: F64
-    b: F64
-    radius: F64
-    reach: F64
-    pair: I64
-
-
-class Drive(NamedTuple):
-    """What each frame is asked: target (T, V, 3), weight (T, V), pull (T, G) two-sided height weights, slip (T, M) weights
-    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame, step (J,) most that a
-    joint turns from one frame to the next."""
-
-    target: F64
-    weight: F64
-    pull: F64
-    slip: F64
-    accel: F64
-    step: F64
-
-
-class Pose(NamedTuple):
-    """The unknowns: root_pos (T, 3), root_rot (T, 3, 3), q (T, J)."""
-
-    root_pos: F64
-    root_rot: F64
-    q: F64
-
-
-class Active(NamedTuple):
-    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
-    between each frame and the one before it."""
-
-    ground: U8
-    limit: U8
-    pair: U8
-    speed: U8
-
-
-class Stiff(NamedTuple):
-    """Weights of the one-sided terms, and the collision margin, metres."""
-
-    ground: float
-    limit: float
-    pair: float
-    speed: float
-    margin: float
-
-
-@nb.njit(cache=True, nogil=True)
-def sweep(
-    tree: Tree, vec: Vectors, target: F64, weight: F64, first: int, last: int, stride: int,
-    warm_iterations: int, start_iterations: int, limit_weight: float, prior: float,
-    root_pos: F64, root_rot: F64, q: F64, cost: F64,
-) -> None:  # fmt: skip
-    """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start."""
-    nj = len(tree.parent)
-    nv = 6 + nj
-    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
-    h, g, jac = np.empty((nv, nv)), np.empty(nv), np.zeros((3, nv))
-    pa, pb, arm = np.empty(3), np.empty(3), np.empty(3)
-    active, last_q = np.zeros(nj, np.uint8), np.empty(nj)
-    f = first
-    while f != last:
-        if f != first:
-            root_pos[f] = root_pos[f - stride]
-            root_rot[f] = root_rot[f - stride]
-            q[f] = q[f - stride]
-        last_q[:] = q[f]
-        active[:] = 0
-        for _ in range(start_iterations if f == first else warm_iterations):
-            k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
-            h[:, :] = 0.0
-            g[:] = 0.0
-            k.add_vector_tasks(
-                pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
-                tree.chain, tree.chain_len, vec.cols, vec.col_len,
-                target[f], weight[f], h, g, jac, pa, pb, arm,
-            )  # fmt: skip
-            k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)
-            for i in range(nv):
-                h[i, i] += 1e-4
-            for i in range(nj):
-                h[6 + i, 6 + i] += prior
-                g[6 + i] += prior * (q[f, i] - last_q[i])
-            if not k.cholesky_solve(h, g):
-                break
-            largest = 0.0
-            for i in range(nv):
-                largest = max(largest, abs(g[i]))
-            scale = min(1.0, 0.6 / largest) if largest > 0.0 else 1.0
-            for i in range(nj):
-                pred = q[f, i] - g[6 + i]
-                active[i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
-                q[f, i] -= scale * g[6 + i]
-            for i in range(3):
-                root_pos[f, i] -= scale * g[i]
-            k.turn(root_rot[f], -scale * g[3], -scale * g[4], -scale * g[5])
-            if largest < 2e-4:
-                break
-        for i in range(nj):
-            q[f, i] = min(max(q[f, i], tree.lower[i]), tree.upper[i])
-        k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
-        active[:] = 0
-        cost[f] = k.add_vector_tasks(
-            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
-                tree.chain, tree.chain_len, vec.cols, vec.col_len,
-            target[f], weight[f], h, g, jac, pa, pb, arm,
-        ) + k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)  # fmt: skip
-        f += stride
 
 
 @nb.njit(cache=True, nogil=True)
@@ -182,9 +26,20 @@ def _slip_jacobians(tree: Tree, ground: Ground, pos: F64, rot: F64, axis: F64, p
 
 @nb.njit(cache=True, nogil=True)
 def _add_slip(
-    tree: Tree, ground: Ground, weight: F64, p0: F64, j0: F64, p1: F64, j1: F64, column: int, nv: int, band: F64, rhs: F64
+    tree: Tree,
+    ground: Ground,
+    weight: F64,
+    slide: F64,
+    p0: F64,
+    j0: F64,
+    p1: F64,
+    j1: F64,
+    column: int,
+    nv: int,
+    band: F64,
+    rhs: F64,
 ) -> None:
-    """Terms w |p(f + 1) - p(f)|^2 in the ground plane: diagonal blocks of both frames and the block between them."""
+    """Terms w |p(f + 1) - p(f) - slide|^2 in the ground plane: diagonal blocks of both frames and the block between them."""
     cols = np.empty(6 + len(tree.parent), np.int64)
     for m in range(len(ground.slip_body)):
         w = weight[m]
@@ -197,7 +52,7 @@ def _add_slip(
         for c in range(tree.chain_len[b]):
             cols[6 + c] = 6 + tree.chain[b, c]
         for x in range(2):
-            r = p1[m, x] - p0[m, x]
+            r = p1[m, x] - p0[m, x] - slide[m, x]
             for a in range(count):
                 i = cols[a]
                 w0, w1 = w * j0[m, x, i], w * j1[m, x, i]
@@ -277,7 +132,7 @@ def assemble(
         column = (f - first) * nv
         _slip_jacobians(tree, ground, pos, rot, axis, p1, j1, arm)
         if f > first:
-            _add_slip(tree, ground, drive.slip[f - 1], p0, j0, p1, j1, column - nv, nv, band, rhs)
+            _add_slip(tree, ground, drive.slip[f - 1], drive.slide[f - 1], p0, j0, p1, j1, column - nv, nv, band, rhs)
         p0[:, :] = p1
         j0[:, :, :] = j1
         if f == stop:

@@ -24,18 +24,20 @@ def trimmed(motion: HumanMotion, start_s: float | None, end_s: float | None) -> 
     keep = (motion.t_ns >= first) & (motion.t_ns <= last)
     if keep.sum() < 2:
         raise MocapError(
-            f"{motion.source.path}: start {start_s} s to end {end_s} s leaves {int(keep.sum())} frames of a clip of "
-            f"{motion.duration_s:.2f} s; choose times inside it"
+            f"{motion.source.path}: {first * 1e-9:g} s to {last * 1e-9:g} s leaves {int(keep.sum())} frames of a clip of "
+            f"{motion.duration_s:.2f} s; choose start_s and end_s inside it"
         )
     t_ns = motion.t_ns[keep]
-    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0])
+    contact = None if motion.contact is None else motion.contact[keep]
+    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0], contact=contact)
 
 
 def mirrored(motion: HumanMotion) -> HumanMotion:
     """The motion with left and right exchanged: reflected in the world's x-z plane."""
     swap = [INDEX[_other(name)] for name in JOINTS]
     pos = motion.joint_pos_world_m[:, swap] * np.array([1.0, -1.0, 1.0])
-    return replace(motion, joint_pos_world_m=pos, measured=motion.measured[swap])
+    contact = None if motion.contact is None else motion.contact[:, ::-1]
+    return replace(motion, joint_pos_world_m=pos, measured=motion.measured[swap], contact=contact)
 
 
 def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:

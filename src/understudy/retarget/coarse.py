@@ -13,7 +13,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64
 from understudy.geom.interpolation import slerp
 from understudy.geom.rotations import matrix_to_quat, quat_to_matrix
-from understudy.retarget._trajectory_kernels import Pose
+from understudy.retarget._tables import Pose
 from understudy.retarget.problem import Problem
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets

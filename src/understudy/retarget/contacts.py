@@ -12,7 +12,8 @@ WINDOW_NS = 33_333_333
 """Half the window of the speed, and the time added on both sides of a stance."""
 ENTER_M_S, LEAVE_M_S = 0.2, 0.3
 RISE_M = 0.05
-FLAT_PITCH_RAD = np.radians(30.0)
+FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
+"""A foot that lies flat is within this pitch of how it stands, under a shank that points down by at least this share."""
 
 
 def central_speed(pos_m: F64, t_ns: I64) -> F64:
@@ -43,19 +44,29 @@ def stance(motion: HumanMotion) -> Bool:
 
     A foot enters stance when ankle and toe are slower than 0.2 m/s and the toe is within 5 cm of its low level (the
     5th percentile of its height), and stays while they are slower than 0.3 m/s; 1/30 s is added on both sides.
+
+    Where the source says itself which foot touches the ground (`motion.contact`), that takes the place of the height and of
+    the 0.2 m/s: a foot stands while it touches and is slower than 0.3 m/s. A touching foot that rolls or slides is no stance.
     """
-    t_ns = motion.t_ns
+    if motion.contact is not None:
+        return np.asarray(motion.contact & (_speeds(motion) < LEAVE_M_S))
     grow = max(1, round(WINDOW_NS * 1e-9 * motion.rate_hz))
     out = np.zeros((len(motion), 2), dtype=np.bool_)
+    speeds = _speeds(motion)
     for i, side in enumerate(SIDES):
-        ankle, toe = motion.joint(f"{side}_ankle"), motion.joint(f"{side}_toe")
-        speed = np.maximum(central_speed(ankle, t_ns), central_speed(toe, t_ns))
+        toe, speed = motion.joint(f"{side}_toe"), speeds[:, i]
         low = toe[:, 2] < np.percentile(toe[:, 2], 5) + RISE_M
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
         out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
     return out
+
+
+def _speeds(motion: HumanMotion) -> F64:
+    """(T, 2) the faster of ankle and toe, left and right, m/s."""
+    parts = [[central_speed(motion.joint(f"{side}_{part}"), motion.t_ns) for part in ("ankle", "toe")] for side in SIDES]
+    return np.stack([np.maximum(*pair) for pair in parts], axis=1)
 
 
 def foot_pitch(motion: HumanMotion, side: str) -> F64:
@@ -78,7 +89,7 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
         shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
-        down = shank[:, 2] < -0.5 * np.linalg.norm(shank, axis=1)
+        down = shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1)
         off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
         out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
     return out

@@ -12,7 +12,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64
 from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._trajectory_kernels import Capsules, Ground, Tree, Vectors
+from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 

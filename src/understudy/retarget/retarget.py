@@ -14,7 +14,7 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.filters import lowpass
 from understudy.geom.rotations import quat_continuous
-from understudy.retarget._trajectory_kernels import Pose
+from understudy.retarget._tables import Pose
 from understudy.retarget.amplitude import amplitude_loss, loss_warning
 from understudy.retarget.coarse import first_pose
 from understudy.retarget.feasibility import (

@@ -10,7 +10,8 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_matrix, quat_to_rotvec
-from understudy.retarget._trajectory_kernels import Pose, sweep
+from understudy.retarget._sweep_kernel import sweep
+from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets
 
@@ -34,6 +35,12 @@ def start_pose(problem: Problem, targets: Targets) -> Pose:
         root_rot=np.where(pick[..., None] == 0, ways[0][0].root_rot, ways[1][0].root_rot),
         q=np.where(pick == 0, ways[0][0].q, ways[1][0].q),
     )
+
+
+def solve_alone(problem: Problem, vectors: F64, weights: F64) -> tuple[F64, F64, F64]:
+    """Root position (3,), root rotation (3, 3) and joints (J,) for one frame's vectors (V, 3), from the home pose."""
+    pose, _ = _one_way(problem, vectors[None], weights[None], True)
+    return pose.root_pos[0], pose.root_rot[0], pose.q[0]
 
 
 def _one_way(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple[Pose, F64]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.retarget.contacts import flat, foot_pitch, stance, standing_pitch
+from understudy.retarget.contacts import flat, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
 
@@ -28,6 +28,9 @@ WEIGHTS: dict[str, float] = {
     "right_sole": 0.1,
 }
 """Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre."""
+
+
+PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
 
 
 @dataclass(frozen=True)
@@ -52,40 +55,86 @@ class Targets:
     hip_mismatch_pct: float
 
 
-def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
-    """Feasible targets of a motion for a robot."""
+@dataclass(frozen=True)
+class Calibration:
+    """What must be known of a person before a single frame can be retargeted; measured on a clip, or on a short take.
+
+    Attributes:
+        leg_m, arm_m: left and right.
+        stand_pitch_rad: angle of ankle to toe below the horizontal when the foot lies flat, left and right.
+        toe_level_m: low level of each toe, the 5th percentile of its height.
+        scale, height_shift_m, hip_mismatch_pct: as in `Targets`.
+    """
+
+    leg_m: tuple[float, float]
+    arm_m: tuple[float, float]
+    stand_pitch_rad: tuple[float, float]
+    toe_level_m: tuple[float, float]
+    scale: float
+    height_shift_m: float
+    hip_mismatch_pct: float
+
+
+def calibrate(motion: HumanMotion, problem: Problem, standing: Bool | None = None) -> Calibration:
+    """Measure a person on a motion in which the feet stand at least once."""
     subject = motion.subject()
     scale = problem.leg_m / subject.leg_m
-    standing = stance(motion)
-    lying = flat(motion, standing)
-    midhip = 0.5 * (motion.joint("left_hip") + motion.joint("right_hip"))
-    shift = _height_shift(motion, lying, scale, problem.ankle_height_m)
+    lying = flat(motion, stance(motion) if standing is None else standing)
     mismatch = 100.0 * (problem.hip_half_width_m / problem.leg_m - 0.5 * subject.hip_width_m / subject.leg_m)
-    vectors = np.empty((len(motion), len(VECTORS), 3))
-    for i, (a, b) in enumerate(LIMBS):
-        vectors[:, i] = _unit(motion.joint(b) - motion.joint(a))
-    place = {name: i for i, name in enumerate(VECTORS)}
-    trunk = _unit(motion.joint("neck") - midhip)
-    lateral = _unit(motion.joint("left_hip") - motion.joint("right_hip"))
-    vectors[:, place["pelvis_lateral"]] = lateral
-    vectors[:, place["pelvis_up"]] = _unit(trunk - np.sum(trunk * lateral, axis=1, keepdims=True) * lateral)
-    vectors[:, place["trunk"]] = trunk
-    vectors[:, place["shoulder_line"]] = _unit(motion.joint("left_shoulder") - motion.joint("right_shoulder"))
-    for i, side in enumerate(SIDES):
-        leg, arm = _length(motion, side, "hip", "knee", "ankle"), _length(motion, side, "shoulder", "elbow", "wrist")
-        vectors[:, place[f"{side}_foot"]] = (motion.joint(f"{side}_ankle") - midhip) / leg
-        vectors[:, place[f"{side}_hand"]] = (motion.joint(f"{side}_wrist") - motion.joint(f"{side}_shoulder")) / arm
-        vectors[:, place[f"{side}_sole"]] = _sole_direction(motion, side, lying[:, i], problem.foot_pitch_rad)
-    vectors[:, place["midhip"]] = scale * midhip + np.array([0.0, 0.0, shift])
-    return Targets(
-        vectors=vectors,
-        weights=_weights(mismatch),
-        stance=standing,
-        flat=lying,
+    left, right = SIDES
+    return Calibration(
+        leg_m=(_length(motion, left, "hip", "knee", "ankle"), _length(motion, right, "hip", "knee", "ankle")),
+        arm_m=(_length(motion, left, "shoulder", "elbow", "wrist"), _length(motion, right, "shoulder", "elbow", "wrist")),
+        stand_pitch_rad=(standing_pitch(motion, left, lying[:, 0]), standing_pitch(motion, right, lying[:, 1])),
+        toe_level_m=(_low_level(motion, left), _low_level(motion, right)),
         scale=scale,
-        height_shift_m=shift,
+        height_shift_m=_height_shift(motion, lying, scale, problem.ankle_height_m),
         hip_mismatch_pct=mismatch,
     )
+
+
+def _low_level(motion: HumanMotion, side: str) -> float:
+    return float(np.percentile(motion.joint(f"{side}_toe")[:, 2], 5))
+
+
+def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
+    """Feasible targets of a motion for a robot."""
+    standing = stance(motion)
+    known = calibrate(motion, problem, standing)
+    return Targets(
+        vectors=vector_targets(motion.joint_pos_world_m, known, problem),
+        weights=task_weights(known.hip_mismatch_pct),
+        stance=standing,
+        flat=flat(motion, standing),
+        scale=known.scale,
+        height_shift_m=known.height_shift_m,
+        hip_mismatch_pct=known.hip_mismatch_pct,
+    )
+
+
+def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem) -> F64:
+    """(T, V, 3) targets of the vector tasks for a calibrated person's joints (T, 23, 3)."""
+
+    def at(name: str) -> F64:
+        return joint_pos_world_m[:, INDEX[name]]
+
+    midhip = 0.5 * (at("left_hip") + at("right_hip"))
+    vectors = np.empty((len(joint_pos_world_m), len(VECTORS), 3))
+    for i, (a, b) in enumerate(LIMBS):
+        vectors[:, i] = _unit(at(b) - at(a))
+    trunk = _unit(at("neck") - midhip)
+    lateral = _unit(at("left_hip") - at("right_hip"))
+    vectors[:, PLACE["pelvis_lateral"]] = lateral
+    vectors[:, PLACE["pelvis_up"]] = _unit(trunk - np.sum(trunk * lateral, axis=1, keepdims=True) * lateral)
+    vectors[:, PLACE["trunk"]] = trunk
+    vectors[:, PLACE["shoulder_line"]] = _unit(at("left_shoulder") - at("right_shoulder"))
+    for i, side in enumerate(SIDES):
+        vectors[:, PLACE[f"{side}_foot"]] = (at(f"{side}_ankle") - midhip) / known.leg_m[i]
+        vectors[:, PLACE[f"{side}_hand"]] = (at(f"{side}_wrist") - at(f"{side}_shoulder")) / known.arm_m[i]
+        foot = at(f"{side}_toe") - at(f"{side}_ankle")
+        vectors[:, PLACE[f"{side}_sole"]] = _sole_direction(foot, problem.foot_pitch_rad - known.stand_pitch_rad[i])
+    vectors[:, PLACE["midhip"]] = known.scale * midhip + np.array([0.0, 0.0, known.height_shift_m])
+    return vectors
 
 
 def person_at_robot_size(motion: HumanMotion, targets: Targets, problem: Problem) -> F64:
@@ -113,8 +162,11 @@ def person_at_robot_size(motion: HumanMotion, targets: Targets, problem: Problem
     return np.asarray(out)
 
 
-def _weights(mismatch_pct: float) -> F64:
-    """The foot's weight grows with the hip mismatch: a narrow-hipped person's feet would end up too wide otherwise."""
+def task_weights(mismatch_pct: float) -> F64:
+    """(V,) weights of the vector tasks.
+
+    The foot's grows with the hip mismatch: a narrow-hipped person's feet would end up too wide otherwise.
+    """
     foot = float(np.clip(3.0 * (max(mismatch_pct, 0.0) / 7.5) ** 1.5, 0.5, 6.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
 
@@ -126,11 +178,10 @@ def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m
     return ankle_height_m - scale * level
 
 
-def _sole_direction(motion: HumanMotion, side: str, lying: Bool, flat_pitch_rad: float) -> F64:
-    """(T, 3) ankle to toe, pitched so that a foot lying flat has the robot's own pitch."""
-    d = motion.joint(f"{side}_toe") - motion.joint(f"{side}_ankle")
-    pitch = foot_pitch(motion, side) - standing_pitch(motion, side, lying) + flat_pitch_rad
-    yaw = np.arctan2(d[:, 1], d[:, 0])
+def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:
+    """(T, 3) direction of ankle to toe (T, 3), pitched down by `pitch_off_rad`: a foot lying flat gets the robot's own pitch."""
+    pitch = np.arctan2(-foot_m[:, 2], np.hypot(foot_m[:, 0], foot_m[:, 1])) + pitch_off_rad
+    yaw = np.arctan2(foot_m[:, 1], foot_m[:, 0])
     return np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)], axis=1)
 
 

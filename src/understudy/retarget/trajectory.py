@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.linalg.blas import dtbsv
-from scipy.linalg.lapack import dpbtrf
 
 from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._trajectory_kernels import Active, Drive, Pose, Stiff, assemble, take_step
+from understudy.retarget._tables import Active, Drive, Pose, Stiff
+from understudy.retarget._trajectory_kernels import assemble, take_step
+from understudy.retarget.banded import Factored, back_substitute, factored, schur
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
 
@@ -81,6 +80,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
         weight=weights * step,
         pull=_pull(problem, targets) * step,
         slip=_slip(targets) / step,
+        slide=np.zeros((total, 4, 2)),
         accel=np.tile(accel / step**3, (total, 1)),
         step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )
@@ -190,23 +190,23 @@ class Trajectory:
         stops = [*starts[1:], total]
         keep = total * 3 * nv * nv * 8 <= KEEP_BYTES
         handed = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
-        kept: list[_Factored | None] = []
+        kept: list[Factored | None] = []
         for first, stop in zip(starts[:-1], stops, strict=False):
-            factored = self._factor(first, stop, stiff, handed[-1])
-            handed.append(_schur(factored, nv))
-            kept.append(factored if keep else None)
+            eliminated = self._factor(first, stop, stiff, handed[-1])
+            handed.append(schur(eliminated, nv))
+            kept.append(eliminated if keep else None)
         kept.append(None)
         parts: list[F64] = []
         after = np.zeros(2 * nv)
         for i in reversed(range(len(starts))):
-            factored = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
-            part = _back_substitute(factored, after, nv)
+            eliminated = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
+            part = back_substitute(eliminated, after, nv)
             after = part[: 2 * nv]
             parts.append(part)
         largest = [self._take(part.reshape(-1, nv), first, stiff) for first, part in zip(starts, reversed(parts), strict=True)]
         return max(largest)
 
-    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> _Factored:
+    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> Factored:
         nv, size = self.nv, (stop - first) * self.nv
         band = np.empty((3 * nv, size + 2 * nv), order="F")
         rhs = np.empty(size + 2 * nv)
@@ -226,74 +226,12 @@ class Trajectory:
             band,
             rhs,
         )
-        _add_block(band, given[0])
-        rhs[: 2 * nv] += given[1]
-        coupling, tail = _coupling(band, size, nv), _lower_block(band[:, size:], 2 * nv)
-        factor, info = dpbtrf(band[:, :size], lower=1, overwrite_ab=1)
-        if info != 0:
-            raise UnderstudyError(
-                f"retargeting: the problem became singular at frame {first + (info - 1) // nv}; please report the clip"
-            )
-        return _Factored(factor, rhs[:size], coupling, tail, rhs[size:])
-
-
-@dataclass(frozen=True)
-class _Factored:
-    """One stretch: Cholesky factor (band), right-hand side, the block that couples it to the next two frames, and what it
-    adds to those frames' own block and right-hand side."""
-
-    factor: F64
-    rhs: F64
-    coupling: F64
-    next_block: F64
-    next_rhs: F64
-
-
-def _schur(part: _Factored, nv: int) -> tuple[F64, F64]:
-    """Block and right-hand side that the next stretch gets once this one is eliminated."""
-    y = dtbsv(3 * nv - 1, part.factor, part.rhs, lower=1)
-    last = np.tril(_lower_block(part.factor[:, -2 * nv :], 2 * nv))
-    w = solve_triangular(last, part.coupling, lower=True)
-    return part.next_block - w.T @ w, part.next_rhs - w.T @ y[-2 * nv :]
-
-
-def _back_substitute(part: _Factored, after: F64, nv: int) -> F64:
-    """The stretch's step, given the next two frames'."""
-    rhs = part.rhs.copy()
-    rhs[-2 * nv :] -= part.coupling @ after
-    y = dtbsv(3 * nv - 1, part.factor, rhs, lower=1)
-    return np.asarray(dtbsv(3 * nv - 1, part.factor, y, lower=1, trans=1))
+        try:
+            return factored(band, rhs, given, nv)
+        except UnderstudyError as error:
+            raise UnderstudyError(f"retargeting from frame {first}: {error}; please report the clip") from error
 
 
 def _starts(total: int, length: int) -> list[int]:
     """First frames of the stretches; none is shorter than two frames, the reach of the coupling."""
     return [f for f in range(0, total, max(length, 2)) if total - f >= 2]
-
-
-def _add_block(band: F64, block: F64) -> None:
-    """Add a symmetric block (n, n) to the head of a lower band."""
-    n = len(block)
-    for d in range(n):
-        band[d, : n - d] += np.diagonal(block, -d)
-
-
-def _lower_block(band: F64, n: int) -> F64:
-    """(n, n) symmetric block at the head of a lower band."""
-    out = np.zeros((n, n))
-    for d in range(min(n, len(band))):
-        i = np.arange(n - d)
-        out[i + d, i] = band[d, : n - d]
-        out[i, i + d] = band[d, : n - d]
-    return out
-
-
-def _coupling(band: F64, size: int, nv: int) -> F64:
-    """(2 nv, 2 nv) entries of the next two frames (columns) against the last two frames of the stretch (rows)."""
-    out = np.zeros((2 * nv, 2 * nv))
-    for a in range(2 * nv):
-        column = size - 2 * nv + a
-        rows = 2 * nv - a
-        reach = len(band) - rows
-        if column >= 0 and reach > 0:
-            out[a, : min(reach, 2 * nv)] = band[rows : rows + min(reach, 2 * nv), column]
-    return out

@@ -135,7 +135,6 @@ class RobotProfile(Strict):
         capsules: tuned collision capsules.
         collision_ignore: pairs of capsule names that may touch.
         position_only_hands: the arms cannot orient the hand.
-        fixed_joints: joints of the model file that the robot does not drive.
     """
 
     name: str

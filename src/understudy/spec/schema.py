@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from understudy.errors import SchemaError, UnknownNameError
+from understudy.errors import SchemaError, UnknownNameError, did_you_mean
 from understudy.spec.robot import Strict
+from understudy.spec.schema_lines import line_of
 from understudy.spec.stream import StreamSpec
 
 PRIVILEGED_FRAMES = frozenset({"world"})
@@ -170,10 +172,18 @@ def parse_schema(text: str, *, where: str) -> Schema:
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"{where}: not valid TOML: {error}") from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc']) or 'schema'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-        )
-        raise SchemaError(f"{where}: {faults}") from None
+        raise SchemaError(f"{where}: {'; '.join(_fault(e, text) for e in error.errors())}") from None
+
+
+def _fault(error: ErrorDetails, text: str) -> str:
+    """What is wrong, with the line and the name of the field, and the nearest field where there is none of that name."""
+    name, line = ".".join(str(part) for part in error["loc"]), line_of(text, error["loc"])
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        fields = Schema.model_fields if len(error["loc"]) == 1 else StreamSpec.model_fields
+        said = f"there is no such field{did_you_mean(str(error['loc'][-1]), fields)}"
+    at = f"line {line}: " if line else ""
+    return f"{at}{name}: {said}" if name else f"{at}{said}"
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -104,6 +104,7 @@ class HumanMotion:
         t_ns: (T,) strictly increasing, nanoseconds from the clip's start.
         measured: (23,) false where the source has no such joint and the position was inferred from its neighbours.
         source: provenance.
+        contact: (T, 2) left and right foot on the ground, where the source itself says so; None where it does not.
     """
 
     joint_pos_world_m: F64
@@ -111,6 +112,7 @@ class HumanMotion:
     measured: Bool
     source: SourceInfo
     notes: tuple[str, ...] = field(default=())
+    contact: Bool | None = None
 
     def __post_init__(self) -> None:
         pos, t = frozen_f64(self.joint_pos_world_m), frozen_i64(self.t_ns)
@@ -124,6 +126,11 @@ class HumanMotion:
         object.__setattr__(self, "joint_pos_world_m", pos)
         object.__setattr__(self, "t_ns", t)
         object.__setattr__(self, "measured", frozen_bool(self.measured))
+        if self.contact is not None:
+            contact = frozen_bool(self.contact)
+            if contact.shape != (len(t), len(SIDES)):
+                raise ShapeError(f"{self.source.path}: contacts {contact.shape} do not fit {len(t)} stamps and two feet")
+            object.__setattr__(self, "contact", contact)
 
     def __len__(self) -> int:
         return len(self.t_ns)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from understudy.errors import EpisodeError, InputError, SchemaError, StorageError, UnknownNameError
+from understudy.errors import EpisodeError, InputError, JointOrderError, SchemaError, StorageError, UnknownNameError
 from understudy.spec.default_schema import schema_markdown, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
-from understudy.spec.robot import RobotModel
+from understudy.spec.profile_text import profile_toml
+from understudy.spec.profiles import load_profile, profile_names
+from understudy.spec.robot import RobotModel, RobotProfile
 from understudy.spec.schema import Schema, parse_schema
 from understudy.store.atomic import disk_errors, remove_stale_parts, sync_folder, write_text
 from understudy.store.episode_check import check_joint_order
@@ -24,7 +26,9 @@ from understudy.store.notes import NOTES_SUFFIX, notes_path, write_notes
 Partition = Literal["episodes", "failures"]
 PARTITIONS: tuple[Partition, ...] = ("episodes", "failures")
 SCHEMA, SCHEMA_PAGE, ROBOT = "schema.toml", "SCHEMA.md", "robot.json"
-MANIFESTS = "manifests"
+PROFILE = "robot.toml"
+"""The robot's profile, in datasets of robots that Understudy does not know by name."""
+MANIFESTS, REPORTS = "manifests", "reports"
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +67,7 @@ class Dataset:
 
     @classmethod
     def create(cls, root: Path, schema: Schema, robot: RobotModel) -> Dataset:
-        """A new dataset: schema.toml, robot.json, SCHEMA.md and the folders.
+        """A new dataset: schema.toml, robot.json, SCHEMA.md and the folders; robot.toml for a robot of the user's own.
 
         Raises:
             InputError: there is a dataset or something else already.
@@ -75,7 +79,8 @@ class Dataset:
         if (root / SCHEMA).exists():
             raise InputError(f"{root}: there is a dataset already; open it, or choose another folder")
         if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-            raise InputError(f"{root}: not an empty folder; choose a new one for the dataset")
+            found = "a folder with other things in it" if root.is_dir() else "a file"
+            raise InputError(f"{root}: not an empty folder but {found}; choose a new one for the dataset")
         check_joint_order(schema.joint_names, robot.joint_names, where=f"schema for {root}")
         was_there = root.exists()
         with disk_errors(root):
@@ -83,6 +88,8 @@ class Dataset:
                 for folder in (*PARTITIONS, MANIFESTS):
                     (root / folder).mkdir(parents=True)
                 write_robot_json(robot, root / ROBOT)
+                if not _known(robot.profile):
+                    write_text(root / PROFILE, profile_toml(robot.profile))
                 write_text(root / SCHEMA_PAGE, schema_markdown(schema))
                 write_text(root / SCHEMA, schema_toml(schema))  # last: a folder with it is a whole dataset
             except BaseException:
@@ -107,7 +114,13 @@ class Dataset:
 
         text = _schema_text(root)
         schema = parse_schema(text, where=str(root / SCHEMA))
-        names = tuple(read_robot_json(root / ROBOT).joint_names)
+        written = read_robot_json(root / ROBOT)
+        if written.name != schema.robot:
+            raise JointOrderError(
+                f"{root / ROBOT}: this is of {written.name}, but the dataset is of {schema.robot} ({SCHEMA}); put the right one "
+                f"back: `understudy robot show {schema.robot} --json {root / ROBOT}`"
+            )
+        names = written.joint_names
         check_joint_order(schema.joint_names, names, where=str(root / SCHEMA))
         if robot is not None:
             check_robot_json(robot, root / ROBOT)
@@ -117,6 +130,11 @@ class Dataset:
         except StorageError as error:
             _log.warning("%s: left as it is after an interrupted run: %s", root, error)  # a read-only dataset can still be read
         return dataset
+
+    @property
+    def robot_source(self) -> str:
+        """What `load_robot` takes for the dataset's robot: its profile in the dataset, else the robot's name."""
+        return robot_source(self.root, self.schema.robot)
 
     def refs(self, partition: Literal["episodes", "failures", "all"] = "episodes") -> tuple[EpisodeRef, ...]:
         """Every episode of a partition, sorted by task and id."""
@@ -224,6 +242,8 @@ class Dataset:
         page, text = self.root / SCHEMA_PAGE, schema_markdown(self.schema)
         if not page.is_file() or page.read_bytes() != text.encode():
             write_text(page, text)
+        for place in (self.root, self.root / MANIFESTS, self.root / REPORTS):
+            remove_stale_parts(place)
         for partition, other in (PARTITIONS, PARTITIONS[::-1]):
             for folder in (self.root / partition).glob("*/"):
                 remove_stale_parts(folder)
@@ -236,9 +256,19 @@ class Dataset:
                             left.replace(folder / left.name)
 
 
+def robot_source(root: Path, name: str) -> str:
+    """What `load_robot` takes for the robot `name` of a dataset in `root`."""
+    return str(root / PROFILE) if (root / PROFILE).is_file() else name
+
+
+def _known(profile: RobotProfile) -> bool:
+    """Whether the profile's name alone leads to this very profile."""
+    return profile.name in profile_names() and load_profile(profile.name) == profile
+
+
 def _remove_new(root: Path, *, keep_root: bool) -> None:
     """Take back what a failed `create` made; it had found the folder empty or missing."""
-    for file in (ROBOT, SCHEMA_PAGE, SCHEMA):
+    for file in (ROBOT, PROFILE, SCHEMA_PAGE, SCHEMA):
         (root / file).unlink(missing_ok=True)
     for folder in (*PARTITIONS, MANIFESTS):
         if (root / folder).is_dir():
@@ -249,6 +279,7 @@ def _remove_new(root: Path, *, keep_root: bool) -> None:
 
 def _same(there: EpisodeRef, episode: Episode) -> EpisodeRef:
     """`there`, if it is this very episode."""
+    read_episode(there.path)  # says so where it is damaged
     with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
         again = Path(folder) / there.path.name
         write_episode(again, episode)

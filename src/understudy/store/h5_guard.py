@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MOST_BYTES_PER_STORED_BYTE = 1100
 """Deflate cannot shrink more than 1032 to 1, so a dataset that claims more was not written."""
 _FREE_BYTES = 65_536
+ADVICE = "restore it from a copy, or move it out of the dataset and run the command again that made it"
 _MOST_TEXT_BYTES = 64 * 1024 * 1024
 _H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError)
 """What h5py and numpy raise on damaged files."""
@@ -32,7 +33,7 @@ def damaged(path: Path, what: str) -> Iterator[None]:
         raise
     except _H5PY_ERRORS as error:
         reason = str(error).split("\n", 1)[0][:200]
-        raise EpisodeError(f"{path}: {what} cannot be read: {reason}; the file is damaged, restore it or make it again") from None
+        raise EpisodeError(f"{path}: {what} cannot be read: {reason}; the file is damaged: {ADVICE}") from None
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         if isinstance(error, PermissionError):
             raise EpisodeError(f"{path}: no permission to read it") from None
         reason = "it is not an HDF5 file" if not h5py.is_hdf5(path) else "it is truncated or damaged"
-        raise EpisodeError(f"{path}: cannot be opened: {reason} ({str(error)[:120]}); restore it or make it again") from None
+        raise EpisodeError(f"{path}: cannot be opened: {reason} ({str(error)[:120]}); {ADVICE}") from None
     with file:
         yield file
 
@@ -111,7 +112,7 @@ def numeric_dtype(dataset: h5py.Dataset, path: Path) -> np.dtype[Any]:
         stored = min(int(dataset.id.get_storage_size()), path.stat().st_size)
         if claimed > _FREE_BYTES + _MOST_BYTES_PER_STORED_BYTE * stored:
             raise EpisodeError(
-                f"{path}: {dataset.name} claims {claimed} bytes but {stored} are stored; the file is damaged, make it again"
+                f"{path}: {dataset.name} claims {claimed} bytes but {stored} are stored; the file is damaged: {ADVICE}"
             )
         return dtype
 

@@ -10,12 +10,10 @@ import numpy as np
 from understudy.errors import UnknownNameError
 from understudy.geom.arrays import F64, I64, AnyArray
 from understudy.geom.filters import derivative
-from understudy.geom.interpolation import latest_index, lerp_at
-from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj
-from understudy.kinematics.com import center_of_mass
-from understudy.kinematics.forward import body_poses
+from understudy.geom.interpolation import latest_index
+from understudy.pipeline.motion_episode import motion_episode
 from understudy.spec.default_schema import default_schema, schema_toml
-from understudy.spec.episode import Episode, MetadataValue, even_timeline
+from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.schema import Schema
 from understudy.spec.skeleton import JOINTS
@@ -84,47 +82,29 @@ def episode_of_motion(
     seed: int = 0,
 ) -> Episode:
     """An episode whose every stream follows from the robot's motion."""
-    schema = schema or default_schema(robot, "test")
-    timeline_ns = even_timeline(0, int(motion.t_ns[-1]), schema.control_rate_hz)
-    columns = _columns(robot, motion, np.random.default_rng(seed))
-    streams = {key: Stream(schema.stream(key), motion.t_ns, values) for key, values in columns.items()}
-    target = lerp_at(motion.t_ns, motion.joint_pos, np.append(timeline_ns[1:], timeline_ns[-1]))
-    key = f"actions/joint_{schema.action_kind}_target"
-    streams[key] = Stream(schema.stream(key), timeline_ns, target, derived="next_state")
-    return Episode(
-        id=episode_id,
-        robot=robot.name,
-        model_sha256=robot.model_sha256,
-        joint_names=robot.joint_names,
-        timeline_ns=timeline_ns,
-        streams=streams,
+    return motion_episode(
+        robot,
+        motion,
+        episode_id=episode_id,
+        schema_toml=schema_toml(schema or default_schema(robot, "test")),
         metadata={**METADATA, **(metadata or {})},
-        schema_toml=schema_toml(schema),
+        extra=_streams_of_a_person(robot, motion, np.random.default_rng(seed)),
     )
 
 
-def _columns(robot: RobotModel, motion: RobotMotion, rng: np.random.Generator) -> dict[str, AnyArray]:
-    t_ns, pos, quat = motion.t_ns, motion.root_pos_world_m, motion.root_quat_world_wxyz
-    steps = len(t_ns)
-    poses = body_poses(robot, pos, quat, motion.joint_pos)
-    twist = np.concatenate([derivative(pos, t_ns), angular_velocity(quat, t_ns.astype(np.float64))], axis=1)
+def _streams_of_a_person(robot: RobotModel, motion: RobotMotion, rng: np.random.Generator) -> dict[str, AnyArray]:
+    human = _human(motion.root_pos_world_m)
     contact = sole_heights(robot, motion) < 0.02
-    human = _human(pos)
     return {
-        "observations/joint_positions": motion.joint_pos,
-        "observations/joint_velocities": derivative(motion.joint_pos, t_ns),
-        "observations/base_velocity": twist,
-        "observations/projected_gravity": quat_apply(quat_conj(quat), np.tile([0.0, 0.0, -1.0], (steps, 1))),
-        "observations/foot_contact": contact,
-        "debug/base_pose_world": np.concatenate([pos, quat], axis=1),
-        "debug/com_world": center_of_mass(robot, poses),
         "debug/human_joints_world": human,
         "debug/human_target_world": human * 0.75,
-        "debug/ee_residual": np.abs(rng.normal(0.0, 1e-3, (steps, 4))),
-        "debug/infeasible": np.zeros(steps, dtype=np.bool_),
-        "debug/source_contact": contact.copy(),
+        "debug/ee_residual": np.abs(rng.normal(0.0, 1e-3, (len(motion.t_ns), 4))),
+        "debug/infeasible": np.zeros(len(motion.t_ns), dtype=np.bool_),
+        "debug/source_contact": contact,
     }
 
+
+_OF_THE_PERSON = ("debug/human_joints_world", "debug/human_target_world", "debug/source_contact")
 
 _STANDING_M = {
     "pelvis": (0.0, 0.0, 0.95), "spine": (0.0, 0.0, 1.08), "chest": (0.0, 0.0, 1.25), "neck": (0.0, 0.0, 1.48),
@@ -188,8 +168,10 @@ def motion_of(episode: Episode) -> RobotMotion:
 
 
 def _again(episode: Episode, robot: RobotModel, motion: RobotMotion) -> Episode:
+    """The episode with another motion of the robot; what is known of the person stays."""
     made = episode_of_motion(robot, motion, episode_id=episode.id)
-    return replace(episode, streams={**episode.streams, **made.streams})
+    kept = {key: episode.streams[key] for key in _OF_THE_PERSON if key in episode.streams}
+    return replace(episode, streams={**episode.streams, **made.streams, **kept})
 
 
 def with_joint_jump(episode: Episode, joint: str, *, jump_rad: float, at_s: float = 1.0) -> Episode:

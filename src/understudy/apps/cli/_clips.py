@@ -6,58 +6,106 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.apps.cli._console import console, print_table, say
+from understudy.apps.cli._command import UsageError
+from understudy.apps.cli._console import note, print_table, say
 
 if TYPE_CHECKING:
     from understudy.pipeline.check import CheckSummary
     from understudy.pipeline.labels import LabelledClip
+    from understudy.pipeline.retarget import RetargetOptions
     from understudy.pipeline.run import TaskResult
+    from understudy.retarget.feasibility import Infeasible
 
 
 def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None) -> list[LabelledClip]:
-    """Clips with their labels; says once what has none."""
+    """Clips with their labels; says once what has none.
+
+    Raises:
+        UsageError: there is no clip.
+    """
     from understudy.pipeline.labels import label_clips, missing_labels
 
+    if not clips:
+        raise UsageError("no clip was given; name one or more motion capture files")
     found = label_clips(clips, task=task, demonstrator=demonstrator, instruction=instruction, table=labels)
     if sentence := missing_labels(found):
-        say(sentence)
+        note(sentence)
     return found
+
+
+def options(*, lowpass: float, infeasible: Infeasible, arm_filter: float) -> RetargetOptions:
+    """How to retarget, as the options of the command say it.
+
+    Raises:
+        UsageError: a value that makes no sense.
+    """
+    from understudy.errors import InputError
+    from understudy.pipeline.retarget import RetargetOptions
+
+    try:
+        return RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+
+
+def check_workers(workers: int) -> None:
+    """Refuse less than one worker; raises UsageError."""
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}; give 1 or more, at most the number of processor cores")
 
 
 def summary_rows(results: Sequence[TaskResult], checked: CheckSummary | None) -> list[list[object]]:
     """One row per clip: figures of the retargeting, speed and verdict."""
-    verdicts = {} if checked is None else {e.id: e.outcome for e in checked.episodes}
     rows: list[list[object]] = []
     for result in results:
         s = result.summary
         if not result.ok:
-            rows.append([result.task.name, "", "", "", "", "", "", "failed"])
+            rows.append([result.task.name, "", "", "", "", "", "", _verdict(result, checked)])
             continue
         frames = int(str(s["frames"]))
         speed = "resumed" if result.state == "already" else f"{frames / max(result.seconds, 1e-9):,.0f}"
         figures = [float(str(s[key])) for key in ("hand_residual_cm", "foot_residual_cm", "infeasible_pct")]
-        verdict = verdicts.get(str(s["episode"]), "unchecked")
-        rows.append([result.task.name, f"{frames:,}", f"{result.seconds:.2f}", speed, *(f"{v:.1f}" for v in figures), verdict])
+        cells = [f"{frames:,}", f"{result.seconds:.2f}", speed, *(f"{v:.1f}" for v in figures)]
+        rows.append([result.task.name, *cells, _verdict(result, checked)])
     return rows
+
+
+def _verdict(result: TaskResult, checked: CheckSummary | None) -> str:
+    """What became of a clip; an episode that an earlier run refused lies in failures/ and is not checked again."""
+    if not result.ok:
+        return "failed"
+    if any("failures" in path.parts[-3:-2] for path in result.outputs):
+        return "rejected"
+    outcomes = {} if checked is None else {e.id: e.outcome for e in checked.episodes}
+    return outcomes.get(str(result.summary["episode"]), "unchecked")
 
 
 COLUMNS = ("clip", "frames", "seconds", "frames/s", "hands cm", "feet cm", "infeasible %", "verdict")
 
 
 def print_summary(results: Sequence[TaskResult], checked: CheckSummary | None) -> None:
-    """The table at the end, then every warning and every failure once."""
+    """The table at the end, then every warning once."""
     print_table(COLUMNS, summary_rows(results, checked), right=COLUMNS[1:7])
     for result in results:
         warnings = result.summary.get("warnings") or []
         for sentence in warnings if isinstance(warnings, list) else []:
             say(f"  {result.task.name}: {sentence}")
-    for result in results:
-        if not result.ok:
-            console().print(f"[red]failed[/red] {result.task.name}: ", end="")
-            say(result.error)
 
 
-def as_json(results: Sequence[TaskResult]) -> list[dict[str, object]]:
+def errors(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[str]:
+    """What could not be used, each said once: clips that failed, and episodes that cannot be read."""
+    unreadable = () if checked is None else checked.unreadable
+    return list(dict.fromkeys([*(_error(r) for r in results if not r.ok), *(e.error for e in unreadable)]))
+
+
+def _error(result: TaskResult) -> str:
+    if not result.detail:
+        return result.error
+    fault = f"{result.task.name}: {result.error_class}: {result.error}"
+    return f"{fault}: a fault of understudy itself, not of the clip; please report it with these lines\n{result.detail}"
+
+
+def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[dict[str, object]]:
     """The same for machines."""
     return [
         {
@@ -66,6 +114,7 @@ def as_json(results: Sequence[TaskResult]) -> list[dict[str, object]]:
             "seconds": r.seconds,
             "error": r.error,
             **dict(r.summary),
+            "verdict": _verdict(r, checked),
             "outputs": [str(p) for p in r.outputs],
         }
         for r in results

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from understudy.errors import UnderstudyError
+
 DONE, FINDINGS, USAGE, UNUSABLE = 0, 1, 2, 3
 """Exit codes: done; done and something was found; wrong usage; input that cannot be used."""
+
+
+class UsageError(UnderstudyError):
+    """The command was called wrongly: exit code 2."""
+
 
 Run = Callable[..., int | None]
 

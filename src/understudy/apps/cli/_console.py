@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from understudy.spec.protocols import Progress
-
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from understudy.spec.protocols import Progress
 
 VERDICT_STYLE: Mapping[str, str] = {
     "accepted": "green", "rejected": "red", "unchecked": "yellow",
@@ -46,6 +46,16 @@ def console() -> Console:
 def say(text: str) -> None:
     """One line of result, written as it is: brackets in a file name are no markup."""
     console().print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line for people beside the result, on stderr: what is on stdout stays what was asked for."""
+    print(text, file=sys.stderr)
+
+
+def complain(message: str) -> None:
+    """An error, on stderr."""
+    note(f"understudy: error: {message}")
 
 
 def say_json(value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,10 @@ CORE_PACKAGES = (
     "av", "simplejpeg", "pydantic", "tyro", "rich", "pebble", "rerun-sdk",
 )  # fmt: skip
 _IMPORTS = {"pin": "pinocchio", "example-robot-data": "", "rerun-sdk": "rerun"}
+_ONLY_FOR = {"pin": "MJCF models and robot inspect", "rerun-sdk": "understudy view", "simplejpeg": "camera streams"}
+"""Packages that the main job does without, and what needs them."""
+_SYSTEM_LIBRARIES = {"libgomp.so.1": "libgomp1"}
+"""Shared libraries that a package's wheel does not bring along, and their Debian package."""
 _OLDEST_PYTHON = (3, 11)
 _AGAIN = "install --force-reinstall"
 _PROBE_TIMEOUT_S = 60.0
@@ -77,13 +82,29 @@ def package(name: str) -> Check:
     try:
         found = version(name)
     except PackageNotFoundError:
-        return Check(name, "missing", "not installed", remedy)
+        return _unusable(name, "not installed", remedy)
     module = _IMPORTS.get(name, name)
     if not module:
         return Check(name, "ok", found)
     if trouble := probe(f"import {module}"):
-        return Check(name, "missing", f"{found}, but it does not import: {trouble}", f"python -m pip {_AGAIN} {name}")
+        return _unusable(name, f"{found}, but it does not import: {trouble}", _remedy(name, trouble))
     return Check(name, "ok", found)
+
+
+def _unusable(name: str, found: str, remedy: str) -> Check:
+    if name in _ONLY_FOR:
+        return Check(name, "optional", f"{found} (only {_ONLY_FOR[name]} needs it)", remedy)
+    return Check(name, "missing", found, remedy)
+
+
+def _remedy(name: str, trouble: str) -> str:
+    """What makes a package import: the system library that it lacks, where that is what it says, else a new copy."""
+    library = trouble.partition(": cannot open shared object file")[0].rpartition(" ")[2]
+    if library in _SYSTEM_LIBRARIES:
+        return f"sudo apt-get install {_SYSTEM_LIBRARIES[library]}"
+    if library != trouble and ".so" in library:
+        return f"install the system library {library}: sudo apt-get install apt-file && apt-file search {library}"
+    return f"python -m pip {_AGAIN} {name}"
 
 
 def numba_cache() -> Check:
@@ -122,7 +143,7 @@ def opengl() -> Check:
     if not trouble:
         backend = _output("from understudy.scenes.opengl import opengl_backend; print(opengl_backend())")
         return Check("OpenGL", "ok", f"draws off the screen by {backend}")
-    return Check("OpenGL", "optional", f"no pictures in reports: {trouble}", INSTALL_COMMAND)
+    return Check("OpenGL", "optional", f"no pictures in reports: {trouble.removeprefix('no pictures: ')}", INSTALL_COMMAND)
 
 
 def h264() -> Check:
@@ -171,7 +192,8 @@ def probe(code: str) -> str:
     if ran.returncode < 0:
         return f"crashed with signal {-ran.returncode}"
     lines = ran.stderr.strip().splitlines()
-    return (lines[-1] if lines else f"exit code {ran.returncode}") if ran.returncode else ""
+    said = lines[-1] if lines else f"exit code {ran.returncode}"
+    return re.sub(r"^understudy\.errors\.\w+: ", "", said) if ran.returncode else ""
 
 
 def _output(code: str) -> str:

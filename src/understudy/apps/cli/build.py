@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, On, OptionalFile, OptionalText, Robot, Text
 from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
+from understudy.errors import UnderstudyError
+
+if TYPE_CHECKING:
+    from understudy.pipeline.build import BuildSummary
 
 
 def build(
-    clips: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    clips: Clips,
     /,
     *,
-    robot: str,
-    into: Path,
-    export: str | None = None,
-    task: str = "",
-    demonstrator: str = "",
-    instruction: str = "",
-    labels: Path | None = None,
-    lowpass: float = 5.0,
+    robot: Robot,
+    into: Folder,
+    export: OptionalText = None,
+    task: Text = "",
+    demonstrator: Text = "",
+    instruction: Text = "",
+    labels: OptionalFile = None,
+    lowpass: Hz = 5.0,
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
-    arm_filter: float = 0.0,
-    workers: int = 1,
-    render_ego: bool = False,
-    report: bool = True,
-    video: bool = True,
-    json: bool = False,
+    arm_filter: Hz = 0.0,
+    workers: Count = 1,
+    render_ego: Off = False,
+    report: On = True,
+    video: On = True,
+    json: Off = False,
 ) -> int:
     """Turn motion capture clips into a checked training dataset for a robot.
 
@@ -36,8 +39,8 @@ def build(
     shows how it went. Run it again and it goes on where it was.
 
     Args:
-        clips: motion capture files.
-        robot: profile name; `understudy robots` lists them.
+        clips: motion capture files, one or more.
+        robot: a name from `understudy robots`, or the path of a profile's TOML file.
         into: dataset folder; made where it is missing.
         export: training format, such as lerobot; none when left out.
         task: what was done, such as walk; also the folder of the episodes.
@@ -45,43 +48,59 @@ def build(
         instruction: what the robot is told to do, one sentence.
         labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
         lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
-        infeasible: what happens where a hand or foot is over 5 cm off: flag, clip or interpolate.
+        infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
         workers: clips retargeted at a time.
         render_ego: also export the robot's rendered head camera (needs OpenGL).
-        report: write reports/report.html.
-        video: put short videos into the report.
+        report: write no reports/report.html.
+        video: put no short films into the report.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, labelled, print_summary
-    from understudy.apps.cli._console import progress, say, say_json
+    from understudy.apps.cli._clips import check_workers, errors, labelled, options
+    from understudy.apps.cli._console import complain, progress
     from understudy.pipeline.build import build as run_build
-    from understudy.pipeline.retarget import RetargetOptions
     from understudy.spec.protocols import ExportOptions
 
+    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
+    check_workers(workers)
     summary = run_build(
         labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels),
         robot=robot,
         into=into,
-        options=RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter),
+        options=how,
         export=export,
         export_options=ExportOptions(render_ego=render_ego),
         workers=workers,
         stage=progress,
     )
-    page = _report(summary.dataset.root, video) if report and summary.dataset.refs("all") else None
-    failed = [r for r in summary.clips if not r.ok]
-    refused = summary.checked.refused
+    tasks = summary.clips if summary.exported is None else (*summary.clips, summary.exported)
+    wrong = errors(tasks, summary.checked)
+    page = None
+    try:
+        page = _report(summary.dataset.root, video) if report and not summary.disk_refused else None
+    except UnderstudyError as error:
+        wrong.append(str(error))
+    _show(summary, page, json)
+    for message in wrong:
+        complain(message)
+    if wrong:
+        return UNUSABLE
+    return FINDINGS if summary.checked.refused else DONE
+
+
+def _show(summary: BuildSummary, page: Path | None, json: bool) -> None:
+    from understudy.apps.cli._clips import as_json, print_summary
+    from understudy.apps.cli._console import say, say_json
+
+    places = {"dataset": summary.dataset.root, "export": summary.export, "report": page}
     if json:
-        say_json({"clips": as_json(summary.clips), "export": str(summary.export or ""), "report": str(page or "")})
-    else:
-        print_summary(summary.clips, summary.checked)
-        say(f"dataset  {summary.dataset.root}")
-        if summary.export:
-            say(f"export   {summary.export}")
-        if page:
-            say(f"report   {page}")
-    return UNUSABLE if failed else (FINDINGS if refused else DONE)
+        clips = as_json(summary.clips, summary.checked)
+        say_json({"clips": clips, **{name: str(place) if place else None for name, place in places.items()}})
+        return
+    print_summary(summary.clips, summary.checked)
+    for name, place in places.items():
+        if place:
+            say(f"{name:<9}{place}")
 
 
 def _report(root: Path, video: bool) -> Path:

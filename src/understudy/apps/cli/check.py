@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
+from understudy.apps.cli._arguments import DatasetDir, Off
 from understudy.apps.cli._command import DONE, FINDINGS, Command
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 _ORDER = {"reject": 0, "warn": 1, "info": 2}
 
 
-def check(dataset: tyro.conf.Positional[Path], /, *, json: bool = False, redo: bool = False) -> int:
+def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False) -> int:
     """Run gates and scores over a dataset; what is refused moves to failures/ with its findings. Nothing is deleted.
 
     Exit code 1 when this run refused an episode or could not read one.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from understudy.apps.cli._arguments import Folder, Off
 from understudy.apps.cli._command import DONE, FINDINGS, Command
 
 
-def doctor(json: bool = False, folder: Path = Path()) -> int:
+def doctor(*, json: Off = False, folder: Folder = Path()) -> int:
     """Say what works on this machine, what is missing and how to get it.
 
     Exit code 0 when the main job (a clip to a dataset) works, 1 when something that it needs is missing.
 
     Args:
-        json: print JSON for machines.
+        json: print the result as JSON.
         folder: where datasets will be written; its disk is looked at.
     """
     from dataclasses import asdict

@@ -3,60 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
+from understudy.apps.cli._arguments import EpisodeName, Folder, NewFile, Off
 from understudy.apps.cli._command import Command
+from understudy.apps.cli._episodes import episode_file
 
 if TYPE_CHECKING:
     from understudy.spec.episode import Episode
     from understudy.spec.stream import Stream
 
 
-def show(episode: Annotated[str, tyro.conf.Positional], dataset: Path = Path(), json: bool = False) -> None:
+def show(episode: EpisodeName, /, *, dataset: Folder = Path(), json: Off = False) -> None:
     """Print what an episode holds: metadata, streams with their units and rates, verdict and findings.
 
     Args:
-        episode: path of an .h5 file, or an id of the dataset.
-        dataset: folder in which to look for an id.
-        json: print JSON for machines.
+        episode: an episode's .h5 file, or its id in --dataset.
+        dataset: the dataset's folder, in which an id is looked for.
+        json: print the result as JSON.
     """
     from understudy.apps.cli._console import say_json
     from understudy.store.episode_file import read_episode
 
-    found = read_episode(_path(episode, dataset))
+    found = read_episode(episode_file(episode, dataset))
     if json:
         say_json(_facts(found))
     else:
         _print(found)
 
 
-def pack(
-    episode: Annotated[str, tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional], dataset: Path = Path()
-) -> None:
+def pack(episode: EpisodeName, out: NewFile, /, *, dataset: Folder = Path()) -> None:
     """Write a copy of an episode that holds its notes inside, for giving away as one file.
 
     Args:
-        episode: path of an .h5 file, or an id of the dataset.
+        episode: an episode's .h5 file, or its id in --dataset.
         out: file to write; must not exist.
-        dataset: folder in which to look for an id.
+        dataset: the dataset's folder, in which an id is looked for.
     """
     from understudy.apps.cli._console import say
     from understudy.store.pack import pack_episode
 
-    path = _path(episode, dataset)
+    path = episode_file(episode, dataset)
     pack_episode(path, out)
     say(f"{out}: {path.stem} with its notes inside, {out.stat().st_size} bytes")
-
-
-def _path(episode: str, dataset: Path) -> Path:
-    from understudy.store.dataset import Dataset
-
-    given = Path(episode)
-    if given.suffix == ".h5" or given.is_file():
-        return given
-    return Dataset.open(dataset).ref(episode).path
 
 
 def _facts(episode: Episode) -> dict[str, object]:

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import DatasetDir, Format, NewDir, Off, OptionalHz, OptionalNames
 from understudy.apps.cli._command import Command
 
 
 def export(
-    format: Annotated[str, tyro.conf.Positional],
-    dataset: Annotated[Path, tyro.conf.Positional],
-    out: Annotated[Path, tyro.conf.Positional],
+    format: Format,
+    dataset: DatasetDir,
+    out: NewDir,
     /,
     *,
-    fps: float | None = None,
-    cameras: tuple[str, ...] | None = None,
+    flavour: str = "",
+    fps: OptionalHz = None,
+    cameras: OptionalNames = None,
     policy: Literal["flat", "hierarchical"] = "flat",
-    render_ego: bool = False,
+    render_ego: Off = False,
     partition: Literal["episodes", "failures"] = "episodes",
-    json: bool = False,
+    json: Off = False,
 ) -> int:
     """Write a dataset's accepted episodes in a training format.
 
     Values stay in SI units with statistics beside them. `understudy validate OUT` reads the result back.
 
     Args:
-        format: lerobot.
+        format: lerobot, or motion (files for motion trackers).
         dataset: the dataset's folder.
         out: folder to make; must not be there yet.
-        fps: frames per second; the dataset's control rate when left out.
+        flavour: kind of motion file: csv, wbt, locomujoco or gmr; csv when left out.
+        fps: frames per second; the dataset's control rate when left out, the motion's own in motion files.
         cameras: image streams to write; all when left out.
         policy: flat, one vector of all joints; hierarchical, where the format offers it.
         render_ego: render the robot's head camera for episodes that have none (needs OpenGL).
@@ -44,7 +44,7 @@ def export(
     from understudy.spec.protocols import ExportOptions
     from understudy.store.dataset import Dataset
 
-    options = ExportOptions(fps=fps, cameras=cameras, policy=policy, render_ego=render_ego, partition=partition)
+    options = ExportOptions(fps=fps, cameras=cameras, policy=policy, render_ego=render_ego, partition=partition, flavour=flavour)
     with progress("exporting episodes") as advance:
         report = export_dataset(Dataset.open(dataset), format, out, options, advance)
     if json:

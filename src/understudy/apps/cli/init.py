@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import DatasetDir, Robot, Text
 from understudy.apps.cli._command import Command
 
 
 def init(
-    dir: Annotated[Path, tyro.conf.Positional],
-    robot: str,
-    name: str = "",
+    dir: DatasetDir,
+    /,
+    *,
+    robot: Robot,
+    name: Text = "",
     action: Literal["position", "velocity", "torque"] = "position",
 ) -> None:
     """Make a new dataset: its schema, the robot's joints and limits, and the folders.
@@ -22,8 +22,8 @@ def init(
 
     Args:
         dir: folder to make; must be new or empty.
-        robot: profile name (`understudy robots` lists them) or path of a profile.
-        name: of the dataset; the folder's name if not given.
+        robot: a name from `understudy robots`, or the path of a profile's TOML file.
+        name: of the dataset; the folder's name when left out.
         action: what an action commands.
     """
     from understudy.apps.cli._console import say

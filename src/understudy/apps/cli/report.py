@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import tyro
-
+from understudy.apps.cli._arguments import Count, DatasetDir, On, OptionalFile
 from understudy.apps.cli._command import DONE, Command
 
 
 def report(
-    dataset: tyro.conf.Positional[Path],
-    out: Path | None = None,
-    video: Annotated[bool, tyro.conf.arg(help="also make a short film of each episode that is shown in full")] = True,
-    clips: int = 20,
+    dataset: DatasetDir,
+    /,
+    *,
+    out: OptionalFile = None,
+    video: On = True,
+    clips: Count = 20,
 ) -> int:
     """Write one HTML page about a dataset; it needs no other file and no network.
 
     Args:
-        dataset: folder of the dataset.
-        out: file to write; reports/report.html in the dataset when not given.
+        dataset: the dataset's folder.
+        out: file to write; reports/report.html in the dataset when left out.
+        video: make no short film of each episode that is shown in full.
         clips: how many episodes, worst first, are shown in full; all are in the table.
     """
     from understudy.apps.cli._console import progress, say

@@ -2,61 +2,61 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
+from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, OptionalFile, Robot, Text
 from understudy.apps.cli._command import DONE, UNUSABLE, Command
 
 
 def retarget(
-    clips: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    clips: Clips,
     /,
     *,
-    robot: str,
-    into: Path,
-    task: str = "",
-    demonstrator: str = "",
-    instruction: str = "",
-    labels: Path | None = None,
-    lowpass: float = 5.0,
+    robot: Robot,
+    into: Folder,
+    task: Text = "",
+    demonstrator: Text = "",
+    instruction: Text = "",
+    labels: OptionalFile = None,
+    lowpass: Hz = 5.0,
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
-    arm_filter: float = 0.0,
-    workers: int = 1,
-    json: bool = False,
+    arm_filter: Hz = 0.0,
+    workers: Count = 1,
+    json: Off = False,
 ) -> int:
     """Turn motion capture clips into episodes of a robot; the first step of `build` alone.
 
     Args:
-        clips: motion capture files.
-        robot: profile name; `understudy robots` lists them.
+        clips: motion capture files, one or more.
+        robot: a name from `understudy robots`, or the path of a profile's TOML file.
         into: dataset folder; made where it is missing.
         task: what was done, such as walk; also the folder of the episodes.
         demonstrator: who moved, as a code.
         instruction: what the robot is told to do, one sentence.
         labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
         lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
-        infeasible: what happens where a hand or foot is over 5 cm off: flag, clip or interpolate.
+        infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
         workers: clips retargeted at a time.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, labelled, print_summary
-    from understudy.apps.cli._console import progress, say_json
+    from understudy.apps.cli._clips import as_json, check_workers, errors, labelled, options, print_summary
+    from understudy.apps.cli._console import complain, progress, say_json
     from understudy.kinematics.load import load_robot
     from understudy.pipeline.build import open_or_create, retarget_clips
-    from understudy.pipeline.retarget import RetargetOptions
 
+    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
+    check_workers(workers)
     found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    options = RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
-    results = retarget_clips(found, dataset, model, options, workers=workers, stage=progress)
+    results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress)
     if json:
         say_json(as_json(results))
     else:
         print_summary(results, None)
+    for message in errors(results):
+        complain(message)
     return DONE if all(r.ok for r in results) else UNUSABLE
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
+from understudy.apps.cli._arguments import ModelFile, OptionalFile, RobotName
 from understudy.apps.cli._command import Command
 
 if TYPE_CHECKING:
     from understudy.spec.robot import RobotModel
 
 
-def show(name: Annotated[str, tyro.conf.Positional], /, *, json: Path | None = None) -> int:
+def show(name: RobotName, /, *, json: OptionalFile = None) -> int:
     """Show a robot's joints, limits, groups and points.
 
     Args:
@@ -47,7 +45,7 @@ def show(name: Annotated[str, tyro.conf.Positional], /, *, json: Path | None = N
     return DONE
 
 
-def inspect(model: Annotated[Path, tyro.conf.Positional], /, *, out: Path | None = None) -> int:
+def inspect(model: ModelFile, /, *, out: OptionalFile = None) -> int:
     """Make a first profile for any humanoid's URDF or MJCF, for you to look over.
 
     Joint groups, semantic links, points, soles, capsules and sensor mounts are guessed from names and geometry; what could not

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from understudy.apps.cli._arguments import Off
 from understudy.apps.cli._command import Command
 
 if TYPE_CHECKING:
     from understudy.spec.robot import RobotProfile
 
 
-def robots(*, json: bool = False) -> int:
+def robots(*, json: Off = False) -> int:
     """List the robots that Understudy knows, and what each still needs.
 
     `ok` means that the model is at hand and passes every check; otherwise the reason stands below the table.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import tyro
-
+from understudy.apps.cli._arguments import NewDir, Off, OptionalFolder
 from understudy.apps.cli._command import Command
 
 
 def validate(
-    out: Annotated[Path, tyro.conf.Positional],
+    out: NewDir,
     /,
     *,
-    dataset: Path | None = None,
-    json: bool = False,
+    dataset: OptionalFolder = None,
+    json: Off = False,
 ) -> int:
     """Read an export back and hold it against the dataset it came from.
 

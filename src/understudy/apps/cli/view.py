@@ -5,32 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import tyro
-
+from understudy.apps.cli._arguments import EpisodeName, Folder, OptionalFile
 from understudy.apps.cli._command import DONE, Command
+from understudy.apps.cli._episodes import episode_file
 from understudy.errors import InputError
 
-if TYPE_CHECKING:
-    from understudy.spec.episode import Episode
 
-
-def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: Path = Path()) -> int:
+def view(episode: EpisodeName, /, *, save: OptionalFile = None, dataset: Folder = Path()) -> int:
     """Open an episode in the rerun viewer: robot, person and every stream on one timeline.
 
     Args:
-        episode: an episode's file, or its id in --dataset.
+        episode: an episode's .h5 file, or its id in --dataset.
         save: write a recording to this .rrd file instead of opening a window; `rerun FILE` shows it on any machine.
-        dataset: folder in which an id is looked for.
+        dataset: the dataset's folder, in which an id is looked for.
     """
     from understudy.apps.cli import _rerun
     from understudy.apps.cli._console import progress, say
     from understudy.kinematics.load import load_robot
     from understudy.store.atomic import atomic_file
+    from understudy.store.dataset import robot_source
+    from understudy.store.episode_file import read_episode
 
-    shown = find_episode(episode, dataset)
-    robot = load_robot(shown.robot)
+    file = episode_file(episode, dataset)
+    shown = read_episode(file)
+    robot = load_robot(robot_source(file.resolve().parent.parent.parent, shown.robot))
     if save is None:
         if not has_display():
             raise InputError(
@@ -44,22 +43,6 @@ def view(episode: tyro.conf.Positional[str], save: Path | None = None, dataset: 
         _rerun.log_episode(shown, robot, recording, advance)
     say(f"{save}  ({save.stat().st_size / 1e6:.1f} MB); open it with `rerun {save}`")
     return DONE
-
-
-def find_episode(name: str, dataset: Path) -> Episode:
-    """The episode of a file, or of an id in a dataset.
-
-    Raises:
-        UnknownNameError: the dataset has no such id.
-        InputError: neither a file nor, without a dataset, an id.
-    """
-    from understudy.store.dataset import Dataset
-    from understudy.store.episode_file import read_episode
-
-    path = Path(name)
-    if path.suffix == ".h5" or path.is_file():
-        return read_episode(path)
-    return Dataset.open(dataset).read(name)
 
 
 def has_display() -> bool:

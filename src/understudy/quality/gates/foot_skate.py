@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.quality.posture import NEEDS, Posture, posture
+from understudy.quality.posture import CONTACTS, NEEDS, Posture, posture
 from understudy.quality.spans import moment
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -20,19 +20,20 @@ from understudy.spec.skeleton import SIDES
 class FootSkate:
     """Mean speed of planted soles over `max_skate_m_s`, or their mean height off the floor over `max_height_m`, foot by foot.
 
-    The speed of a sole is that of its slowest outline point, so that turning on a toe is no skating.
+    Planted is what the person's foot was, or the robot's own contacts where nobody is known (teleoperation). The speed of a
+    sole is that of its slowest outline point, so that turning on a toe is no skating.
     """
 
     title = "Foot skate"
-    needs = (*NEEDS, "observations/foot_contact")
+    needs: tuple[str, ...] = NEEDS
     defaults: Mapping[str, GateValue] = {"max_skate_m_s": 0.05, "max_height_m": 0.02}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most two warnings per foot."""
         seen = posture(episode, context.robot)
-        if len(seen.t_ns) < 2 or len(episode.stream("observations/foot_contact")) == 0:
+        if len(seen.t_ns) < 2:
             return []
-        planted, found = seen.contact(episode), []
+        planted, found = seen.should_stand(episode), []
         for i, side in enumerate(SIDES):
             speed_m_s, both = _sole_speed(seen, side, planted[:, i])
             if both.any():
@@ -68,7 +69,7 @@ def _finding(episode: Episode, seen: Posture, side: str, at: int, text: str, val
         gate="foot_skate",
         severity="warn",
         message=message,
-        stream="observations/foot_contact",
+        stream=next(key for key in CONTACTS if key in episode),
         start_ns=t_ns,
         end_ns=t_ns,
         value=value,

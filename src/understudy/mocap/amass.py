@@ -1,0 +1,284 @@
+"""AMASS and other archives of the SMPL family (SMPL, SMPL-H, SMPL-X): poses of a body model, as .npz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from understudy.errors import MocapError
+from understudy.geom.arrays import F64, AnyArray
+from understudy.mocap import _smpl
+from understudy.mocap._mean_body import BALL_HEIGHT, MEAN_HEIGHT_M, mean_rest_joints
+from understudy.mocap._npz import Archive, npz_names, open_npz
+from understudy.mocap._stature import stature_m
+from understudy.mocap._take import Take, motion_of, source_of, stamps
+from understudy.mocap._units import up_axis
+from understudy.spec.protocols import MocapReader
+from understudy.spec.skeleton import HumanMotion
+
+RATE_KEYS: tuple[str, ...] = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
+TRANS_KEYS: tuple[str, ...] = ("trans", "transl")
+ROOT_KEYS: tuple[str, ...] = ("root_orient", "global_orient")
+BODY_KEYS: tuple[str, ...] = ("pose_body", "body_pose")
+WIDTHS: dict[int, str] = {66: "", 72: "smpl", 156: "smplh", 165: "smplx"}
+"""Width of `poses` to the model it belongs to; 66 is the body alone, of any of them."""
+FLOOR_PERCENTILE = 2.0
+
+
+@dataclass(frozen=True)
+class BodyModel:
+    """A body model that the user has.
+
+    Attributes:
+        where: its file, for messages.
+        arrays: `v_template`, `J_regressor`, `shapedirs` as `_smpl.rest_joints` takes them.
+    """
+
+    where: str
+    arrays: Mapping[str, AnyArray]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """What an archive says.
+
+    Attributes:
+        rotvec_rad: (T, 22, 3) rotation vectors of the body's joints.
+        trans_m: (T, 3) translation.
+        betas: (B,) shape; empty where there is none.
+        gender: `male`, `female` or `neutral`.
+        model: name of `_smpl.MODELS`, empty where the archive does not say.
+        rate_hz: frames per second.
+    """
+
+    rotvec_rad: F64
+    trans_m: F64
+    betas: F64
+    gender: str
+    model: str
+    rate_hz: float
+
+
+class Amass:
+    """Reader of AMASS and SMPL archives."""
+
+    suffixes: tuple[str, ...] = (".npz",)
+    title: str = "AMASS and SMPL, SMPL-H, SMPL-X poses (npz)"
+
+    def __init__(self, *, model: BodyModel | None = None, rate_hz: float | None = None) -> None:
+        """Take a body model and a rate; None takes mean proportions and what the archive says."""
+        self.model, self.rate_hz = model, rate_hz
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """Whether the archive has poses and a translation."""
+        names = npz_names(path, head) or ()
+        return any(key in names for key in TRANS_KEYS) and any(key in names for key in ("poses", *BODY_KEYS))
+
+    def with_rate(self, rate_hz: float) -> Amass:
+        """The same reader with the rate of the take."""
+        return Amass(model=self.model, rate_hz=rate_hz)
+
+    def with_companion(self, companion: Path) -> Amass:
+        """The same reader with the body model in `companion`, an .npz."""
+        return self.with_body_model(read_body_model(companion))
+
+    def with_body_model(self, model: BodyModel) -> Amass:
+        """The same reader with a body model."""
+        return Amass(model=model, rate_hz=self.rate_hz)
+
+    def companion(self, path: Path) -> Path | None:
+        """Archives need no other file."""
+        return None
+
+    def read(self, path: Path) -> HumanMotion:
+        """The motion in `path`.
+
+        Raises:
+            MocapError: names file and array, and what to do.
+        """
+        archive = open_npz(path)
+        poses = read_poses(archive, self.rate_hz)
+        return motion_from_poses(poses, archive.where, archive.sha256(), self.model)
+
+
+def read_body_model(path: Path) -> BodyModel:
+    """A body model from an .npz file.
+
+    Raises:
+        MocapError: no such file, no .npz, or no body model.
+    """
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        raise MocapError(
+            f"{path}: a pickle can run code and is not opened here; use the model's .npz, or give the file to "
+            "`understudy build`, `retarget` or `mocap check` with --companion, which read it without running anything"
+        )
+    archive = open_npz(path)
+    wanted = ("v_template", "J_regressor", "shapedirs")
+    return BodyModel(archive.where, {name: archive.array(name) for name in wanted if name in archive})
+
+
+def read_poses(archive: Archive, rate_hz: float | None = None) -> Poses:
+    """Poses in an archive, whichever of the family's layouts it has.
+
+    Raises:
+        MocapError: names the array that is missing or of another shape.
+    """
+    where = archive.where
+    trans = archive.numbers(_key(archive, TRANS_KEYS, "the translation of the body"), None, 3)
+    flat, model = _flat_poses(archive)
+    if len(flat) != len(trans):
+        raise MocapError(f"{where}: {len(flat)} poses but {len(trans)} translations: they must be as many; export it again")
+    if flat.size and float(np.abs(flat).max()) > 100.0:
+        raise MocapError(f"{where}: a pose of {float(np.abs(flat).max()):g} rad: rotation vectors in radians are needed")
+    if trans.size and float(np.abs(trans).max()) > 1e4:
+        raise MocapError(f"{where}: a translation of {float(np.abs(trans).max()):g}: metres are needed")
+    gender = archive.text("gender").lower()
+    return Poses(
+        rotvec_rad=flat.reshape(len(flat), len(_smpl.BODY), 3),
+        trans_m=trans,
+        betas=_betas(archive),
+        gender=gender if gender in ("male", "female") else "neutral",
+        model=model or _stated(archive),
+        rate_hz=rate_hz or _rate(archive),
+    )
+
+
+def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | None = None) -> HumanMotion:
+    """The canonical motion of poses, on the user's body model or on a person of mean proportions.
+
+    Without a model the height is that at which standing feet do not slide (the mean person's for a shape of zeros), and the
+    lowest ball of a foot is put at its height over the floor: the archive's translation is that of a body that is not known.
+
+    Raises:
+        MocapError: the model is not of the family, or not the archive's.
+    """
+    if len(poses.trans_m) < 3:
+        raise MocapError(f"{where}: the motion has {len(poses.trans_m)} frames; at least 3 are needed")
+    if model is None:
+        rest, said = _mean_rest(poses)
+        dialect = f"{poses.model or 'smpl'}, mean proportions"
+    else:
+        rest, said = _model_rest(poses, model, where)
+        dialect = f"{poses.model or 'smpl'}, body model"
+    pos = _smpl.positions(rest, poses.rotvec_rad, poses.trans_m)
+    up, warning = _up(pos)
+    take = Take(
+        names=_smpl.NODES,
+        parents=_smpl.PARENTS,
+        is_end=(False,) * len(_smpl.NODES),
+        pos=pos,
+        rest=rest,
+        t_ns=stamps(np.arange(len(pos)), poses.rate_hz),
+        rate_hz=poses.rate_hz,
+        unit="m",
+        up=up,
+        warnings=(*said, *([warning] if warning else [])),
+    )
+    motion = motion_of(take, source_of(where, sha256, "amass", dialect=dialect))
+    return motion if model is not None else _on_the_floor(motion)
+
+
+def _model_rest(poses: Poses, model: BodyModel, where: str) -> tuple[F64, tuple[str, ...]]:
+    """Rest joints of the user's model at the archive's shape, and a sentence that says so."""
+    kind, rest = _smpl.rest_joints(model.arrays, poses.betas, model.where)
+    # SMPL and SMPL-H share their shape space, SMPL-X has its own
+    if poses.model and "smplx" in (kind, poses.model) and kind != poses.model:
+        raise MocapError(
+            f"{where}: poses of {poses.model.upper()}, but {model.where} is a model of {kind.upper()}, whose shapes are others: "
+            f"name the {poses.model.upper()} model"
+        )
+    used = min(len(poses.betas), model.arrays["shapedirs"].shape[2]) if "shapedirs" in model.arrays else 0
+    return rest, (f"joints are those of the body model {Path(model.where).name} ({kind.upper()}) with {used} shape figures",)
+
+
+def _mean_rest(poses: Poses) -> tuple[F64, tuple[str, ...]]:
+    """Rest joints of a person of mean proportions, and a sentence that says how the height was found."""
+    rest = mean_rest_joints(_smpl.NODES, poses.gender)
+    mean = MEAN_HEIGHT_M[poses.gender]
+    if not np.any(poses.betas != 0.0):
+        height, how = mean, "of the mean person, which is what a shape of zeros means"
+    else:
+        feet = _smpl.positions(rest, poses.rotvec_rad, np.zeros_like(poses.trans_m))
+        points = [_smpl.NODES.index(name) for name in ("L_Ankle", "L_Foot", "R_Ankle", "R_Foot")]
+        height, share = stature_m(poses.trans_m, feet[:, points], poses.rate_hz, mean)
+        how = f"at which standing feet slide least ({100 * share:.0f} % from the feet, the rest from the mean person)"
+    return height * rest, (
+        f"no body model: mean proportions of a {poses.gender} person, with the height {how}: {height:.2f} m; "
+        "name the body model for this person's own joints",
+    )
+
+
+def _on_the_floor(motion: HumanMotion) -> HumanMotion:
+    """The motion, moved up or down until the lowest balls of the feet are as high as they stand."""
+    low = np.minimum(motion.joint("left_toe")[:, 2], motion.joint("right_toe")[:, 2])
+    wanted = BALL_HEIGHT * motion.subject().height_m
+    shift = np.array([0.0, 0.0, wanted - float(np.percentile(low, FLOOR_PERCENTILE))])
+    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m + shift)
+
+
+def _up(pos: F64) -> tuple[str, str | None]:
+    """Axis that points up: that of the person, and z as in AMASS where the person is not upright."""
+    at = {name: k for k, name in enumerate(_smpl.NODES)}
+    return up_axis(pos[:, at["Head"]] - 0.5 * (pos[:, at["L_Ankle"]] + pos[:, at["R_Ankle"]]), np.array([0.0, 0.0, 1.0]))
+
+
+def _key(archive: Archive, keys: tuple[str, ...], what: str) -> str:
+    found = next((key for key in keys if key in archive), None)
+    if found is None:
+        raise MocapError(
+            f"{archive.where}: no array {' or '.join(keys)} ({what}); the file has {', '.join(archive.names[:20]) or 'none'}. "
+            "Poses of a body model need poses and trans, joint positions need joint_pos and joint_names (docs/mocap.md)"
+        )
+    return found
+
+
+def _flat_poses(archive: Archive) -> tuple[F64, str]:
+    """(T, 66) rotation vectors of the body's joints, and the model by the width of the poses."""
+    if "poses" not in archive:
+        root = archive.numbers(_key(archive, ROOT_KEYS, "the turn of the root"), None, 3)
+        body = archive.numbers(_key(archive, BODY_KEYS, "the turns of the body's joints"), None, None)
+        if len(body) != len(root) or body.shape[1] not in (63, 69):
+            raise MocapError(f"{archive.where}: body poses {body.shape} beside {len(root)} roots; (T, 63) or (T, 69) are needed")
+        return np.concatenate([root, body[:, :63]], axis=1), ""
+    found = archive.array("poses")
+    if found.ndim == 3 and found.shape[2] == 3:
+        poses = archive.numbers("poses", None, None, 3).reshape(len(found), -1)
+    else:
+        poses = archive.numbers("poses", None, None)
+    if poses.shape[1] not in WIDTHS:
+        allowed = ", ".join(f"{width} ({name or 'body alone'})" for width, name in WIDTHS.items())
+        raise MocapError(f"{archive.where}: poses are {poses.shape[1]} wide; known are {allowed}")
+    return poses[:, :66], WIDTHS[poses.shape[1]]
+
+
+def _stated(archive: Archive) -> str:
+    stated = archive.text("surface_model_type").lower()
+    return stated if stated in _smpl.MODELS else ""
+
+
+def _betas(archive: Archive) -> F64:
+    """(B,) the shape; of one shape per frame the first."""
+    if "betas" not in archive:
+        return np.zeros(0)
+    shape = archive.array("betas").shape
+    betas = archive.numbers("betas", *([None] * len(shape)))
+    return np.asarray(betas[0] if betas.ndim == 2 and len(betas) else betas).reshape(-1)[: _smpl.MAX_SHAPES]
+
+
+def _rate(archive: Archive) -> float:
+    key = next((key for key in RATE_KEYS if key in archive), None)
+    if key is None:
+        raise MocapError(
+            f"{archive.where}: the archive does not say its rate ({', '.join(RATE_KEYS)}): name it, read_motion(path, rate_hz=30)"
+        )
+    found = archive.array(key)
+    rate = float(found.reshape(-1)[0]) if found.size == 1 and found.dtype.kind in "fiu" else 0.0
+    if not 1.0 <= rate <= 10_000.0:
+        raise MocapError(f"{archive.where}: {key} is {rate:g}; 1 to 10000 frames per second are allowed")
+    return rate
+
+
+PLUGIN: MocapReader = Amass()

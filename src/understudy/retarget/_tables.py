@@ -1,0 +1,103 @@
+"""What the kernels work on: the robot, what each frame is asked, the unknowns, and the one-sided terms in force."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from understudy.geom.arrays import F64, I64, U8
+
+
+class Tree(NamedTuple):
+    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
+
+    parent: I64
+    rot0: F64
+    pos0: F64
+    axis0: F64
+    chain: I64
+    chain_len: I64
+    lower: F64
+    upper: F64
+    rest: F64
+    rest_weight: F64
+
+
+class Vectors(NamedTuple):
+    """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
+
+    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
+    """
+
+    a_body: I64
+    a_off: F64
+    b_body: I64
+    b_off: F64
+    inv_len: F64
+    cols: I64
+    col_len: I64
+
+
+class Ground(NamedTuple):
+    """Points that must stay above `clearance` (G,), and the four sole points that must not slip (M,)."""
+
+    body: I64
+    offset: F64
+    clearance: F64
+    slip_body: I64
+    slip_offset: F64
+
+
+class Capsules(NamedTuple):
+    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
+
+    body: I64
+    a: F64
+    b: F64
+    radius: F64
+    reach: F64
+    pair: I64
+
+
+class Drive(NamedTuple):
+    """What each frame is asked.
+
+    target (T, V, 3) and weight (T, V) of the vector tasks; pull (T, G) two-sided height weights; slip (T, M) weights between
+    frames f and f + 1, and slide (T, M, 2) how far a point should go over the ground meanwhile, 0 for a planted foot; accel
+    (T, nv) weights of the second difference centred on each frame; step (J,) most that a joint turns from frame to frame.
+    """
+
+    target: F64
+    weight: F64
+    pull: F64
+    slip: F64
+    slide: F64
+    accel: F64
+    step: F64
+
+
+class Pose(NamedTuple):
+    """The unknowns: root_pos (T, 3), root_rot (T, 3, 3), q (T, J)."""
+
+    root_pos: F64
+    root_rot: F64
+    q: F64
+
+
+class Active(NamedTuple):
+    """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
+    between each frame and the one before it."""
+
+    ground: U8
+    limit: U8
+    pair: U8
+    speed: U8
+
+
+class Stiff(NamedTuple):
+    """Weights of the one-sided terms, and the collision margin, metres."""
+
+    ground: float
+    limit: float
+    pair: float
+    speed: float
+    margin: float
