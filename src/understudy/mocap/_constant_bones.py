@@ -81,7 +81,7 @@ def _bridged(joints: Mapping[str, F64], anchors: Mapping[str, Sequence[F64]]) ->
     centre = np.asarray(sum(trunk.values()) / len(trunk))
     out = {}
     for name, track in joints.items():
-        lost = ~np.isfinite(track).all(axis=1)
+        lost: Bool = np.asarray(~np.isfinite(track).all(axis=1))
         if not lost.any():
             out[name] = track
             continue
@@ -89,7 +89,7 @@ def _bridged(joints: Mapping[str, F64], anchors: Mapping[str, Sequence[F64]]) ->
         for marker in anchors.get(name, ()):
             distance = _median_distance(marker, track)
             if np.isfinite(distance):
-                there = np.isfinite(marker).all(axis=1, keepdims=True)
+                there: Bool = np.asarray(np.isfinite(marker).all(axis=1, keepdims=True))
                 weight = there / max(distance, 0.01) ** 2
                 total += weight * np.where(there, marker + _interpolated(track - marker), 0.0)
                 weights += weight

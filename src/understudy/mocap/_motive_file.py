@@ -81,7 +81,7 @@ def parse_motive(data: bytes, where: str) -> MotiveFile:
         MocapError: names the line and what is wrong there.
     """
     lines = text_lines(data)
-    head = _csv_row(lines[0])
+    head = _csv_row(lines[0], where)
     if head[:1] != ["Format Version"]:
         raise MocapError(f"{where}:1: not a Motive CSV: it must begin with 'Format Version', found {head[0][:40]!r}")
     keys = dict(zip(head[::2], head[1::2], strict=False))
@@ -102,9 +102,13 @@ def parse_motive(data: bytes, where: str) -> MotiveFile:
     return MotiveFile(keys, things, even[:, :, 0], rate_hz, unit_m, tuple(text for text in warnings if text))
 
 
-def _csv_row(line: bytes) -> list[str]:
+def _csv_row(line: bytes, where: str) -> list[str]:
     """Cells of a header line whose names may hold commas in quotes."""
-    row = next(csv.reader(io.StringIO(line.decode("utf-8", "replace").replace("\0", "")), strict=False), [""])
+    text = line.decode("utf-8", "replace").replace("\0", "").replace("\r", " ")
+    try:
+        row = next(csv.reader(io.StringIO(text), strict=False), [""])
+    except csv.Error as error:
+        raise MocapError(f"{where}: a header line is damaged ({error}): export the file again") from error
     return [cell.strip() for cell in row] or [""]
 
 
@@ -126,8 +130,8 @@ def _short(declared: str, there: int) -> str | None:
 
 def _things(lines: list[bytes], axes_line: int, where: str) -> tuple[tuple[Thing, ...], int]:
     """Bones and markers, and how many columns there are."""
-    rows = [_csv_row(line) for line in lines[1:axes_line] if holds_something(line)]
-    axes = _csv_row(lines[axes_line])
+    rows = [_csv_row(line, where) for line in lines[1:axes_line] if holds_something(line)]
+    axes = _csv_row(lines[axes_line], where)
     if len(rows) < 3 or any(len(row) < 3 for row in rows):
         raise MocapError(f"{where}: {len(rows)} header lines above 'Frame,Time'; types, names and Rotation/Position are needed")
     labelled = {row[1]: row for row in rows if row[1]}

@@ -66,7 +66,7 @@ def take_from_trc(data: bytes, where: str) -> MarkerTake:
     table = number_table(rows, separator, 2 + 3 * len(names), where, first + 1)
     rate_hz, odd_rate = true_rate(stated_hz, table[:, 1])
     place = table[:, 1] * rate_hz if np.isfinite(table[:, 1]).all() else table[:, 0]
-    pos, left_out = even_frames(place, table[:, 2:].reshape(len(table), -1, 3), where)
+    pos, left_out = even_frames(place, table[:, 2:].reshape(len(table), len(names), 3), where)
     warnings = [odd_rate, left_out, _short(keys.get("NumFrames", ""), len(rows))]
     take = MarkerTake(
         names, pos * unit_m, rate_hz, unit_m, warnings=tuple(text for text in warnings if text)

@@ -63,7 +63,7 @@ def take_from_vicon_csv(data: bytes, where: str) -> MarkerTake:
     end = next((i for i in range(first, len(lines)) if not holds_something(lines[i])), len(lines))
     width = len(cells(lines[start + 3], separator))
     table = number_table(lines[first:end], separator, width, where, first + 1)
-    pos, left_out = even_frames(table[:, 0], table[:, columns].reshape(len(table), -1, 3), where)
+    pos, left_out = even_frames(table[:, 0], table[:, columns].reshape(len(table), len(names), 3), where)
     take = MarkerTake(names, pos * unit_m, rate_hz, unit_m, warnings=(left_out,) if left_out else ())
     return check_take(take, where)
 
