@@ -16,8 +16,8 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, I64
 from understudy.mocap._file import read_bytes
-from understudy.mocap._joint_gaps import fill_gaps
 from understudy.mocap._joint_csv import is_joint_csv, parse_joint_csv
+from understudy.mocap._joint_gaps import fill_gaps
 from understudy.mocap._npz import Archive, npz_names, open_npz
 from understudy.mocap._parents import guess_parents
 from understudy.mocap._take import Take, motion_of, source_of, stamps
