@@ -49,19 +49,19 @@ def read(path: Path, robot: RobotModel, told: Told) -> FileMotion:
         said = (f"the file names no joints: its {joints} columns were taken in {robot.name}'s own order",)
     if len(names) != joints:
         raise MocapError(f"{path}: {joints} joint columns after 7 of the root, {len(names)} names were given")
-    quat = xyzw_to_wxyz(table[:, 3:ROOT])
-    _check_order(path, table[:, 3:ROOT], quat)
-    return file_motion(
+    found = file_motion(
         str(path),
         robot,
         told,
         fps=one_rate(str(path), None, told),
         root_pos=table[:, :3],
-        root_quat_wxyz=quat,
+        root_quat_wxyz=xyzw_to_wxyz(table[:, 3:ROOT]),
         joint_pos=table[:, ROOT:],
         joint_names=names,
         said=said,
     )
+    _check_order(path, table[:, 3:ROOT], found.motion.root_quat_world_wxyz)
+    return found
 
 
 def _table(path: Path) -> F64:

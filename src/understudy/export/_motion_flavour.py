@@ -19,6 +19,7 @@ MOST_ANGLE_RAD = 10.0
 """No joint of a humanoid turns further; larger values are degrees."""
 MOST_HEIGHT_M = 10.0
 """No motion has its root higher in the mean; larger values are centimetres or millimetres."""
+MOST_WAY_M = 1e5
 MOST_FPS = 2000.0
 _WHOLE = 5e-4
 """A rate this near to a whole number (relative) is that number: frame times in files are rounded."""
@@ -181,12 +182,14 @@ def _check_units(where: str, root_pos: F64, root_quat: F64, joint_pos: F64, join
             f"{where}: frame {frame}, {joint_names[column]}: {joint_pos[frame, column]:g}; angles are radians here, "
             f"within {MOST_ANGLE_RAD:g}: these may be degrees, or the columns stand in another order"
         )
+    if np.abs(root_pos).max() > MOST_WAY_M:
+        raise MocapError(f"{where}: the root is {np.abs(root_pos).max():g} m from the origin; {MOST_WAY_M:g} m can be")
     height = float(np.mean(root_pos[:, 2]))
     if abs(height) > MOST_HEIGHT_M:
         raise MocapError(
             f"{where}: the root is {height:g} m high in the mean; positions are metres with z up: these may be cm or mm"
         )
-    norm = np.linalg.norm(root_quat, axis=1)
+    norm = np.linalg.norm(np.clip(root_quat, -MOST_HEIGHT_M, MOST_HEIGHT_M), axis=1)
     wrong = np.flatnonzero(np.abs(norm - 1.0) > 1e-2)
     if len(wrong):
         raise MocapError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,9 @@ def _walk(path: Path) -> tuple[float, dict[str, bytes]]:
     key, fps = "", 0.0
     found: dict[str, bytes] = {}
     try:
-        data = path.read_bytes()
-        for op, arg, _ in pickletools.genops(data):
+        if path.stat().st_size > MOST_BYTES:
+            raise MocapError(f"{path}: over {MOST_BYTES / 1e6:,.0f} MB; motions are smaller, export again")
+        for op, arg, _ in _opcodes(path.read_bytes()):
             if op.name in ("GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4") and (
                 op.name != "GLOBAL" or arg not in GLOBALS
             ):
@@ -100,7 +102,7 @@ def _walk(path: Path) -> tuple[float, dict[str, bytes]]:
             if op.name == "BINUNICODE" and (arg == "fps" or arg in _ARRAYS):
                 key = str(arg)
             elif key == "fps" and op.name in ("BININT", "BININT1", "BININT2", "BINFLOAT"):
-                key, fps = "", float(arg or 0.0)
+                key, fps = "", float(str(arg))
             elif op.name in ("BINBYTES", "SHORT_BINBYTES") and key in _ARRAYS and isinstance(arg, bytes) and arg != b"b":
                 found.setdefault(key, arg)
     except OSError as error:
@@ -111,6 +113,13 @@ def _walk(path: Path) -> tuple[float, dict[str, bytes]]:
     if missing:
         raise MocapError(f"{path}: no array {', '.join(missing)} in the pickle; export again")
     return fps, found
+
+
+def _opcodes(data: bytes) -> list[tuple[pickletools.OpcodeInfo, object, int | None]]:
+    """Every opcode of a pickle; what Python has to say about odd text in one is no matter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return list(pickletools.genops(data))
 
 
 FLAVOUR = Flavour("gmr", ".pkl", "GMR's pickle", write, read)

@@ -68,7 +68,7 @@ _H1 = Model(
     undriven=frozenset({"back_bkx", "back_bky", "l_arm_wry", "r_arm_wry"}),
 )
 G1_HEIGHT_M = 0.7851
-"""Its G1 stands with the pelvis at 0.755 m; ours has the hips 30.1 mm lower under it."""
+"""Its G1 stands with the pelvis at 0.755 m; the legs of ours are 30.1 mm longer."""
 _G1_23 = Model(
     height_m=G1_HEIGHT_M,
     names={
@@ -88,7 +88,8 @@ _G1_23 = Model(
         for joint, angle in (("hip_pitch", -0.17419), ("knee", 0.33472), ("ankle_pitch", -0.16053))
     },
     undriven=frozenset({"lumbar_extension", "lumbar_bending"}),
-    said="made for the 23-joint G1: its legs were laid on the 29-joint one within 1 mm, its arms are up to 5 cm off",
+    said="made for the 23-joint G1, another robot with thighs 3 cm shorter and other arms: limbs keep their directions, feet "
+    "come out up to 2 cm and hands up to 6 cm off",
 )
 
 

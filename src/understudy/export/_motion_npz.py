@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,8 @@ def read_arrays(path: Path, names: Iterable[str]) -> Mapping[str, AnyArray]:
     if missing:
         raise MocapError(f"{path}: no array {', '.join(missing)} (found: {', '.join(found) or 'none'})")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd text in a damaged heading; the reading below says what is wrong
             return {name: _array(archive, name, path) for name in wanted}
     except _DAMAGED as error:
         raise MocapError(f"{path}: damaged archive: {error}; copy or export the file again") from None

@@ -15,7 +15,8 @@ _STAND_IN = b"15e249"
 """What stands in an empty cell while the numbers are read; no position can have it."""
 
 _NAN = re.compile(rb"[-+]?(nan|inf(inity)?|na|null)(?=[,;\t\r\n ]|$)", re.IGNORECASE)
-_ROW_ENDS = b"\r\n\t,; "
+ROW_ENDS = b"\r\n\t,; "
+"""What a row without content may hold."""
 
 
 def number_table(rows: list[bytes], separator: bytes, columns: int, where: str, first_line: int) -> F64:
@@ -79,6 +80,11 @@ def cells(line: bytes, separator: bytes) -> list[str]:
 def without_blank_end(rows: list[bytes]) -> list[bytes]:
     """The rows up to the last one that holds anything."""
     last = len(rows)
-    while last and not rows[last - 1].strip(_ROW_ENDS):
+    while last and not holds_something(rows[last - 1]):
         last -= 1
     return rows[:last]
+
+
+def holds_something(line: bytes) -> bool:
+    """Whether any cell of a line is filled."""
+    return bool(line.strip(ROW_ENDS))

@@ -38,20 +38,21 @@ class BuildSummary:
         dataset: the dataset.
         clips: one result per clip.
         checked: what gates and scores said.
-        export: folder of the training dataset; None where none was asked for, nothing was accepted, or it failed.
-        export_error: why the export failed; empty where it did not.
+        exported: what came of the export; None where none was asked for or nothing was accepted.
+        export: folder of the training dataset; None where there is none.
     """
 
     dataset: Dataset
     clips: tuple[TaskResult, ...]
     checked: CheckSummary
+    exported: TaskResult | None = None
     export: Path | None = None
-    export_error: str = ""
 
     @property
     def disk_refused(self) -> bool:
-        """Whether the disk refused an episode; nothing more was written after that."""
-        return any(result.error_class == StorageError.__name__ for result in self.clips)
+        """Whether the disk refused an episode or the export; nothing more is written after that."""
+        results = self.clips if self.exported is None else (*self.clips, self.exported)
+        return any(result.error_class == StorageError.__name__ for result in results)
 
 
 def open_or_create(root: Path, robot: RobotModel) -> Dataset:
@@ -139,7 +140,7 @@ def build(
     if export is None or checked.unreadable or not dataset.refs("episodes"):
         return summary
     exported = _export(dataset, export, export_options, stage)
-    return replace(summary, export=dataset.root / "exports" / export if exported.ok else None, export_error=exported.error)
+    return replace(summary, exported=exported, export=dataset.root / "exports" / export if exported.ok else None)
 
 
 def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage) -> TaskResult:

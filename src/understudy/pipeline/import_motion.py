@@ -222,8 +222,7 @@ def _trimmed(motion: RobotMotion, label: Mapping[str, Json], where: str) -> Robo
     keep = (t_s >= (start_s or 0.0) - 1e-9) & (t_s <= (t_s[-1] if end_s is None else end_s) + 1e-9)
     if keep.sum() < 2:
         raise MocapError(
-            f"{where}: start {start_s} s to end {end_s} s leaves {int(keep.sum())} of {len(t_s)} frames in {t_s[-1]:.2f} s; "
-            "at least two are needed"
+            f"{where}: start {start_s} s to end {end_s} s leaves {int(keep.sum())} of {len(t_s)} frames; two are needed at least"
         )
     t_ns = motion.t_ns[keep]
     return replace(

@@ -83,16 +83,17 @@ def build(
         stage=progress,
         reading=ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline),
     )
-    wrong = errors(summary.clips, summary.checked)
+    tasks = summary.clips if summary.exported is None else (*summary.clips, summary.exported)
+    wrong = errors(tasks, summary.checked)
     page = None
     try:
         page = _report(summary.dataset.root, video) if report and not summary.disk_refused else None
     except UnderstudyError as error:
         wrong.append(str(error))
     _show(summary, page, json)
-    for message in [*wrong, *([summary.export_error] if summary.export_error else [])]:
+    for message in wrong:
         complain(message)
-    if wrong or summary.export_error:
+    if wrong:
         return UNUSABLE
     return FINDINGS if summary.checked.refused else DONE
 
