@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from understudy.errors import MocapError
 from understudy.mocap.amass import BodyModel
+from understudy.mocap.check.baseline import compare
 from understudy.mocap.read import TakesCompanion, chosen_reader, companion_of, find_reader
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import HumanMotion
@@ -25,11 +27,13 @@ class ReadOptions:
         rate_hz: frames per second; None takes what the file says.
         companion: the skeleton of an AMC motion, or the body model of an SMPL archive (.npz or .pkl); clips of other formats
             are read without it. None takes the skeleton beside the motion, and mean proportions.
+        baseline: the session's bone lengths, written by `understudy mocap check`; None compares with nothing.
     """
 
     unit: str | None = None
     rate_hz: float | None = None
     companion: Path | None = None
+    baseline: Path | None = None
 
 
 @runtime_checkable
@@ -58,11 +62,41 @@ def read_clip(path: Path, options: ReadOptions | None = None) -> HumanMotion:
     return reader.with_body_model(BodyModel(str(companion), read_arrays(companion))).read(path)
 
 
-def files_of(path: Path, options: ReadOptions) -> tuple[Path, ...]:
-    """Every file that reading a clip takes, the clip first; where that cannot be told, the clip alone: reading says why."""
+def files_of(path: Path, options: ReadOptions) -> dict[str, Path]:
+    """Every file that reading a clip takes, by its part: `clip`, and `companion` and `baseline` where there is one.
+
+    Where the companion cannot be told, it is left out: reading says why.
+    """
+    found = {"clip": path}
     try:
         takes = isinstance(find_reader(path), TakesCompanion)
         second = options.companion if takes and options.companion is not None else companion_of(path)
     except MocapError:
-        return (path,)
-    return (path,) if second is None else (path, second)
+        second = None
+    if second is not None:
+        found["companion"] = second
+    if options.baseline is not None:
+        found["baseline"] = options.baseline
+    return found
+
+
+def calibration(motion: HumanMotion, options: ReadOptions) -> tuple[dict[str, str | float], tuple[str, ...]]:
+    """How far a clip is from its session's baseline: for the episode's metadata, and in words.
+
+    Raises:
+        MocapError: a bone drifted over 3 mm; or no baseline.
+    """
+    if options.baseline is None:
+        return {}, ()
+    drift, found = compare(options.baseline, motion)
+    refused = [finding.text for finding in found if finding.level == "refuse"]
+    if refused:
+        raise MocapError(f"{motion.source.path}: {refused[0]} ({options.baseline})")
+    bone, worst = next(iter(drift.items()))
+    sha256 = hashlib.sha256(options.baseline.read_bytes()).hexdigest()
+    said: dict[str, str | float] = {
+        "calibration_baseline_sha256": sha256,
+        "calibration_drift_m": abs(worst),
+        "calibration_drift_bone": bone,
+    }
+    return said, tuple(finding.text for finding in found)

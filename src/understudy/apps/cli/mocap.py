@@ -62,36 +62,19 @@ def check(
     return FINDINGS if refused else DONE
 
 
-def _baseline(path: Path | None, motion: HumanMotion, found: MotionCheck) -> tuple[dict[str, float], list[Finding], str]:
+def _baseline(path: Path | None, motion: HumanMotion, found: MotionCheck) -> tuple[dict[str, float], tuple[Finding, ...], str]:
     """Drift per bone in metres, what is to be said about it, and one line for people."""
-    from understudy.errors import MocapError
-    from understudy.mocap.check import Finding
-    from understudy.mocap.check.baseline import REFUSED_M, REPORTED_M, Baseline, baseline_json, drift_m, parse_baseline
+    from understudy.mocap.check.baseline import Baseline, baseline_json, compare
     from understudy.store.atomic import write_text
 
     if path is None:
-        return {}, [], ""
+        return {}, (), ""
     if not path.exists():
         write_text(path, baseline_json(Baseline(Path(motion.source.path).name, motion.source.sha256, found.bones_m)))
-        return {}, [], f"wrote the baseline of {len(found.bones_m)} bones to {path}"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MocapError(f"{path}: cannot be read: {error}") from None
-    drift = drift_m(parse_baseline(text, str(path)), found.bones_m)
-    if not drift:
-        raise MocapError(f"{path}: no bone of the baseline is in {motion.source.path}; name the baseline of this skeleton")
-    said = [
-        Finding(
-            "refuse" if abs(change) > REFUSED_M else "warn",
-            f"{bone.replace('>', ' to ')} has changed by {1000 * change:+.1f} mm since the baseline; "
-            + ("at most 3 mm are allowed: calibrate anew" if abs(change) > REFUSED_M else "from 3 mm on it is refused"),
-        )
-        for bone, change in drift.items()
-        if abs(change) > REPORTED_M
-    ]
-    worst = next(iter(drift.items()))
-    return drift, said, f"largest change since the baseline: {worst[0].replace('>', ' to ')} {1000 * worst[1]:+.2f} mm"
+        return {}, (), f"wrote the baseline of {len(found.bones_m)} bones to {path}"
+    drift, said = compare(path, motion)
+    bone, worst = next(iter(drift.items()))
+    return drift, said, f"largest change since the baseline: {bone.replace('>', ' to ')} {1000 * worst:+.2f} mm"
 
 
 def _show(motion: HumanMotion, found: MotionCheck, findings: list[Finding]) -> None:

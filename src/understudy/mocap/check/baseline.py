@@ -6,8 +6,11 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from understudy.errors import MocapError
+from understudy.mocap.check import Finding, bone_lengths
+from understudy.spec.skeleton import HumanMotion
 
 FORMAT = "understudy-mocap-baseline"
 REPORTED_M, REFUSED_M = 0.001, 0.003
@@ -73,6 +76,45 @@ def drift_m(baseline: Baseline, bones_m: Mapping[str, float]) -> dict[str, float
     """Bone to its length now less its length then, metres, the largest change first; only bones that both have."""
     both = {name: bones_m[name] - then for name, then in baseline.bones_m.items() if name in bones_m}
     return dict(sorted(both.items(), key=lambda item: -abs(item[1])))
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in a file.
+
+    Raises:
+        MocapError: it cannot be read, or is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MocapError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise MocapError(f"{path}: no text; name the baseline of `understudy mocap check`") from None
+    return parse_baseline(text, str(path))
+
+
+def compare(path: Path, motion: HumanMotion) -> tuple[dict[str, float], tuple[Finding, ...]]:
+    """Drift of a clip from the baseline in a file, and what is to be said about it.
+
+    Raises:
+        MocapError: no baseline, or that of another skeleton.
+    """
+    drift = drift_m(read_baseline(path), bone_lengths(motion))
+    if not drift:
+        raise MocapError(f"{path}: no bone of the baseline is in {motion.source.path}; name the baseline of this skeleton")
+    return drift, drift_findings(drift)
+
+
+def drift_findings(drift: Mapping[str, float]) -> tuple[Finding, ...]:
+    """Bones that drifted over 1 mm; over 3 mm the clip is refused."""
+    found: list[Finding] = []
+    for bone, change in drift.items():
+        what = f"{bone.replace('>', ' to ')} has changed by {1000 * change:+.1f} mm since the baseline"
+        if abs(change) > REFUSED_M:
+            found.append(Finding("refuse", f"{what}; at most {1000 * REFUSED_M:g} mm are allowed: calibrate anew"))
+        elif abs(change) > REPORTED_M:
+            found.append(Finding("warn", f"{what}; from {1000 * REFUSED_M:g} mm on it is refused"))
+    return tuple(found)
 
 
 def _number(value: object) -> bool:
