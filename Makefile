@@ -6,7 +6,7 @@ ROBOT ?= unitree_g1
 DEMO ?= demo
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-slow check lint docs bench interop env-lerobot clean
+.PHONY: demo test test-slow check lint docs bench interop env-lerobot env-mediapipe clean
 
 demo: $(VENV)/installed
 	$(RUN) scripts/demo.py --robot $(ROBOT) --into $(DEMO) $(if $(CLIP),"$(CLIP)")
@@ -31,6 +31,9 @@ bench: $(VENV)/installed
 
 env-lerobot:
 	scripts/env_lerobot.sh
+
+env-mediapipe:
+	scripts/env_mediapipe.sh
 
 interop: $(VENV)/installed-dev env-lerobot
 	$(RUN) -m pytest -q -m interop

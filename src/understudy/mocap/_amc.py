@@ -80,7 +80,11 @@ def _quick(body: bytes, skeleton: Skeleton) -> tuple[I64, F64] | None:
         per_frame = len(names)
     first = names[:per_frame]
     frames = len(names) // per_frame if per_frame else 0
-    if set(first) != {name for name, own in slots.items() if own.stop > own.start} or names != first * frames:
+    if (
+        set(first) != {name for name, own in slots.items() if own.stop > own.start}
+        or len(set(first)) != len(first)
+        or names != first * frames
+    ):
         return None
     order = np.concatenate([np.arange(slots[name].start, slots[name].stop) for name in first])
     text = np.frombuffer(_NAME.sub(b"", body), dtype=np.uint8)

@@ -1,4 +1,7 @@
-"""Files of calibrated cameras: OpenCV (YAML, JSON, npz), Qualisys (qca.txt), Pose2Sim (Calib.toml). docs/markerless.md has the layouts."""
+"""Files of calibrated cameras: OpenCV (YAML, JSON, npz), Qualisys (qca.txt), Pose2Sim (Calib.toml).
+
+docs/markerless.md has the layouts.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,10 +90,11 @@ def _folder(path: Path) -> Calibration:
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".yml", ".yaml", ".json"))
     if not files or len(files) > MAX_FILES:
         raise MocapError(
-            f"{path}: {len(files)} calibration files (.yml, .yaml, .json) in the folder; 1 to {MAX_FILES} are needed: a file per camera"
+            f"{path}: {len(files)} calibration files (.yml, .yaml, .json) in the folder; 1 to {MAX_FILES} are needed: "
+            f"a file per camera"
         )
     contents = {p: _bounded(p) for p in files}
-    maps = {p: _in_file(p, lambda data=data: _map(_text(data))) for p, data in contents.items()}
+    maps: dict[Path, dict[str, object]] = {p: _in_file(p, partial(_entries, data)) for p, data in contents.items()}
     joined = b"".join(contents.values())
     names = [key for entries in maps.values() for key in entries if key != "names"]
     if {"intri", "extri"} <= {p.stem for p in files} and len(set(names)) == len(names):
@@ -97,7 +102,7 @@ def _folder(path: Path) -> Calibration:
         return _checked(cameras_from_map(merged, path.name), None, "opencv", joined)
     cameras: list[Camera] = []
     for file, entries in maps.items():
-        cameras += _in_file(file, lambda file=file, entries=entries: cameras_from_map(entries, file.stem))
+        cameras += _in_file(file, partial(cameras_from_map, entries, file.stem))
     return _checked(cameras, None, "opencv", joined)
 
 
@@ -114,7 +119,8 @@ def _checked(cameras: list[Camera], unit_m: float | None, kind: str, data: bytes
         if len(apart) and float(apart.min()) < 1e-6 * max(float(np.abs(centres).max()), 1e-9):
             other = names[int(np.argmin(apart))]
             raise MocapError(
-                f"cameras {other} and {names[i]} stand at the same point; the positions (translations) of the cameras are needed, "
+                f"cameras {other} and {names[i]} stand at the same point; the positions (translations) of the cameras "
+                f"are needed, "
                 "not only their lenses: calibrate them together in one world"
             )
     return Calibration(tuple(cameras), unit_m, kind, hashlib.sha256(data).hexdigest())
@@ -135,7 +141,13 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MocapError(f"byte {error.start} is no UTF-8 text; known are {' '.join(SUFFIXES)} of OpenCV, Qualisys, Pose2Sim") from None
+        raise MocapError(
+            f"byte {error.start} is no UTF-8 text; known are {' '.join(SUFFIXES)} of OpenCV, Qualisys, Pose2Sim"
+        ) from None
+
+
+def _entries(data: bytes) -> dict[str, object]:
+    return _map(_text(data))
 
 
 def _map(text: str) -> dict[str, object]:

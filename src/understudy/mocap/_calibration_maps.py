@@ -90,7 +90,9 @@ def _is_matrix(value: Mapping[str, object]) -> bool:
 
 def _camera(name: str, entries: Mapping[str, object]) -> Camera:
     if any(_truth(entries.get(key)) for key in _FISHEYE):
-        raise MocapError(f"camera {name}: a fisheye lens is not read; undistort its images first, or calibrate it as a pinhole camera")
+        raise MocapError(
+            f"camera {name}: a fisheye lens is not read; undistort its images first, or calibrate it as a pinhole camera"
+        )
     matrix = _needed(name, entries, "matrix")
     values = _numbers(name, "matrix", matrix)
     if values.size != 9:
@@ -125,7 +127,11 @@ def _needed(name: str, entries: Mapping[str, object], kind: str) -> object:
         wanted = ALIASES[kind][0]
         raise MocapError(
             f"camera {name}: no {kind} ({' or '.join(ALIASES[kind])}){did_you_mean(wanted, map(str, entries))}; "
-            + ("it says where the camera stands in the common world" if kind in ("rotation", "translation") else "it describes the lens")
+            + (
+                "it says where the camera stands in the common world"
+                if kind in ("rotation", "translation")
+                else "it describes the lens"
+            )
         )
     return found
 

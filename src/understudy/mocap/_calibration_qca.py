@@ -47,7 +47,8 @@ def _camera(element: ElementTree.Element) -> Camera:
     turn = _number(name, element, "viewrotation", 0.0)
     if turn != 0.0:
         raise MocapError(
-            f"camera {name}: viewrotation is {turn:g}; export the videos unrotated and set viewrotation to 0, or the pixels do not fit"
+            f"camera {name}: viewrotation is {turn:g}; export the videos unrotated and set viewrotation to 0, or the "
+            f"pixels do not fit"
         )
     transform, intrinsic = _child(name, element, "transform"), _child(name, element, "intrinsic")
     if _number(name, intrinsic, "skew", 0.0) != 0.0:
@@ -77,7 +78,9 @@ def _field_of_view(name: str, element: ElementTree.Element) -> tuple[float, floa
         return 0.0, 0.0, None
     left, top, right, bottom = (_number(name, fov, key) for key in ("left", "top", "right", "bottom"))
     if not (0 <= left < right < 1e5 and 0 <= top < bottom < 1e5):
-        raise MocapError(f"camera {name}: fov_video spans {left:g} to {right:g} and {top:g} to {bottom:g}; left < right, top < bottom")
+        raise MocapError(
+            f"camera {name}: fov_video spans {left:g} to {right:g} and {top:g} to {bottom:g}; left < right, top < bottom"
+        )
     return left, top, (round(right - left) + 1, round(bottom - top) + 1)
 
 

@@ -18,6 +18,8 @@ from understudy.geom.arrays import F64, frozen_f64
 
 COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3")
 MAX_SIZE_PX = 100_000
+CODEC_BLOCK_PX = 16
+"""Video codecs pad images to blocks; a size that differs by less is the same image, not a scaled one."""
 _NEWTON_STEPS, _CONVERGED = 20, 1e-9
 
 
@@ -95,13 +97,14 @@ class Camera:
         Raises:
             MocapError: the other size has other proportions.
         """
-        if self.size_px is None or self.size_px == size_px:
+        if self.size_px is None or max(abs(a - b) for a, b in zip(self.size_px, size_px, strict=True)) < CODEC_BLOCK_PX:
             return replace(self, size_px=size_px)
         scale = np.array(size_px) / np.array(self.size_px)
         if abs(scale[0] / scale[1] - 1.0) > 0.01:
             raise MocapError(
                 f"camera {self.name}: calibrated at {self.size_px[0]} x {self.size_px[1]} pixels, the keypoints come from "
-                f"{size_px[0]} x {size_px[1]}, which is a rotated or cropped image; calibrate with the images that are detected in"
+                f"{size_px[0]} x {size_px[1]}, which is a rotated or cropped image; calibrate with the images that "
+                f"are detected in"
             )
         matrix = self.matrix_px.copy()
         matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
@@ -128,7 +131,8 @@ def five_coefficients(name: str, coefficients: Sequence[float]) -> F64:
         raise MocapError(f"camera {name}: {len(values)} distortion coefficients; 4 or 5 are needed (k1, k2, p1, p2, k3)")
     if bool(np.any(values[5:] != 0.0)):
         raise MocapError(
-            f"camera {name}: the rational, thin prism or tilted lens model is not read; calibrate again with k1, k2, p1, p2, k3 only"
+            f"camera {name}: the rational, thin prism or tilted lens model is not read; calibrate again with k1, k2, "
+            f"p1, p2, k3 only"
         )
     out = np.zeros(5)
     out[: min(len(values), 5)] = values[:5]
@@ -141,7 +145,8 @@ def _distorted(normalised: F64, distortion: F64) -> F64:
     r2 = x * x + y * y
     radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
     return np.stack(
-        [x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x), y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y], axis=-1
+        [x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x), y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y],
+        axis=-1,
     )
 
 
@@ -165,9 +170,17 @@ def _lens_slope(normalised: F64, distortion: F64) -> F64:
 def _check_matrix(name: str, matrix: F64) -> None:
     fx, fy = matrix[0, 0], matrix[1, 1]
     if not (fx > 1.0 and fy > 1.0):
-        raise MocapError(f"camera {name}: focal lengths {fx:g} and {fy:g}; they are in pixels and positive, in the order fx 0 cx / 0 fy cy")
-    if abs(matrix[0, 1]) > 1e-6 * fx or bool(np.any(np.abs(matrix[[1, 2, 2], [0, 0, 1]]) > 1e-6)) or abs(matrix[2, 2] - 1.0) > 1e-6:
-        raise MocapError(f"camera {name}: the camera matrix must be fx 0 cx / 0 fy cy / 0 0 1 without skew; found {matrix.tolist()}")
+        raise MocapError(
+            f"camera {name}: focal lengths {fx:g} and {fy:g}; they are in pixels and positive, in the order fx 0 cx / 0 fy cy"
+        )
+    if (
+        abs(matrix[0, 1]) > 1e-6 * fx
+        or bool(np.any(np.abs(matrix[[1, 2, 2], [0, 0, 1]]) > 1e-6))
+        or abs(matrix[2, 2] - 1.0) > 1e-6
+    ):
+        raise MocapError(
+            f"camera {name}: the camera matrix must be fx 0 cx / 0 fy cy / 0 0 1 without skew; found {matrix.tolist()}"
+        )
 
 
 def _rotation(name: str, matrix: F64) -> F64:
@@ -176,6 +189,7 @@ def _rotation(name: str, matrix: F64) -> F64:
     nearest = u @ vt
     if np.abs(nearest - matrix).max() > 1e-2 or np.linalg.det(nearest) < 0.0:
         raise MocapError(
-            f"camera {name}: the rotation is none (its axes are not square to each other, not of length 1, or mirrored): {matrix.tolist()}"
+            f"camera {name}: the rotation is none (its axes are not square to each other, not of length 1, or "
+            f"mirrored): {matrix.tolist()}"
         )
     return np.asarray(nearest)

@@ -1,6 +1,6 @@
 """One video to body landmarks, run by the Python of MediaPipe's own environment: it imports nothing of Understudy.
 
-    python _mediapipe_runner.py VIDEO OUT.npz
+    python _mediapipe_runner.py VIDEO OUT.npz [SHA256 of VIDEO]
 
 Prints `frame DONE TOTAL` lines. OUT.npz has the layout of docs/markerless.md.
 """
@@ -15,7 +15,7 @@ import numpy as np
 LANDMARKS = 33
 
 
-def main(video: str, out: str) -> int:
+def main(video: str, out: str, video_sha256: str = "") -> int:
     """Detect in every frame; exit code 3 with a line on stderr where the video cannot be read."""
     import cv2  # type: ignore[import-not-found, unused-ignore]
     import mediapipe  # type: ignore[import-not-found, unused-ignore]
@@ -24,8 +24,8 @@ def main(video: str, out: str) -> int:
     rate_hz = float(capture.get(cv2.CAP_PROP_FPS))
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     pixels, confidences, size = [], [], (0, 0)
-    # model_complexity 1 is the one whose weights come with the package; 0 and 2 would be downloaded. Landmarks are not smoothed here:
-    # that filter lags, and the triangulated joints are smoothed without lag later.
+    # model_complexity 1 is the one whose weights come with the package; 0 and 2 would be downloaded. Landmarks are not
+    # smoothed here: that filter lags, and the triangulated joints are smoothed without lag later.
     pose = mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False, min_detection_confidence=0.5)
     while True:
         there, image = capture.read()
@@ -49,10 +49,16 @@ def main(video: str, out: str) -> int:
         return 3
     with Path(out).open("wb") as file:
         np.savez_compressed(
-            file, px=np.stack(pixels), confidence=np.stack(confidences), size_px=np.array(size), rate_hz=rate_hz, model="mediapipe"
+            file,
+            px=np.stack(pixels),
+            confidence=np.stack(confidences),
+            size_px=np.array(size),
+            rate_hz=rate_hz,
+            model="mediapipe",
+            video_sha256=video_sha256,
         )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

@@ -1,4 +1,4 @@
-"""The YAML that OpenCV's FileStorage writes (and ROS camera files): maps, lists, matrices, numbers, words. No YAML library is needed.
+"""The YAML that OpenCV's FileStorage writes (and ROS camera files): maps, lists, matrices, numbers, words.
 
 Anchors, tags other than `!!opencv-matrix`, block text and several documents are refused.
 """

@@ -102,7 +102,7 @@ def triangulate(
     residual = np.where(seen, np.concatenate([s[2] for s in solved], axis=1), np.nan)
     with np.errstate(invalid="ignore"):
         error = np.sqrt(np.sum(np.where(used, residual, 0.0) ** 2, axis=0) / np.maximum(used.sum(axis=0), 1))
-    missing = ~np.isfinite(pos).all(axis=1)
+    missing: Bool = np.asarray(~np.isfinite(pos).all(axis=1))
     error[missing] = np.nan
     return Points(
         (pos * rig.scale + rig.centre).reshape(*shape, 3),

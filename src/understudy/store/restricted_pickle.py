@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from understudy.errors import InputError
 from understudy.geom.arrays import AnyArray
 
 MAX_BYTES = 2 << 30
-MAX_OPCODES = 5_000_000
+MAX_PARTS, MAX_DEPTH = 1_000_000, 20
 _SPARSE = ("csc", "csr", "coo")
 
 
@@ -66,6 +65,7 @@ def _filled(raw: object, dtype: object, shape: object, order: object) -> _Array:
     kind = _plain(dtype)
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and 0 <= n <= MAX_BYTES for n in shape) or len(shape) > 8:
         raise _RefusedError("an array with a shape that is none")
+    raw = raw.encode("latin1") if isinstance(raw, str) else raw  # bytes of Python 2
     if not isinstance(raw, bytes | bytearray) or math.prod(shape) * kind.itemsize != len(raw):
         raise _RefusedError("an array whose bytes do not fit its shape, or an array of objects")
     out = _Array()
@@ -134,6 +134,34 @@ def _nothing(*_: object) -> None:
     """Stands for `object`, the base class that protocols 0 and 1 name."""
 
 
+def _bytes(*arguments: object) -> bytes:
+    """How old protocols write no bytes at all."""
+    if arguments:
+        raise _RefusedError("bytes that are made of something")
+    return b""
+
+
+def _ordered(items: object = ()) -> dict[object, object]:
+    if not isinstance(items, list | tuple) or not all(isinstance(item, list | tuple) and len(item) == 2 for item in items):
+        raise _RefusedError("an ordered dict of anything but pairs")
+    return dict(items)
+
+
+class _Named:
+    """A function that a pickle may call; unlike a function it takes no state, so that no pickle can change it."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: object) -> object:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise _RefusedError("a state for a function")
+
+
 _NUMPY: dict[str, Callable[..., object]] = {
     "_reconstruct": _array,
     "ndarray": _Array,
@@ -142,6 +170,8 @@ _NUMPY: dict[str, Callable[..., object]] = {
 }
 _ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): _ordered,
+    **{(module, "bytes"): _bytes for module in ("builtins", "__builtin__")},
     **{(module, "_reconstructor"): _reconstructor for module in ("copyreg", "copy_reg")},
     **{(module, "object"): _nothing for module in ("builtins", "__builtin__")},
     **{(module, "_frombuffer"): _filled for module in ("numpy.core.numeric", "numpy._core.numeric")},
@@ -161,14 +191,18 @@ _ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
 """Names that a pickle may use, each with a stand-in that only keeps data. chumpy's `Ch` is the array of old body models."""
 
 
-class _Reader(pickle.Unpickler):
+# The Unpickler written in Python keeps its memo in a dict; the one in C takes memory for the highest place that is named.
+class _Reader(pickle._Unpickler):
     def find_class(self, module: str, name: str, /) -> Callable[..., object]:
         found = _ALLOWED.get((module, name))
         if found is None:
             raise _RefusedError(f"the class or function {module[:60]}.{name[:60]}, which could run code")
-        return found
+        return found if isinstance(found, type) else _Named(found)
 
     def persistent_load(self, pid: object, /) -> object:
+        raise _RefusedError("a reference to something outside the file")
+
+    def get_extension(self, code: int) -> None:
         raise _RefusedError("a reference to something outside the file")
 
 
@@ -195,8 +229,7 @@ def parse_pickle(data: bytes, where: str) -> object:
         InputError: damaged, or it holds what may not be read.
     """
     try:
-        _check_sizes(data)
-        return _unwrapped(_Reader(io.BytesIO(data), encoding="latin1").load(), 0)
+        return _Unwrapper().of(_Reader(io.BytesIO(data), encoding="latin1").load(), 0)
     except _RefusedError as refused:
         raise InputError(
             f"{where}: the pickle holds {refused}; only numbers, text, containers, NumPy arrays and SciPy sparse matrices are "
@@ -218,34 +251,31 @@ def read_arrays(path: Path) -> Mapping[str, AnyArray]:
     return {str(name): value for name, value in found.items() if isinstance(value, np.ndarray)}
 
 
-def _check_sizes(data: bytes) -> None:
-    """Refuse opcodes that ask for more memory than the file has, and programs without end."""
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        if count > MAX_OPCODES:
-            raise _RefusedError(f"more than {MAX_OPCODES} steps")
-        if opcode.name in ("LONG_BINPUT", "PUT", "BINPUT") and isinstance(argument, int) and argument > len(data):
-            raise _RefusedError("a place in memory that no file of this size needs")
-        if opcode.name in ("EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER"):
-            raise _RefusedError("a reference to something outside the file")
+class _Unwrapper:
+    """Replaces stand-ins by what they stand for; refuses containers that unfold without end."""
 
+    def __init__(self) -> None:
+        self.parts = 0
 
-def _unwrapped(value: object, depth: int) -> object:
-    """Stand-ins replaced by what they stand for."""
-    if depth > 20:
-        raise _RefusedError("containers over 20 deep")
-    if isinstance(value, _Array):
-        return value.array
-    if isinstance(value, _Dtype):
-        return str(value.dtype)
-    if isinstance(value, _Kept):
-        return _dense(value.kind, {key: _unwrapped(part, depth + 1) for key, part in value.kept.items()})
-    if isinstance(value, dict):
-        return {_unwrapped(key, depth + 1): _unwrapped(part, depth + 1) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_unwrapped(part, depth + 1) for part in value)
-    if isinstance(value, type) or callable(value):
-        raise _RefusedError("a class or function by itself")
-    return value
+    def of(self, value: object, depth: int) -> object:
+        self.parts += 1
+        if depth > MAX_DEPTH or self.parts > MAX_PARTS:
+            raise _RefusedError(f"containers over {MAX_DEPTH} deep or of over {MAX_PARTS} parts")
+        if isinstance(value, _Array):
+            return value.array
+        if isinstance(value, _Dtype):
+            return str(value.dtype)
+        if isinstance(value, _Kept):
+            return _dense(value.kind, {key: self.of(part, depth + 1) for key, part in value.kept.items()})
+        if isinstance(value, dict):
+            return {self.of(key, depth + 1): self.of(part, depth + 1) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.of(part, depth + 1) for part in value)
+        if isinstance(value, set | frozenset):
+            return {self.of(part, depth + 1) for part in value}
+        if isinstance(value, type) or callable(value):
+            raise _RefusedError("a class or function by itself")
+        return value
 
 
 def _dense(kind: str, state: dict[str, object]) -> object:

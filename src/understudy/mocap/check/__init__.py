@@ -257,7 +257,7 @@ def _extent(span: F64, volume_m: tuple[float, float]) -> list[Finding]:
     return [
         Finding(
             "warn",
-            f"the clip covers {span[0]:.1f} x {span[1]:.1f} m, the declared volume {volume_m[0]:g} x {volume_m[1]:g} m: positions "
+            f"the clip covers {span[0]:.1f} x {span[1]:.1f} m, the volume {volume_m[0]:g} x {volume_m[1]:g} m: positions "
             "at the edge are less certain; name the true volume with --volume, or stay inside it",
         )
     ]
