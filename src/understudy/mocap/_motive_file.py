@@ -93,7 +93,7 @@ def parse_motive(data: bytes, where: str) -> MotiveFile:
         raise MocapError(f"{where}: no line 'Frame,Time (Seconds),X,Y,Z' among the first {HEADER_LINES}: export with its header")
     things, width = _things(lines, axes_line, where)
     rows = without_blank_end(lines[axes_line + 1 :])
-    table = number_table([_without_time_code(row, lines[axes_line]) for row in rows], b",", width, where, axes_line + 2)
+    table = number_table(_without_time_code(rows, lines[axes_line]), b",", width, where, axes_line + 2)
     stated = keys.get("Export Frame Rate") or keys.get("Capture Frame Rate", "")
     rate_hz, odd_rate = true_rate(number_cell(stated, "the frame rate on line 1", where), table[:, 1])
     even, left_out = even_frames(table[:, 1] * rate_hz, table[:, :, None], where)
@@ -112,14 +112,14 @@ def _csv_row(line: bytes, where: str) -> list[str]:
     return [cell.strip() for cell in row] or [""]
 
 
-def _without_time_code(row: bytes, axes: bytes) -> bytes:
-    """The row with the text of its column TimeCode emptied."""
+def _without_time_code(rows: list[bytes], axes: bytes) -> list[bytes]:
+    """The rows with the text of their column TimeCode emptied."""
     columns = cells(axes, b",")[:4]
-    if "TimeCode" not in columns or not holds_something(row):
-        return row
-    parts = row.split(b",", 4)
-    parts[columns.index("TimeCode")] = b""
-    return b",".join(parts)
+    if "TimeCode" not in columns:
+        return rows
+    at = columns.index("TimeCode")
+    parts = [row.split(b",", at + 1) for row in rows]
+    return [b",".join([*part[:at], b"", *part[at + 1 :]]) for part in parts]
 
 
 def _short(declared: str, there: int) -> str | None:
