@@ -84,8 +84,8 @@ def body_of(names: Sequence[str], pos: F64, *, rate_hz: float, lowpass_hz: float
     start, end = _whole(track, list(joints), where)
     track = track[start:end]
     told = [] if end - start == len(pos) else [
-        f"the person is seen whole from {start / rate_hz:.2f} to {(end - 1) / rate_hz:.2f} s of "
-        f"{(len(pos) - 1) / rate_hz:.2f} s; the rest was cut"
+        f"the person is seen whole from {start / rate_hz:.2f} to {(end - 1) / rate_hz:.2f} s of {(len(pos) - 1) / rate_hz:.2f} "
+        "s; the rest was cut"
     ]  # fmt: skip
     track, said = _without_gaps(track, list(joints), rate_hz, where, start)
     if lowpass_hz > 0.0:
@@ -209,9 +209,8 @@ def _whole(track: F64, names: Sequence[str], where: str) -> tuple[int, int]:
     for i in required:
         if seen[:, i].mean() < 0.5:
             raise MocapError(
-                f"{where}: {names[i]} is found in {100 * seen[:, i].mean():.0f} % of the frames; at least half are "
-                f"needed: add a camera that "
-                "sees it, or cut the session with start_s and end_s"
+                f"{where}: {names[i]} is found in {100 * seen[:, i].mean():.0f} % of the frames; at least half are needed: add "
+                "a camera that sees it, or cut the session with start_s and end_s"
             )
     whole = np.flatnonzero(seen[:, required].all(axis=1))
     if whole.size < 3:
@@ -235,9 +234,8 @@ def _without_gaps(track: F64, names: Sequence[str], rate_hz: float, where: str, 
             continue
         if end - begin > LONGEST_BRIDGE_S and name in REQUIRED:
             raise MocapError(
-                f"{where}: {name} is not found from {begin:.2f} to {end:.2f} s; up to {LONGEST_BRIDGE_S:g} s are "
-                f"bridged: add a camera that "
-                "sees it, or cut the session with start_s and end_s"
+                f"{where}: {name} is not found from {begin:.2f} to {end:.2f} s; up to {LONGEST_BRIDGE_S:g} s are bridged: add "
+                "a camera that sees it, or cut the session with start_s and end_s"
             )
         said.append(f"{name} was not found from {begin:.2f} to {end:.2f} s and was bridged with the trunk: do not trust it there")
     return _bridged(out, names), said
