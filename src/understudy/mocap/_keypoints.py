@@ -190,8 +190,7 @@ def _made(
     if float(confidence[seen].max()) > 1.5 or float(np.abs(px[seen]).max()) > 1e6:
         raise MocapError(
             f"{where}: the largest confidence is {float(confidence[seen].max()):g}, the largest pixel "
-            f"{float(np.abs(px[seen]).max()):g}; "
-            "confidences are 0 to 1, keypoints lie in the image"
+            f"{float(np.abs(px[seen]).max()):g}; confidences are 0 to 1, keypoints lie in the image"
         )
     if not normalised and float(np.abs(px[seen]).max()) <= 2.0:
         raise MocapError(f"{where}: all keypoints lie between 0 and 2; pixels are needed (OpenPose: --keypoint_scale 0)")

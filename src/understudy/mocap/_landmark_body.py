@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -84,8 +83,8 @@ def body_of(names: Sequence[str], pos: F64, *, rate_hz: float, lowpass_hz: float
     start, end = _whole(track, list(joints), where)
     track = track[start:end]
     told = [] if end - start == len(pos) else [
-        f"the person is seen whole from {start / rate_hz:.2f} to {(end - 1) / rate_hz:.2f} s of "
-        f"{(len(pos) - 1) / rate_hz:.2f} s; the rest was cut"
+        f"the person is seen whole from {start / rate_hz:.2f} to {(end - 1) / rate_hz:.2f} s of {(len(pos) - 1) / rate_hz:.2f} "
+        "s; the rest was cut"
     ]  # fmt: skip
     track, said = _without_gaps(track, list(joints), rate_hz, where, start)
     if lowpass_hz > 0.0:
@@ -178,17 +177,22 @@ def _unit(vector: F64) -> F64:
 
 
 def _spikes(track: F64, names: Sequence[str], rate_hz: float) -> Bool:
-    """(T, N) positions that jump away from those around them."""
-    half = max(2, round(SPIKE_WINDOW_S * rate_hz / 2.0))
-    padded = np.concatenate([np.full((half, *track.shape[1:]), np.nan), track, np.full((half, *track.shape[1:]), np.nan)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
-    seen = np.isfinite(windows).all(axis=2).sum(axis=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # windows in which the joint is never seen: the median is NaN
-        away = np.linalg.norm(track - np.nanmedian(windows, axis=-1), axis=2)
-        usual = np.nan_to_num(np.nanmedian(away, axis=0), nan=np.inf)
-    bound = np.maximum(SPIKES * usual, SPIKE_OVER_LEG * _leg(track, names))
-    return np.asarray((np.nan_to_num(away) > bound) & (seen >= 3))
+    """(T, N) positions that jump away from the median of those around them, gaps and ends being continued evenly."""
+    frames, half = np.arange(len(track)), max(2, round(SPIKE_WINDOW_S * rate_hz / 2.0))
+    out: Bool = np.zeros(track.shape[:2], dtype=np.bool_)
+    if len(track) <= half:
+        return out
+    leg = _leg(track, names)
+    for i in range(track.shape[1]):
+        seen = np.flatnonzero(np.isfinite(track[:, i]).all(axis=1))
+        if len(seen) < 3:
+            continue
+        even = np.stack([np.interp(frames, seen, track[seen, i, c]) for c in range(3)], axis=1)
+        before, after = 2.0 * even[0] - even[half:0:-1], 2.0 * even[-1] - even[-2 : -half - 2 : -1]
+        windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([before, even, after]), 2 * half + 1, axis=0)
+        away = np.linalg.norm(even - np.median(windows, axis=-1), axis=1)
+        out[seen, i] = away[seen] > max(SPIKES * float(np.median(away[seen])), SPIKE_OVER_LEG * leg)
+    return out
 
 
 def _leg(track: F64, names: Sequence[str]) -> float:
@@ -209,9 +213,8 @@ def _whole(track: F64, names: Sequence[str], where: str) -> tuple[int, int]:
     for i in required:
         if seen[:, i].mean() < 0.5:
             raise MocapError(
-                f"{where}: {names[i]} is found in {100 * seen[:, i].mean():.0f} % of the frames; at least half are "
-                f"needed: add a camera that "
-                "sees it, or cut the session with start_s and end_s"
+                f"{where}: {names[i]} is found in {100 * seen[:, i].mean():.0f} % of the frames; at least half are needed: add "
+                "a camera that sees it, or cut the session with start_s and end_s"
             )
     whole = np.flatnonzero(seen[:, required].all(axis=1))
     if whole.size < 3:
@@ -235,9 +238,8 @@ def _without_gaps(track: F64, names: Sequence[str], rate_hz: float, where: str, 
             continue
         if end - begin > LONGEST_BRIDGE_S and name in REQUIRED:
             raise MocapError(
-                f"{where}: {name} is not found from {begin:.2f} to {end:.2f} s; up to {LONGEST_BRIDGE_S:g} s are "
-                f"bridged: add a camera that "
-                "sees it, or cut the session with start_s and end_s"
+                f"{where}: {name} is not found from {begin:.2f} to {end:.2f} s; up to {LONGEST_BRIDGE_S:g} s are bridged: add "
+                "a camera that sees it, or cut the session with start_s and end_s"
             )
         said.append(f"{name} was not found from {begin:.2f} to {end:.2f} s and was bridged with the trunk: do not trust it there")
     return _bridged(out, names), said

@@ -118,7 +118,7 @@ def _solve(rig: _Rig, rays: F64, weight: F64, bound_px: float) -> tuple[F64, Boo
         pos = _refined(rig, rays, weight, pos, bound_px)
     residual = _residual_px(rig, rays, pos)
     used: Bool = np.asarray((residual < bound_px) & (weight > 0.0))
-    good = (used.sum(axis=0) >= 2) & _wide(rig, rays, used)
+    good: Bool = (used.sum(axis=0) >= 2) & _wide(rig, rays, used)
     return np.where(good[:, None], pos, np.nan), used & good, np.where(good, residual, np.nan)
 
 
@@ -171,10 +171,10 @@ def _refined(rig: _Rig, rays: F64, weight: F64, pos: F64, bound_px: float) -> F6
 
 def _solved(H: F64, g: F64) -> F64:
     """(N, 3) solutions of H x = g; NaN where H says nothing about a direction."""
-    usable = np.isfinite(H).all(axis=(1, 2)) & np.isfinite(g).all(axis=1)
+    usable: Bool = np.asarray(np.isfinite(H).all(axis=(1, 2)) & np.isfinite(g).all(axis=1))
     H, g = np.where(usable[:, None, None], H, np.eye(3)), np.where(usable[:, None], g, np.nan)
     spread = np.linalg.eigvalsh(H)
-    usable = spread[:, 0] > 1e-12 * np.maximum(spread[:, 2], 1e-300)
+    usable = np.asarray(spread[:, 0] > 1e-12 * np.maximum(spread[:, 2], 1e-300))
     out = np.linalg.solve(np.where(usable[:, None, None], H, np.eye(3)), g[..., None])[..., 0]
     return np.where(usable[:, None], out, np.nan)
 

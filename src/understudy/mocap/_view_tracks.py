@@ -54,9 +54,8 @@ def on_one_clock(session: Session, seen: Sequence[Keypoints]) -> Tracks:
     if not MIN_FRAMES <= frames <= MAX_FRAMES:
         listed = ", ".join(f"{v.camera} {a:.2f} to {b:.2f} s" for v, a, b in zip(session.views, starts, ends, strict=True))
         raise MocapError(
-            f"{max(frames, 0)} frames are covered by every camera ({listed}; kept {begin:.2f} to {end:.2f} s); "
-            f"{MIN_FRAMES} to {MAX_FRAMES} are "
-            "needed: check offset_s, rate_hz, start_s and end_s"
+            f"{max(frames, 0)} frames are covered by every camera ({listed}; kept {begin:.2f} to {end:.2f} s); {MIN_FRAMES} to "
+            f"{MAX_FRAMES} are needed: check offset_s, rate_hz, start_s and end_s"
         )
     t_s = begin + np.arange(frames) / rate_hz
     names = tuple(dict.fromkeys(name for k in seen for name in k.names))

@@ -116,26 +116,24 @@ def complaints(reports: Sequence[ViewReport], frames: int) -> list[str]:
         others = [o.median_px for o in reports if o is not r and not o.left_out and np.isfinite(o.median_px)]
         if r.left_out:
             out.append(
-                f"camera {r.name} was left out: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras "
-                f"(median {r.median_px:.0f} px "
-                f"off, the others {np.median(used):.1f} px): calibrate it again, check its offset_s, or that it is "
-                f"the camera of this file"
+                f"camera {r.name} was left out: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras (median "
+                f"{r.median_px:.0f} px off, the others {np.median(used):.1f} px): calibrate it again, check its offset_s, or "
+                "that it is the camera of this file"
             )
         elif others and len(used) > 2 and r.median_px > max(STANDS_OUT * float(np.median(others)), LEAST_PX):
             out.append(
-                f"camera {r.name} is {r.median_px:.1f} px off in the median, the others {np.median(others):.1f} px: "
-                f"it may have been "
-                "moved since the calibration, or run late"
+                f"camera {r.name} is {r.median_px:.1f} px off in the median, the others {np.median(others):.1f} px: it may "
+                "have been moved since the calibration, or run late"
             )
         elif r.dropped > MANY_DROPPED:
             out.append(
-                f"camera {r.name}: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras: check that all cameras started "
-                "together (offset_s), and the calibration"
+                f"camera {r.name}: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras: check that all "
+                "cameras started together (offset_s), and the calibration"
             )
         if r.exchanged:
             out.append(
-                f"camera {r.name}: left and right were exchanged in {r.exchanged} of {frames} frames; put right by "
-                f"the other cameras"
+                f"camera {r.name}: left and right were exchanged in {r.exchanged} of {frames} frames; put right by the other "
+                "cameras"
             )
     return out
 
@@ -186,7 +184,6 @@ def _check(
     _, median = _agreement(loose(), confidence, min_confidence)
     off = ", ".join(f"{c.name} {m:.0f} px" for c, m in zip(cameras, median, strict=True))
     raise MocapError(
-        f"{where}: the cameras agree on {100 * agreed:.0f} % of what two of them see (median reprojection error: "
-        f"{off}): one is calibrated "
-        "wrongly, belongs to another file, runs late (offset_s), or they see different people"
+        f"{where}: the cameras agree on {100 * agreed:.0f} % of what two of them see (median reprojection error: {off}): one "
+        "is calibrated wrongly, belongs to another file, runs late (offset_s), or they see different people"
     )

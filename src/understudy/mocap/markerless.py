@@ -83,9 +83,8 @@ def _triangulated(session: Session, data: bytes, path: Path) -> Triangulated:
     calibration = read_calibration(session.calibration)
     if len(session.views) < 2:
         raise MocapError(
-            f"{path}: only one camera ({session.views[0].camera}); where a point lies in space follows from two or "
-            f"more calibrated "
-            "cameras that see it at the same time: add a [[view]]"
+            f"{path}: only one camera ({session.views[0].camera}); where a point lies in space follows from two or more "
+            "calibrated cameras that see it at the same time: add a [[view]]"
         )
     seen = [_keypoints(view, session) for view in session.views]
     cameras = [_camera(calibration, view, k) for view, k in zip(session.views, seen, strict=True)]
@@ -164,17 +163,17 @@ def _in_pixels(seen: Keypoints, camera: Camera) -> Keypoints:
     there = np.isfinite(px).all(axis=2)
     if not seen.normalised and float((inside & there).sum()) < 0.9 * float(there.sum()):
         raise MocapError(
-            f"view {camera.name}: {100 * (1 - (inside & there).sum() / there.sum()):.0f} % of the keypoints lie "
-            f"outside its image of {size[0]} x "
-            f"{size[1]} pixels; give size_px of the video that was detected in, or the camera that these keypoints belong to"
+            f"view {camera.name}: {100 * (1 - (inside & there).sum() / there.sum()):.0f} % of the keypoints lie outside its "
+            f"image of {size[0]} x {size[1]} pixels; give size_px of the video that was detected in, or the camera that these "
+            "keypoints belong to"
         )
     return replace(seen, px=np.where((inside & there)[..., None], px, np.nan), normalised=False)
 
 
 def _crowds(session: Session, seen: list[Keypoints]) -> list[str]:
     return [
-        f"camera {view.camera} sees several people in {k.crowded} of {len(k.px)} frames; the one detected most surely "
-        f"was taken in each"
+        f"camera {view.camera} sees several people in {k.crowded} of {len(k.px)} frames; the one detected most surely was "
+        "taken in each"
         for view, k in zip(session.views, seen, strict=True)
         if k.crowded
     ]

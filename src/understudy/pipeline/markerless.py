@@ -29,9 +29,8 @@ def mediapipe_python() -> Path:
     python = Path(os.environ.get(ENVIRONMENT) or FOLDER).absolute() / "bin" / "python"
     if not python.is_file():
         raise MissingDependencyError(
-            f"no MediaPipe environment at {python.parents[1]}: `make env-mediapipe` (scripts/env_mediapipe.sh) makes "
-            f"it, about 1 GB; "
-            f"{ENVIRONMENT} names another place. Keypoints detected elsewhere need none: name them in a session file"
+            f"no MediaPipe environment at {python.parents[1]}: `make env-mediapipe` (scripts/env_mediapipe.sh) makes it, about "
+            f"1 GB; {ENVIRONMENT} names another place. Keypoints detected elsewhere need none: name them in a session file"
         )
     return python
 
@@ -51,9 +50,8 @@ def cameras_of_videos(videos: Sequence[Path], calibration: Calibration, named: S
         match = [k for k in known if k.lower() == name.lower()]
         if not match:
             raise InputError(
-                f"{video}: the calibration has no camera {name!r}{did_you_mean(name, known)}; it has "
-                f"{', '.join(known)}: call the video like "
-                "its camera, or name them: --cameras"
+                f"{video}: the calibration has no camera {name!r}{did_you_mean(name, known)}; it has {', '.join(known)}: call "
+                "the video like its camera, or name them: --cameras"
             )
         out.append(match[0])
     for name in out:
