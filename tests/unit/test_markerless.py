@@ -49,9 +49,6 @@ def test_six_cameras_with_noise_and_outliers(tmp_path: Path) -> None:
     motion = found.motion
     assert len(motion) == len(WALK)
     every, seen = _error_m(motion), _error_m(motion, REQUIRED)
-    print(
-        f"joint error: all {every.mean():.4f} m, p95 {np.percentile(every, 95):.4f}; limbs {seen.mean():.4f}, max {seen.max():.4f}"
-    )
     assert float(every.mean()) < 0.010
     assert float(np.percentile(every, 95)) < 0.020
     assert float(seen.mean()) < 0.006

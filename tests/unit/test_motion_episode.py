@@ -23,5 +23,5 @@ def test_blocks_give_what_the_whole_take_gives(monkeypatch: pytest.MonkeyPatch) 
     for key, values in whole.items():
         np.testing.assert_array_equal(values, cut[key], err_msg=key)
     poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
-    np.testing.assert_allclose(cut["debug/com_world"], center_of_mass(robot, poses), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(cut["debug/com_world"].astype(np.float64), center_of_mass(robot, poses), rtol=0, atol=1e-12)
     np.testing.assert_array_equal(cut["observations/foot_contact"], foot_contact(robot, poses, motion.t_ns))
