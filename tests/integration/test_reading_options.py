@@ -77,8 +77,8 @@ def test_a_session_baseline_is_kept_in_the_metadata_or_refuses(
     assert main(["mocap", "check", str(acclaim), "--companion", str(asf), "--baseline", str(base)]) == 0
     assert _retarget(acclaim, "--into", tmp_path / "data", "--companion", asf, "--baseline", base) == 0
     episode = _episode(tmp_path / "data")
-    assert float(str(episode.metadata["calibration_drift_m"])) < 1e-6
-    assert len(str(episode.metadata["calibration_baseline_sha256"])) == 64
+    assert float(str(episode.metadata["source_calibration_drift_m"])) < 1e-6
+    assert len(str(episode.metadata["source_calibration_sha256"])) == 64
     longer = tmp_path / "longer.asf"
     longer.write_text(asf.read_text().replace("length 7.1578", "length 7.2578"))
     capsys.readouterr()

@@ -95,8 +95,8 @@ def calibration(motion: HumanMotion, options: ReadOptions) -> tuple[dict[str, st
     bone, worst = next(iter(drift.items()))
     sha256 = hashlib.sha256(options.baseline.read_bytes()).hexdigest()
     said: dict[str, str | float] = {
-        "calibration_baseline_sha256": sha256,
-        "calibration_drift_m": abs(worst),
-        "calibration_drift_bone": bone,
+        "source_calibration_sha256": sha256,
+        "source_calibration_drift_m": abs(worst),
+        "source_calibration_bone": bone,
     }
     return said, tuple(finding.text for finding in found)
