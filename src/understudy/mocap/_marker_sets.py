@@ -194,5 +194,5 @@ def _missing_message(marker_set: MarkerSet, subject: str, players: Mapping[str, 
     whose = f" of {subject!r}" if subject else ""
     return (
         f"{where}: the markers{whose} are no whole body: {len(parts)} of the set {marker_set.name!r} ({marker_set.used_by}) are "
-        f"missing: {', '.join(parts)}. Label them, rename them (docs/mocap.md lists the names), or capture the whole body"
+        f"missing: {', '.join(parts)}. Label them, rename them (docs/markers.md lists the names), or capture the whole body"
     )
