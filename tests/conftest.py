@@ -13,6 +13,13 @@ os.environ.setdefault(*ONE_BLAS_THREAD)  # before any test loads numpy
 
 
 @pytest.fixture(scope="session")
+def pinocchio() -> object:
+    """Pinocchio; the test is skipped where its wheel lacks a system library, which the main job does without."""
+    why = "Pinocchio does not load: sudo apt-get install libgomp1"
+    return pytest.importorskip("pinocchio", reason=why, exc_type=ImportError)
+
+
+@pytest.fixture(scope="session")
 def samples() -> Path:
     """The folder of real sample data; the test is skipped where there is none."""
     named = os.environ.get("UNDERSTUDY_SAMPLES")

@@ -43,6 +43,7 @@ def test_inspect_refuses_what_is_no_model(tmp_path: Path, capsys: pytest.Capture
     assert "root element is <html>" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("pinocchio")
 def test_inspect_finds_the_g1_again(tmp_path: Path) -> None:
     """What is guessed from the model alone agrees with the profile that people wrote."""
     known = load_robot("unitree_g1")

@@ -77,6 +77,7 @@ def test_a_broken_model_is_named(tmp_path: Path, old: str, new: str, said: str) 
         load_robot(_h1_as_urdf(tmp_path, change))
 
 
+@pytest.mark.usefixtures("pinocchio")
 def test_a_doubled_robot_is_refused(tmp_path: Path) -> None:
     """Two <worldbody> blocks: Pinocchio reads the robot twice and says nothing."""
     hinge = '<joint name="{n}" axis="0 0 1" range="-1 1"/><inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/>'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -75,9 +77,8 @@ def test_a_loop_beside_the_tree_is_refused() -> None:
 
 
 @pytest.mark.parametrize("robot", ["unitree_g1", "unitree_g1_hands", "unitree_h1"])
-def test_it_reads_what_pinocchio_reads(robot: str) -> None:
-    import pinocchio as pin
-
+def test_it_reads_what_pinocchio_reads(robot: str, pinocchio: Any) -> None:
+    pin = pinocchio
     file = model_file(load_profile(robot))
     found = parse_urdf(file.text, file.where)
     oracle = pin.buildModelFromXML(file.text, pin.JointModelFreeFlyer())

@@ -93,7 +93,7 @@ def package(name: str) -> Check:
 
 def _unusable(name: str, found: str, remedy: str) -> Check:
     if name in _ONLY_FOR:
-        return Check(name, "optional", f"{found} (only {_ONLY_FOR[name]} needs it)", remedy)
+        return Check(name, "optional", f"{found} (only for {_ONLY_FOR[name]})", remedy)
     return Check(name, "missing", found, remedy)
 
 
