@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 .PHONY: demo test test-slow check lint docs bench interop env-lerobot env-mediapipe clean
 
 demo: $(VENV)/installed
-	$(RUN) scripts/demo.py --robot $(ROBOT) --into $(DEMO) $(CLIP)
+	$(RUN) scripts/demo.py --robot $(ROBOT) --into $(DEMO) $(if $(CLIP),"$(CLIP)")
 
 test: $(VENV)/installed-dev
 	$(RUN) -m pytest -q -m "not slow and not interop"

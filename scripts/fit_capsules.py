@@ -64,6 +64,21 @@ PLANS: dict[str, tuple[Plan, ...]] = {
         Plan("upper_arm", "{s}_shoulder_yaw_link", 1),
         Plan("forearm", "{s}_elbow_link", 2),
     ),
+    "fourier_gr1": (
+        Plan("pelvis", "base_link", 4),
+        Plan("waist", "waist_pitch_link", 1),
+        Plan("torso", "waist_roll_link", 6),
+        Plan("head", "head_pitch_link", 2),
+        Plan("hip_side", "{s}_thigh_roll_link", 1),
+        Plan("hip", "{s}_thigh_yaw_link", 2),
+        Plan("thigh", "{s}_thigh_pitch_link", 2),
+        Plan("shank", "{s}_shank_pitch_link", 2),
+        Plan("foot", "{s}_foot_roll_link", 2),
+        Plan("shoulder_side", "{s}_upper_arm_pitch_link", 1),
+        Plan("shoulder", "{s}_upper_arm_roll_link", 1),
+        Plan("upper_arm", "{s}_upper_arm_yaw_link", 1),
+        Plan("forearm", "{s}_hand_yaw_link", 1),
+    ),
 }
 PLANS["unitree_g1_hands"] = (*PLANS["unitree_g1"][:-1], Plan("hand", "{s}_hand_palm_link", 2))
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from understudy.apps.cli._main import ONE_BLAS_THREAD
+
+os.environ.setdefault(*ONE_BLAS_THREAD)  # before any test loads numpy
+
 
 @pytest.fixture(scope="session")
 def samples() -> Path:

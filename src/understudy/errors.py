@@ -76,6 +76,10 @@ class UnknownNameError(UnderstudyError, LookupError):
 class StorageError(UnderstudyError, OSError):
     """The disk refused: full, read-only or gone."""
 
+    def __str__(self) -> str:
+        """The message alone, where an errno came with it too."""
+        return str(self.args[-1]) if self.args else ""
+
 
 class MissingDependencyError(UnderstudyError, ImportError):
     """An optional library is missing; the message says how to install it."""

@@ -438,6 +438,24 @@ def test_a_full_disk(made: Made, mounted: Callable[[str], Path], capsys: pytest.
     assert_whole(place / "data")
 
 
+def test_a_disk_that_fills_while_exporting(
+    made: Made, mounted: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = mounted("size=16m")
+    root = place / "data"
+    assert main(["build", *map(str, (made.clip, *ROBOT, "--into", root, *LABELS, "--no-report"))]) == 0
+    before = hashes(root)
+    used_kb = sum(path.stat().st_blocks for path in place.rglob("*")) // 2
+    subprocess.run(["mount", "-o", f"remount,size={used_kb + 40}k", str(place)], check=True)
+    code, message = run(capsys, "build", made.clip, *ROBOT, "--into", root, "--export", "lerobot", *LABELS)
+    assert code == 3
+    assert f"{root / 'exports' / 'lerobot'}" in message
+    assert "the disk is full; free some space and run the same command again" in message
+    assert not (root / "exports" / "lerobot").exists()
+    assert hashes(root) == before
+    assert_whole(root)
+
+
 @pytest.mark.parametrize(("number", "said"), [(errno.EROFS, "read-only"), (errno.ENOSPC, "full"), (errno.EACCES, "permission")])
 def test_a_disk_that_refuses_an_episode(
     number: int, said: str, made: Made, copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pinocchio as pin
 import pytest
 
 from understudy.geom.arrays import F64
@@ -17,6 +16,7 @@ from understudy.kinematics.load import load_robot
 from understudy.kinematics.model_file import model_file
 from understudy.spec.robot import RobotModel
 
+pin = pytest.importorskip("pinocchio", reason="Pinocchio does not load: sudo apt-get install libgomp1", exc_type=ImportError)
 ROBOTS = ("unitree_g1", "unitree_h1", "unitree_g1_hands")
 COUNT = 200
 

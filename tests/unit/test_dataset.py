@@ -35,7 +35,8 @@ def reordered(robot: RobotModel) -> RobotModel:
 
 
 def test_create_writes_the_folder_that_open_reads(dataset: Dataset) -> None:
-    files, folders = {"schema.toml", "SCHEMA.md", "robot.json"}, {"episodes", "failures", "manifests"}
+    # the made-up robot is not one of ours, so its profile comes along
+    files, folders = {"schema.toml", "SCHEMA.md", "robot.json", "robot.toml"}, {"episodes", "failures", "manifests"}
     assert {p.name for p in dataset.root.iterdir()} == files | folders
     opened = Dataset.open(dataset.root, robot=stand_in_robot())
     assert opened == dataset

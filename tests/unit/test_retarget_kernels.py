@@ -40,6 +40,7 @@ def _random_drive(problem: Problem, seed: int) -> Drive:
         weight=rng.uniform(0.1, 3.0, (FRAMES, len(VECTORS))),
         pull=pull,
         slip=rng.uniform(0.0, 30.0, (FRAMES, 4)),
+        slide=rng.normal(0.0, 0.05, (FRAMES, 4, 2)),
         accel=rng.uniform(0.0, 2.0, (FRAMES, nv)),
         step=rng.uniform(0.01, 0.1, problem.robot.dof),
     )
@@ -84,7 +85,7 @@ def _objective(problem: Problem, drive: Drive, active: Active, pose: Pose) -> fl
         total += float(np.sum(weight * z**2))
     for m in range(len(ground.slip_body)):
         p = poses.points(int(ground.slip_body[m]), ground.slip_offset[m])[:, :2]
-        total += float(np.sum(drive.slip[:-1, m, None] * np.diff(p, axis=0) ** 2))
+        total += float(np.sum(drive.slip[:-1, m, None] * (np.diff(p, axis=0) - drive.slide[:-1, m]) ** 2))
     for n, (i, j) in enumerate(caps.pair):
         if not active.pair[:, n].any():
             continue

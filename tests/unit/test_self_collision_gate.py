@@ -96,7 +96,7 @@ def test_the_short_cut_misses_nothing() -> None:
     q[:, LEFT], q[:, RIGHT] = -angle, angle
     seen = posture(with_data(episode, POSITIONS, q), ROBOT)
     _, quick = _depths(seen, 0.005, 0.05)
-    full = -self_distances(ROBOT, seen.poses).distance_m
+    full = -self_distances(ROBOT, seen.at(np.arange(len(seen.t_ns)))).distance_m
     looked = np.isfinite(quick)
     np.testing.assert_allclose(quick[looked], full[looked], atol=1e-12)
     over = full > 0.005

@@ -44,9 +44,20 @@ def foot_contact(robot: RobotModel, poses: BodyPoses, t_ns: I64) -> Bool:
     """
     if len(t_ns) != len(poses.pos_world_m):
         raise ShapeError(f"t_ns has {len(t_ns)} steps, poses have {len(poses.pos_world_m)}; they must be of one motion")
-    soles = sole_points(robot, poses)
-    centres = {side: poses.points(*sole_centre(robot, side)) for side in SIDES}
-    return np.stack([_stands(soles[side][:, :, 2].min(axis=1), horizontal_speed(centres[side], t_ns)) for side in SIDES], axis=1)
+    return standing(*sole_track(robot, poses), t_ns)
+
+
+def sole_track(robot: RobotModel, poses: BodyPoses) -> tuple[F64, F64]:
+    """(T, 2) height of each sole's lowest point and (T, 2, 3) its centre in `world`, metres: all that contacts are told by."""
+    lowest = [points[:, :, 2].min(axis=1) for points in sole_points(robot, poses).values()]
+    centres = [poses.points(*sole_centre(robot, side)) for side in SIDES]
+    return np.stack(lowest, axis=1), np.stack(centres, axis=1)
+
+
+def standing(lowest_m: F64, centre_world_m: F64, t_ns: I64) -> Bool:
+    """(T, 2) which feet stand, as `foot_contact`, from what `sole_track` gives."""
+    feet = [_stands(lowest_m[:, i], horizontal_speed(centre_world_m[:, i], t_ns)) for i in range(len(SIDES))]
+    return np.stack(feet, axis=1)
 
 
 def sole_centre(robot: RobotModel, side: str) -> tuple[int, F64]:

@@ -72,15 +72,20 @@ def _quick(body: bytes, skeleton: Skeleton) -> tuple[I64, F64] | None:
 
     if b"#" in body:
         return None
-    names = [name.lower().decode("ascii", errors="replace") for name in _NAME.findall(body)]
+    names = _NAME.findall(body)
     slots = columns(skeleton)
     try:
         per_frame = names.index(names[0], 1) if len(names) > 1 else 1
     except ValueError:
         per_frame = len(names)
-    first = names[:per_frame]
+    block = names[:per_frame]
+    first = [name.lower().decode("ascii", errors="replace") for name in block]
     frames = len(names) // per_frame if per_frame else 0
-    if set(first) != {name for name, own in slots.items() if own.stop > own.start} or names != first * frames:
+    if (
+        set(first) != {name for name, own in slots.items() if own.stop > own.start}
+        or len(set(first)) != len(first)
+        or names != block * frames
+    ):
         return None
     order = np.concatenate([np.arange(slots[name].start, slots[name].stop) for name in first])
     text = np.frombuffer(_NAME.sub(b"", body), dtype=np.uint8)

@@ -15,7 +15,9 @@ _STAND_IN = b"15e249"
 """What stands in an empty cell while the numbers are read; no position can have it."""
 
 _NAN = re.compile(rb"[-+]?(nan|inf(inity)?|na|null)(?=[,;\t\r\n ]|$)", re.IGNORECASE)
-_ROW_ENDS = b"\r\n\t,; "
+_BLANKS, _LETTERS = (b" ", b"\x0b", b"\x0c"), (b"n", b"N", b"i", b"I")
+ROW_ENDS = b"\r\n\t,; "
+"""What a row without content may hold."""
 
 
 def number_table(rows: list[bytes], separator: bytes, columns: int, where: str, first_line: int) -> F64:
@@ -35,8 +37,11 @@ def number_table(rows: list[bytes], separator: bytes, columns: int, where: str, 
         MocapError: a cell is no number, or a row is too long; names the line and the cell.
     """
     full = [_exact(row, separator, columns, where, first_line + i) for i, row in enumerate(rows)]
-    text = re.sub(rb"[ \x0b\x0c]*" + separator + rb"[ \x0b\x0c]*", separator, separator.join(full)).strip(b" ")
-    text = _NAN.sub(b"", text)
+    text = separator.join(full)
+    if any(blank in text for blank in _BLANKS):
+        text = re.sub(rb"[ \x0b\x0c]*" + separator + rb"[ \x0b\x0c]*", separator, text).strip(b" ")
+    if any(letter in text for letter in _LETTERS):
+        text = _NAN.sub(b"", text)
     doubled = separator + separator
     while doubled in text:
         text = text.replace(doubled, separator + _STAND_IN + separator)
@@ -79,6 +84,11 @@ def cells(line: bytes, separator: bytes) -> list[str]:
 def without_blank_end(rows: list[bytes]) -> list[bytes]:
     """The rows up to the last one that holds anything."""
     last = len(rows)
-    while last and not rows[last - 1].strip(_ROW_ENDS):
+    while last and not holds_something(rows[last - 1]):
         last -= 1
     return rows[:last]
+
+
+def holds_something(line: bytes) -> bool:
+    """Whether any cell of a line is filled."""
+    return bool(line.strip(ROW_ENDS))

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
+from understudy.mocap._constant_bone_kernel import fit_chain
 from understudy.spec.skeleton import SIDES
 
 CHAINS: tuple[tuple[str, ...], ...] = (
     ("left_toe", "left_ankle", "left_knee", "left_hip", "right_hip", "right_knee", "right_ankle", "right_toe"),
     *((f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist", f"{s}_hand") for s in SIDES),
     ("neck", "head"),
-    ("chest",),
+    *((name,) for name in ("spine", "chest", "left_collar", "right_collar")),
 )
 """Neighbours in a chain keep their distance."""
 
-BONE_WEIGHT, ANCHOR_WEIGHT, BRIDGE_WEIGHT = 1e4, 1.0, 1e-3
-"""Against a joint that was seen, whose weight is 1; all per square metre."""
-STEPS, CHUNK = 8, 4096
+BONE_WEIGHT, BRIDGE_WEIGHT = 1e4, 1e-3
+"""Against a joint that was seen, and a marker of one that was not, whose weight is 1; per square metre."""
+ON_JOINT_M = 0.07
+"""A marker this near sits on the joint."""
 TRUNK = ("left_hip", "right_hip", "neck", "chest")
 
 
@@ -43,7 +45,7 @@ def fit_constant_bones(joints: Mapping[str, F64], anchors: Mapping[str, Sequence
     """Damped least squares per frame: joints near where they were seen, bones at their median length.
 
     A joint that was not seen in a frame is placed by its distances to the markers of its segments, which are constant too, and
-    by its bones; where these are too few it moves evenly, relative to the trunk, between the frames where it is known.
+    by its bones; where these are too few it moves with the markers that are left, or with the trunk.
 
     Args:
         joints: (T, 3) per joint, NaN where it could not be computed; every joint is known in some frame.
@@ -52,7 +54,7 @@ def fit_constant_bones(joints: Mapping[str, F64], anchors: Mapping[str, Sequence
     out: dict[str, F64] = {}
     covered: dict[str, Bool] = {}
     lengths: dict[tuple[str, str], float] = {}
-    guesses = _bridged(joints)
+    guesses = _bridged(joints, anchors)
     for chain in CHAINS:
         names = [name for name in chain if name in joints]
         if not names:
@@ -61,8 +63,7 @@ def fit_constant_bones(joints: Mapping[str, F64], anchors: Mapping[str, Sequence
         guess = np.stack([guesses[name] for name in names], axis=1)
         bones = np.array([_length(pos[:, i], pos[:, i + 1], guess[:, i], guess[:, i + 1]) for i in range(len(names) - 1)])
         tied = [_tied(anchors.get(name, ()), joints[name]) for name in names]
-        parts = [slice(i, i + CHUNK) for i in range(0, len(pos), CHUNK)]
-        solved = np.concatenate([_solve(pos[part], guess[part], bones, _cut(tied, part)) for part in parts])
+        solved = _solve(pos, guess, bones, tied)
         known = _covered(pos, tied)
         for i, name in enumerate(names):
             out[name], covered[name] = solved[:, i], known[:, i]
@@ -70,17 +71,37 @@ def fit_constant_bones(joints: Mapping[str, F64], anchors: Mapping[str, Sequence
     return Fit(out, covered, lengths)
 
 
-def _bridged(joints: Mapping[str, F64]) -> dict[str, F64]:
-    """Every joint with its unknown frames interpolated relative to the trunk."""
-    frames = np.arange(len(next(iter(joints.values()))))
+def _bridged(joints: Mapping[str, F64], anchors: Mapping[str, Sequence[F64]]) -> dict[str, F64]:
+    """Every joint in every frame: carried by its markers that are there, the nearest most, else by the trunk.
 
-    def filled(track: F64) -> F64:
-        at = np.flatnonzero(np.isfinite(track).all(axis=1))
-        return np.stack([np.interp(frames, at, track[at, i]) for i in range(3)], axis=1)
-
-    trunk = {name: filled(joints[name]) for name in TRUNK if name in joints}
+    What is carried is the joint's offset, interpolated between the frames where it is known.
+    """
+    trunk = {name: _interpolated(joints[name]) for name in TRUNK if name in joints}
     centre = np.asarray(sum(trunk.values()) / len(trunk))
-    return {name: trunk[name] if name in trunk else filled(track - centre) + centre for name, track in joints.items()}
+    out = {}
+    for name, track in joints.items():
+        lost: Bool = np.asarray(~np.isfinite(track).all(axis=1))
+        if not lost.any():
+            out[name] = track
+            continue
+        total, weights = np.zeros(track.shape), np.zeros((len(track), 1))
+        for marker in anchors.get(name, ()):
+            distance = _median_distance(marker, track)
+            if np.isfinite(distance):
+                there: Bool = np.asarray(np.isfinite(marker).all(axis=1, keepdims=True))
+                weight = there / max(distance, 0.01) ** 2
+                total += weight * np.where(there, marker + _interpolated(track - marker), 0.0)
+                weights += weight
+        by_trunk = trunk[name] if name in trunk else _interpolated(track - centre) + centre
+        carried = np.where(weights > 0.0, total / np.maximum(weights, 1e-9), by_trunk)
+        out[name] = np.where(lost[:, None], carried, track)
+    return out
+
+
+def _interpolated(track: F64) -> F64:
+    """(T, 3) with a line through every gap, and the last known value beyond the ends."""
+    frames, at = np.arange(len(track)), np.flatnonzero(np.isfinite(track).all(axis=1))
+    return np.stack([np.interp(frames, at, track[at, i]) for i in range(3)], axis=1)
 
 
 def _length(a: F64, b: F64, guess_a: F64, guess_b: F64) -> float:
@@ -103,56 +124,39 @@ def _tied(markers: Sequence[F64], joint: F64) -> list[tuple[F64, float]]:
     return [(marker, distance) for marker, distance in distances if np.isfinite(distance)]
 
 
-def _cut(tied: Tied, part: slice) -> Tied:
-    return [[(marker[part], distance) for marker, distance in own] for own in tied]
-
-
 def _covered(pos: F64, tied: Tied) -> Bool:
-    """(T, n) seen, or with at least three known distances."""
+    """(T, n) seen, or with at least three known distances; a marker on the joint itself counts as two."""
     seen: Bool = np.asarray(np.isfinite(pos).all(axis=2))
-    ties = np.zeros(seen.shape, dtype=np.int64)
-    ties[:, 1:] += seen[:, :-1]
-    ties[:, :-1] += seen[:, 1:]
+    markers = np.zeros(seen.shape, dtype=np.int64)
     for i, own in enumerate(tied):
-        for marker, _ in own:
-            ties[:, i] += np.isfinite(marker).all(axis=1)
-    return np.asarray(seen | (ties >= 3))
+        for marker, distance in own:
+            markers[:, i] += np.isfinite(marker).all(axis=1) * (2 if distance < ON_JOINT_M else 1)
+    known: Bool = seen
+    for _ in range(pos.shape[1]):
+        ties = markers.copy()
+        ties[:, 1:] += known[:, :-1]
+        ties[:, :-1] += known[:, 1:]
+        known = np.asarray(seen | (ties >= 3))
+    return known
 
 
 def _solve(pos: F64, guess: F64, bones: F64, tied: Tied) -> F64:
-    """(T, n, 3) Gauss-Newton on all frames at once."""
+    """(T, n, 3) the joints of one chain; markers pull only where their joint was not seen."""
     seen: Bool = np.asarray(np.isfinite(pos).all(axis=2))
     target = np.where(seen[..., None], pos, guess)
     weight = np.where(seen, 1.0, BRIDGE_WEIGHT)
-    x, n = target.copy(), pos.shape[1]
-    for _ in range(STEPS):
-        H = np.zeros((len(x), n, 3, n, 3))
-        g = weight[..., None] * (target - x)
-        for i in range(n):
-            H[:, i, :, i, :] += weight[:, i, None, None] * np.eye(3)
-        for i, length in enumerate(bones):
-            u, error = _direction(x[:, i + 1] - x[:, i], length)
-            block = BONE_WEIGHT * u[:, :, None] * u[:, None, :]
-            pull = BONE_WEIGHT * error[:, None] * u
-            for a, b, sign in ((i, i, 1.0), (i + 1, i + 1, 1.0), (i, i + 1, -1.0), (i + 1, i, -1.0)):
-                H[:, a, :, b, :] += sign * block
-            g[:, i] += pull
-            g[:, i + 1] -= pull
-        for i, own in enumerate(tied):
-            for marker, radius in own:
-                on = np.where(seen[:, i] | ~np.isfinite(marker).all(axis=1), 0.0, ANCHOR_WEIGHT)
-                u, error = _direction(x[:, i] - np.nan_to_num(marker), radius)
-                H[:, i, :, i, :] += on[:, None, None] * u[:, :, None] * u[:, None, :]
-                g[:, i] -= (on * error)[:, None] * u
-        step = np.linalg.solve(H.reshape(len(x), 3 * n, 3 * n), g.reshape(len(x), 3 * n, 1))
-        x = x + step.reshape(x.shape)
-    return x
-
-
-def _direction(d: F64, length: float) -> tuple[F64, F64]:
-    """(T, 3) directions and (T,) how much too long each is."""
-    size = np.linalg.norm(d, axis=1)
-    return d / np.maximum(size, 1e-9)[:, None], size - length
+    used = [
+        (i, np.where(seen[:, i, None] | ~np.isfinite(marker).all(axis=1, keepdims=True), np.nan, marker), distance)
+        for i, own in enumerate(tied)
+        if not seen[:, i].all()
+        for marker, distance in own
+    ]
+    markers = np.array([marker for _, marker, _ in used]).reshape(len(used), len(pos), 3)
+    joint_of = np.array([i for i, _, _ in used], dtype=np.int64)
+    out = np.empty_like(target)
+    radius = np.array([distance for _, _, distance in used], dtype=np.float64)
+    fit_chain(target, weight, bones, BONE_WEIGHT, markers, joint_of, radius, out)
+    return out
 
 
 def marker_residual(marker: F64, joints: Sequence[F64]) -> float:

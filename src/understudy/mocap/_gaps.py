@@ -85,7 +85,7 @@ def carry(source: F64, targets: F64, point: F64) -> F64:
     centre = targets.mean(axis=1)
     u, _, vt = np.linalg.svd(np.einsum("ki,nkj->nij", a, targets - centre[:, None]))
     vt[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))[:, None]
-    return np.asarray(centre + np.einsum("nij,i->nj", np.swapaxes(u @ vt, 1, 2), point - source.mean(axis=0)))
+    return np.asarray(centre + np.swapaxes(u @ vt, 1, 2) @ (point - source.mean(axis=0)))
 
 
 def cubic_fill(track: F64, seen: Bool, start: int, end: int) -> F64:

@@ -27,6 +27,9 @@ DAVIS_THETA, DAVIS_BETA = 0.5, 0.314
 STRAIGHT = float(np.sin(np.radians(12.0)))
 """Sine of a bend; an elbow or knee bent by less says nothing about its axis."""
 
+BEYOND_DOUBT = 0.5
+"""Sine of the bend from which an axis is believed although the wrist is known by one marker only."""
+
 
 def unit(v: F64) -> F64:
     """(..., 3) vectors of length 1; NaN where the length is zero."""
@@ -99,19 +102,17 @@ def harrington_hips(inter_asis_m: float, depth_m: float) -> F64:
 
 
 def thorax_axes(m: Mapping[str, F64], body: Measures) -> tuple[F64, F64]:
-    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up."""
-    top = (m["C7"] + m["CLAV"]) / 2.0
+    """Origin (T, 3) behind the collar-bone marker, and axes (T, 3, 3) with columns x forward, y left, z up.
+
+    Without T10 or STRN the long axis comes up from the front of the pelvis.
+    """
+    top, front, back = (m["C7"] + m["CLAV"]) / 2.0, m["CLAV"], m["C7"]
+    bottom = (m["LASI"] + m["RASI"]) / 2.0
     if "T10" in m and "STRN" in m:
-        x, up = unit((m["CLAV"] + m["STRN"] - m["C7"] - m["T10"]) / 2.0), top - (m["STRN"] + m["T10"]) / 2.0
-    else:
-        x = unit(m["CLAV"] - m["C7"])
-        up = m["CLAV"] - m["STRN"] if "STRN" in m else m["C7"] - m["T10"]
-    y = unit(np.cross(unit(up), x))
-    if "T10" in m and "STRN" in m:
-        z = unit(up)
-        x = np.cross(unit(np.cross(z, x)), z)
-    else:
-        z = np.cross(x, y)
+        bottom, front, back = (m["STRN"] + m["T10"]) / 2.0, front + m["STRN"], back + m["T10"]
+    z = unit(top - bottom)
+    y = unit(np.cross(z, front - back))
+    x = np.cross(y, z)
     return np.asarray(m["CLAV"] - body.marker_radius * x), np.stack([x, y, z], axis=2)
 
 
@@ -129,36 +130,44 @@ def leg_centres(
         lateral_wands: the thigh and shank markers lie at the side; else they are only fixed to their segment.
     """
     r = body.marker_radius
-    knee_axis = _axis(m, ("THI", "KNE"), m["KNE"], hip, lateral, m["ANK"], lateral_wands)
+    knee_m, ankle_m = float(body.knee[side]) / 2.0 + r, float(body.ankle[side]) / 2.0 + r
+    thigh, shank = m.get("THI"), m.get("TIB")
     if "KNM" in m:
-        knee = (m["KNE"] + m["KNM"]) / 2.0
-        knee_axis = m["KNE"] - m["KNM"]
+        knee = np.asarray((m["KNE"] + m["KNM"]) / 2.0)
+    elif thigh is not None and lateral_wands:
+        knee = chord(m["KNE"], hip, thigh - m["KNE"], knee_m)
     else:
-        knee = chord(m["KNE"], hip, knee_axis, float(body.knee[side]) / 2.0 + r)
-    ankle_axis = _axis(m, ("TIB", "ANK"), m["ANK"], knee, m["KNE"] - knee, None, lateral_wands)
-    centre = chord(m["ANK"], knee, ankle_axis, float(body.ankle[side]) / 2.0 + r)
-    ankle = np.asarray((m["ANK"] + m["MED"]) / 2.0) if "MED" in m else centre
+        knee = chord(m["KNE"], hip, _knee_axis(m, hip, lateral, (knee_m, ankle_m)), knee_m)
+    if "MED" in m:
+        ankle = np.asarray((m["ANK"] + m["MED"]) / 2.0)
+    elif shank is not None and lateral_wands:
+        ankle = chord(m["ANK"], knee, shank - m["ANK"], ankle_m)
+    else:
+        axis = _fixed_to(shank, m["ANK"], knee, m["KNE"] - knee, np.ones(len(knee)))
+        ankle = chord(m["ANK"], knee, axis, ankle_m)
     return {"knee": knee, "ankle": ankle, **_ball(m, knee, ankle, r)}
 
 
-def _axis(
-    m: Mapping[str, F64], roles: tuple[str, str], marker: F64, proximal: F64, lateral: F64, distal: F64 | None, wands: bool
-) -> F64:
-    """(T, 3) outward direction of a joint's axis from a marker on the segment above it.
+def _knee_axis(m: Mapping[str, F64], hip: F64, lateral: F64, offset_m: tuple[float, float]) -> F64:
+    """(T, 3) outward direction of the knee's axis where no wand shows it.
 
-    A wand at the side points along it. Any other marker of the segment keeps a constant angle to it about the bone; the
-    angle is the mean over the clip, weighted by how much the joint is bent.
+    Square to the leg's plane where the knee is bent, the pelvis' own lateral direction elsewhere, and at a constant angle
+    about the bone to a marker of the thigh, if there is one.
     """
-    wand = m.get(roles[0])
-    if wands and wand is not None:
-        return wand - marker
-    guess, weight = lateral, np.ones(len(marker))
-    if distal is not None:
-        bend = np.cross(proximal - marker, distal - marker)
-        sign = np.sign(np.nansum(dot(unit(bend), unit(lateral))))
-        sine = _sine(proximal - marker, distal - marker)
-        weight = 0.02 + np.clip(sine - STRAIGHT, 0.0, None)
-        guess = np.where((sine > STRAIGHT)[:, None], sign * bend, lateral)
+    axis = lateral
+    for _ in range(4):
+        knee = chord(m["KNE"], hip, axis, offset_m[0])
+        ankle = chord(m["ANK"], knee, axis, offset_m[1])
+        bend = np.cross(hip - knee, ankle - knee)
+        bend = bend * np.sign(np.nansum(dot(bend, lateral)))
+        bent = np.clip(_sine(hip - knee, ankle - knee) - STRAIGHT, 0.0, None)
+        guess = unit(lateral) + (8.0 * bent)[:, None] * unit(bend)
+        axis = _fixed_to(m.get("THI"), m["KNE"], hip, guess, 0.02 + bent)
+    return axis
+
+
+def _fixed_to(wand: F64 | None, marker: F64, proximal: F64, guess: F64, weight: F64) -> F64:
+    """(T, 3) the direction that keeps its angle to a marker of the segment about the bone and fits the guesses best."""
     if wand is None:
         return guess
     bone = unit(proximal - marker)
@@ -220,7 +229,7 @@ def _elbow(m: Mapping[str, F64], shoulder: F64, wrist: F64, axes: F64, body: Mea
         elbow = chord(m["ELB"], shoulder, axis, offset)
         bend = outward * np.cross(shoulder - elbow, wrist - elbow)
         axis = unit(unit(axis) + unit(bend))
-    bent = _sine(shoulder - elbow, wrist - elbow) > STRAIGHT
+    bent = _sine(shoulder - elbow, wrist - elbow) > (STRAIGHT if {"WRA", "WRB"} <= set(m) else BEYOND_DOUBT)
     kept = _held(np.einsum("tij,ti->tj", axes, axis), bent, np.array([0.0, outward, 0.0]))
     return chord(m["ELB"], shoulder, np.einsum("tij,tj->ti", axes, kept), offset)
 

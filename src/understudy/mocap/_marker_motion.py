@@ -66,13 +66,20 @@ def motion_from_markers(take: MarkerTake, *, path: str, sha256: str, format_name
     up, odd_up = find_up(roles, take.up, path)
     roles, swapped = exchanged_sides(turned(roles, up))
     body = body_of(roles, seen.cast.marker_set, take.parameters, hips)
-    _check_joints(body.joints, path)
+    check_joints(body.joints, path)
     fit = fit_constant_bones(body.joints, _anchors(roles, body.joints))
-    keep = _kept(fit, path, take.rate_hz)
+    keep = kept_frames(fit, path, take.rate_hz)
     pos = canonical_from_joints({name: track[keep] for name, track in fit.joints.items()})
     measured = frozenset(fit.joints) | {"pelvis"}
-    warnings = [*take.warnings, odd_unit, odd_up, swapped, _other_people(seen.cast), *_gap_warnings(seen, take.rate_hz)]
-    warnings += [_trimmed(keep, len(take), take.rate_hz), *_bridge_warnings(fit, take.rate_hz, keep)]
+    warnings = [
+        *take.warnings,
+        odd_unit,
+        odd_up,
+        swapped,
+        _other_people(seen.cast),
+        *long_gaps(seen.names, seen.gaps, take.rate_hz),
+    ]
+    warnings += fit_warnings(fit, keep, len(take), take.rate_hz)
     residuals = _residuals(roles, fit)
     warnings += [_far(residuals), *canonical.observations(pos, measured)]
     return HumanMotion(
@@ -106,7 +113,7 @@ def _seen(take: MarkerTake, path: str) -> _Seen:
     return _Seen(Cast(cast.marker_set, cast.subject, players, cast.others), tuple(names[i] for i in used), filled, gaps)
 
 
-def _check_joints(joints: Mapping[str, F64], path: str) -> None:
+def check_joints(joints: Mapping[str, F64], path: str) -> None:
     """Refuse a body of which a needed joint is never seen, or a bone has no length."""
     for name in (*REQUIRED, "neck"):
         if not np.isfinite(joints[name]).all(axis=1).any():
@@ -123,13 +130,13 @@ def _check_joints(joints: Mapping[str, F64], path: str) -> None:
 def _anchors(roles: Mapping[str, F64], joints: Mapping[str, F64]) -> dict[str, list[F64]]:
     out: dict[str, list[F64]] = {}
     for role, pos in roles.items():
-        for joint in attached_joints(role):
+        for joint in attached_joints(role, nearby=True):
             if joint in joints:
                 out.setdefault(joint, []).append(pos)
     return out
 
 
-def _kept(fit: Fit, path: str, rate_hz: float) -> slice:
+def kept_frames(fit: Fit, path: str, rate_hz: float) -> slice:
     """Frames between the first and the last in which every needed joint is known, with a tenth of a second to spare."""
     known: Bool = np.all([fit.covered[name] for name in REQUIRED], axis=0)
     at = np.flatnonzero(known)
@@ -151,11 +158,11 @@ def canonical_from_joints(joints: Mapping[str, F64]) -> F64:
     known["pelvis"] = (known["left_hip"] + known["right_hip"]) / 2.0
     trunk = known["neck"] - known["pelvis"]
     known.setdefault("chest", known["pelvis"] + CHEST_AT * trunk)
-    known["spine"] = known["pelvis"] + SPINE_AT / CHEST_AT * (known["chest"] - known["pelvis"])
+    known.setdefault("spine", known["pelvis"] + SPINE_AT / CHEST_AT * (known["chest"] - known["pelvis"]))
     known.setdefault("head", known["neck"] + HEAD_OVER_TRUNK * trunk)
     for side in SIDES:
         neck, shoulder, elbow, wrist = (known[name] for name in ("neck", f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist"))
-        known[f"{side}_collar"] = neck + COLLAR_AT * (shoulder - neck)
+        known.setdefault(f"{side}_collar", neck + COLLAR_AT * (shoulder - neck))
         known.setdefault(f"{side}_hand", wrist + KNUCKLES_OVER_FOREARM * (wrist - elbow))
     for name, track in known.items():
         out[:, INDEX[name]] = track
@@ -174,15 +181,19 @@ def _listed(entries: Sequence[str]) -> str:
     return ", ".join(entries[:TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
-def _gap_warnings(seen: _Seen, rate_hz: float) -> list[str]:
-    long = sorted((gap for gap in seen.gaps if not gap.filled), key=lambda gap: gap.start - gap.end)
+def long_gaps(names: Sequence[str], gaps: Sequence[Gap], rate_hz: float) -> list[str]:
+    """Gaps longer than those that are filled, the longest first."""
+    long = [gap for gap in gaps if (gap.end - gap.start) / rate_hz > LONGEST_S + 1e-9]
+    long.sort(key=lambda gap: gap.start - gap.end)
     if not long:
         return []
-    told = [f"{seen.names[gap.marker]} {gap.start / rate_hz:.2f} to {gap.end / rate_hz:.2f} s" for gap in long]
-    return [f"markers are missing for longer than {LONGEST_S} s, or at the ends, and were not filled: {_listed(told)}"]
+    told = [f"{names[gap.marker]} {gap.start / rate_hz:.2f} to {gap.end / rate_hz:.2f} s" for gap in long]
+    return [f"markers are missing for longer than {LONGEST_S} s and were not filled: {_listed(told)}"]
 
 
-def _bridge_warnings(fit: Fit, rate_hz: float, keep: slice) -> list[str]:
+def fit_warnings(fit: Fit, keep: slice, frames: int, rate_hz: float) -> list[str]:
+    """Frames that were left out, and joints that were bridged for longer than a gap may last."""
+    trimmed = _trimmed(keep, frames, rate_hz)
     told = []
     for name in JOINTS:
         if name in fit.covered:
@@ -190,9 +201,8 @@ def _bridge_warnings(fit: Fit, rate_hz: float, keep: slice) -> list[str]:
                 if (end - start) / rate_hz > LONGEST_S + 1e-9:
                     begin = start + keep.start
                     told.append(f"{name} {begin / rate_hz:.2f} to {(begin + end - start) / rate_hz:.2f} s")
-    if not told:
-        return []
-    return [f"too few markers to place these joints; they were bridged and are guesses, leave them out: {_listed(told)}"]
+    bridged = f"too few markers to place these joints; they were bridged and are guesses, leave them out: {_listed(told)}"
+    return [*([trimmed] if trimmed else []), *([bridged] if told else [])]
 
 
 def _trimmed(keep: slice, frames: int, rate_hz: float) -> str | None:

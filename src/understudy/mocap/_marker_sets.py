@@ -88,6 +88,12 @@ ATTACHED: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Role without its side to the joints from which its distance is constant; joints without a side are of the role's own."""
 
+SHOULDERS = ("left_shoulder", "right_shoulder")
+NEARBY: dict[str, tuple[str, ...]] = {
+    "C7": SHOULDERS, "CLAV": SHOULDERS, "T10": SHOULDERS, "STRN": SHOULDERS, "WRA": ("hand",), "WRB": ("hand",),
+}  # fmt: skip
+"""Further joints whose distance from the role changes little: they help where nothing better is seen."""
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -111,12 +117,12 @@ def plain(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", bare_name(name).upper())
 
 
-def attached_joints(role: str) -> tuple[str, ...]:
-    """Canonical joints from which the role's distance is constant."""
-    if role in ATTACHED:
-        return ATTACHED[role]
+def attached_joints(role: str, *, nearby: bool = False) -> tuple[str, ...]:
+    """Canonical joints from which the role's distance is constant, or nearly so."""
+    key = role if role in ATTACHED else role[1:]
     side = "left" if role[0] == "L" else "right"
-    return tuple(j if "_" in j or j in ("neck", "chest", "head") else f"{side}_{j}" for j in ATTACHED.get(role[1:], ()))
+    joints = ATTACHED.get(key, ()) + (NEARBY.get(key, ()) if nearby else ())
+    return tuple(j if "_" in j or j in ("neck", "chest", "head") else f"{side}_{j}" for j in joints)
 
 
 def cast_markers(names: Sequence[str], where: str) -> Cast:
@@ -151,8 +157,6 @@ def missing_roles(players: Mapping[str, object]) -> list[str]:
     missing += [role for role in NEEDED_CENTRAL if role not in players]
     if "SACR" not in players and not {"LPSI", "RPSI"} <= set(players):
         missing.append("SACR, or LPSI and RPSI")
-    if not {"T10", "STRN"} & set(players):
-        missing.append("T10 or STRN")
     return missing
 
 
@@ -190,5 +194,5 @@ def _missing_message(marker_set: MarkerSet, subject: str, players: Mapping[str, 
     whose = f" of {subject!r}" if subject else ""
     return (
         f"{where}: the markers{whose} are no whole body: {len(parts)} of the set {marker_set.name!r} ({marker_set.used_by}) are "
-        f"missing: {', '.join(parts)}. Label them, rename them (docs/mocap.md lists the names), or capture the whole body"
+        f"missing: {', '.join(parts)}. Label them, rename them (docs/markers.md lists the names), or capture the whole body"
     )

@@ -88,6 +88,71 @@ def length_unit(word: str, where: str) -> float:
         raise MocapError(f"{where}: unit of length {word[:40]!r} is not known; known are {', '.join(LENGTH_UNITS_M)}") from None
 
 
+def even_frames(place: F64, pos: F64, where: str) -> tuple[F64, str | None]:
+    """Rows laid onto evenly numbered frames, so that frames which the file leaves out become gaps.
+
+    Args:
+        place: (T,) frame of each row, counted from any start; times the rate for a file that gives times.
+        pos: (T, M, 3) rows.
+        where: name of the file.
+
+    Returns:
+        (T', M, 3), and a warning where frames were left out.
+
+    Raises:
+        MocapError: the rows are not in order, or most frames are left out.
+    """
+    if len(place) < 2:
+        return pos, None
+    if not np.isfinite(place).all() or np.abs(place).max() > 1e12:
+        raise MocapError(
+            f"{where}: row {int(np.argmin(np.isfinite(place))) + 1} has no frame number or time: export the file again"
+        )
+    index = np.rint(place - place[0]).astype(np.int64)
+    back = np.flatnonzero(np.diff(index) < 1)
+    if len(back):
+        raise MocapError(
+            f"{where}: frame numbers or times must increase; data row {int(back[0]) + 2} does not follow the row before it: "
+            "one take per file"
+        )
+    if index[-1] + 1 > 4 * len(pos):
+        raise MocapError(f"{where}: {len(pos)} rows span {index[-1] + 1} frames; the file is cut together or its rate is wrong")
+    if index[-1] + 1 == len(pos):
+        return pos, None
+    out = np.full((int(index[-1]) + 1, *pos.shape[1:]), np.nan)
+    out[index] = pos
+    return out, f"{len(out) - len(pos)} frames are left out in the file; they are gaps now"
+
+
+def true_rate(stated_hz: float, t_s: F64) -> tuple[float, str | None]:
+    """Frames per second by the header, or by the times of the rows where these say otherwise, with a warning."""
+    step = np.diff(t_s)
+    step = step[np.isfinite(step) & (step > 0.0)]
+    if not step.size:
+        return stated_hz, None
+    by_time = 1.0 / float(np.median(step))
+    if stated_hz > 0.0 and abs(by_time / stated_hz - 1.0) < 0.02:
+        return stated_hz, None
+    return by_time, f"the header says {stated_hz:g} frames per second, the times of the rows {by_time:.4g}; the times were taken"
+
+
+def number_cell(text: str, what: str, where: str) -> float:
+    """A positive number in a header.
+
+    Raises:
+        MocapError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 < value < 1e9:
+        raise MocapError(
+            f"{where}: {what} is {text[:40]!r}; a positive number is needed: correct the header or export the file again"
+        )
+    return value
+
+
 def check_take(take: MarkerTake, where: str) -> MarkerTake:
     """The take, if it has frames, markers and a rate that can be true.
 

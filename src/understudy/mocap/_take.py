@@ -29,6 +29,7 @@ class Take:
         t_ns: (T,) stamps from 0.
         rate_hz: frames per second that the file states or was read at.
         unit: name of `UNITS_M` that the file states; None finds it from the person's leg.
+        forced: the unit is the user's word, which is not held against the leg.
         up: axis of the file that points up where the format states it; None finds it from the person.
         inferred: canonical joints that the file has but did not measure.
         contact: (T, 2) feet on the ground, where the file says so.
@@ -43,6 +44,7 @@ class Take:
     t_ns: I64
     rate_hz: float
     unit: str | None = None
+    forced: bool = False
     up: str | None = None
     inferred: frozenset[str] = frozenset()
     contact: Bool | None = None
@@ -73,7 +75,8 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
     nodes = layout.nodes()
     pos = canonical.canonical_positions(take.pos[:, nodes], nodes, layout)
     canonical.check_bones(pos, where)
-    unit_m = _unit_m(canonical.leg_length(pos), take.unit, where)
+    leg = canonical.leg_length(pos)
+    unit_m = metres_per_unit(leg, take.unit, where) if take.forced else _unit_m(leg, take.unit, where)
     rest = canonical.canonical_positions(one[None, nodes], nodes, layout)[0]
     found, warning = up_axis(_upward(pos), _upward(rest[None])[0])
     up = take.up or found
@@ -103,9 +106,14 @@ def source_of(where: str, sha256: str, kind: str, *, dialect: str = "", syntheti
     return SourceInfo(where, sha256, kind, dialect, unit_m=1.0, up="z", rate_hz=0.0, synthetic=synthetic)
 
 
+def enough_frames(frames: int, where: str) -> None:
+    """Refuse a clip that is too short; raises MocapError."""
+    if frames < MIN_FRAMES:
+        raise MocapError(f"{where}: the motion has {frames} frames; at least {MIN_FRAMES} are needed")
+
+
 def _check(take: Take, where: str) -> None:
-    if len(take.pos) < MIN_FRAMES:
-        raise MocapError(f"{where}: the motion has {len(take.pos)} frames; at least {MIN_FRAMES} are needed")
+    enough_frames(len(take.pos), where)
     if take.up is not None and take.up not in UP_AXES:
         raise UnknownNameError("up axis", take.up, UP_AXES)
     if not np.isfinite(take.pos).all():

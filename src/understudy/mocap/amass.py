@@ -14,7 +14,7 @@ from understudy.mocap import _smpl
 from understudy.mocap._mean_body import BALL_HEIGHT, MEAN_HEIGHT_M, mean_rest_joints
 from understudy.mocap._npz import Archive, npz_names, open_npz
 from understudy.mocap._stature import stature_m
-from understudy.mocap._take import Take, motion_of, source_of, stamps
+from understudy.mocap._take import Take, enough_frames, motion_of, source_of, stamps
 from understudy.mocap._units import up_axis
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import HumanMotion
@@ -155,8 +155,7 @@ def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | 
     Raises:
         MocapError: the model is not of the family, or not the archive's.
     """
-    if len(poses.trans_m) < 3:
-        raise MocapError(f"{where}: the motion has {len(poses.trans_m)} frames; at least 3 are needed")
+    enough_frames(len(poses.trans_m), where)
     if model is None:
         rest, said = _mean_rest(poses)
         dialect = f"{poses.model or 'smpl'}, mean proportions"

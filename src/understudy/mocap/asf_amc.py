@@ -67,9 +67,7 @@ class AsfAmc:
         """
         data = read_bytes(path)
         if path.suffix.lower() == ".asf":
-            raise MocapError(
-                f"{path}: a skeleton without motion; name the .amc file of the take, the skeleton is found beside it"
-            )
+            raise MocapError(f"{path}: a skeleton without motion; name the take's .amc file, the skeleton is found beside it")
         skeleton = self.skeleton or find_asf(path)
         return motion_from_amc(data, read_bytes(skeleton), str(path), str(skeleton), rate_hz=self.rate_hz, unit=self.unit)
 
@@ -120,6 +118,7 @@ def motion_from_amc(
         t_ns=stamps(channels.frame - channels.frame[0], rate),
         rate_hz=rate,
         unit=unit,
+        forced=unit is not None,
         warnings=_warnings(skeleton, channels, rate_hz),
     )
     return motion_of(take, source_of(where, hashlib.sha256(data).hexdigest(), "asf_amc"))

@@ -20,7 +20,7 @@ from understudy.mocap._joint_csv import is_joint_csv, parse_joint_csv
 from understudy.mocap._joint_gaps import fill_gaps
 from understudy.mocap._npz import Archive, npz_names, open_npz
 from understudy.mocap._parents import guess_parents
-from understudy.mocap._take import Take, motion_of, source_of, stamps
+from understudy.mocap._take import Take, enough_frames, motion_of, source_of, stamps
 from understudy.mocap._units import UNITS_M, UP_AXES
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import JOINTS, HumanMotion
@@ -119,6 +119,7 @@ def motion_from_joints(
     for what, value, known in (("unit", joints.unit, UNITS_M), ("up", joints.up, UP_AXES)):
         if value is not None and value not in known:
             raise MocapError(f"{where}: {what} is {value[:20]!r}; allowed are {', '.join(known)}")
+    enough_frames(len(joints.pos), where)
     t_ns, rate = _times(joints, rate_hz, where)
     pos, said = fill_gaps(joints.pos, names, t_ns, where)
     take = Take(
@@ -130,6 +131,7 @@ def motion_from_joints(
         t_ns=t_ns,
         rate_hz=rate,
         unit=unit or joints.unit,
+        forced=unit is not None,
         up=joints.up,
         warnings=said,
     )
@@ -189,8 +191,6 @@ def _times(joints: Joints, given_hz: float | None, where: str) -> tuple[I64, flo
     t_s = joints.t_s if joints.t_s is not None else np.zeros(0)
     if len(t_s) != frames:
         raise MocapError(f"{where}: {len(t_s)} times for {frames} frames; they must be as many")
-    if frames < 2:
-        raise MocapError(f"{where}: the motion has {frames} frames; at least 3 are needed")
     step = np.diff(t_s)
     if not bool(np.all(np.isfinite(t_s))) or not bool(np.all(step > 1e-5)) or float(np.abs(t_s).max()) > 1e9:
         at = int(np.argmin(np.where(np.isfinite(step), step, -1.0))) + 1

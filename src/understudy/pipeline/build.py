@@ -15,6 +15,7 @@ from understudy.kinematics.robot_json import check_robot_json
 from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
 from understudy.pipeline.labels import LabelledClip
+from understudy.pipeline.read import ReadOptions
 from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tasks
 from understudy.pipeline.run import EngineName, TaskResult, run
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
@@ -37,20 +38,21 @@ class BuildSummary:
         dataset: the dataset.
         clips: one result per clip.
         checked: what gates and scores said.
-        export: folder of the training dataset; None where none was asked for, nothing was accepted, or it failed.
-        export_error: why the export failed; empty where it did not.
+        exported: what came of the export; None where none was asked for or nothing was accepted.
+        export: folder of the training dataset; None where there is none.
     """
 
     dataset: Dataset
     clips: tuple[TaskResult, ...]
     checked: CheckSummary
+    exported: TaskResult | None = None
     export: Path | None = None
-    export_error: str = ""
 
     @property
     def disk_refused(self) -> bool:
-        """Whether the disk refused an episode; nothing more was written after that."""
-        return any(result.error_class == StorageError.__name__ for result in self.clips)
+        """Whether the disk refused an episode or the export; nothing more is written after that."""
+        results = self.clips if self.exported is None else (*self.clips, self.exported)
+        return any(result.error_class == StorageError.__name__ for result in results)
 
 
 def open_or_create(root: Path, robot: RobotModel) -> Dataset:
@@ -74,10 +76,17 @@ def open_or_create(root: Path, robot: RobotModel) -> Dataset:
 
 
 def retarget_clips(
-    clips: Sequence[LabelledClip], dataset: Dataset, robot: RobotModel, options: RetargetOptions, *, workers: int, stage: Stage
+    clips: Sequence[LabelledClip],
+    dataset: Dataset,
+    robot: RobotModel,
+    options: RetargetOptions,
+    *,
+    workers: int,
+    stage: Stage,
+    reading: ReadOptions | None = None,
 ) -> tuple[TaskResult, ...]:
     """Retarget every clip that is not done, `workers` at a time."""
-    tasks = retarget_tasks(clips, robot, dataset, options)
+    tasks = retarget_tasks(clips, robot, dataset, options, reading)
     engine: EngineName = "processes" if workers > 1 and len(tasks) > 1 else "serial"
     with stage("retarget") as progress:
         results = run(
@@ -101,6 +110,7 @@ def build(
     export_options: ExportOptions,
     workers: int,
     stage: Stage,
+    reading: ReadOptions | None = None,
 ) -> BuildSummary:
     """Retarget, check and export.
 
@@ -111,6 +121,7 @@ def build(
         export: format of the training dataset, written to `exports/<format>`; None for none.
         workers: processes.
         stage: opens the progress of each stage.
+        reading: what the clips do not say about themselves.
 
     Raises:
         UnderstudyError: as the stages do; a clip that fails does not stop the others. A wrong name is told before any work.
@@ -119,7 +130,7 @@ def build(
         plugins.load("export", export)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    results = retarget_clips(clips, dataset, model, options, workers=workers, stage=stage)
+    results = retarget_clips(clips, dataset, model, options, workers=workers, stage=stage, reading=reading)
     unchecked = BuildSummary(dataset, results, CheckSummary(()))
     if unchecked.disk_refused:
         return unchecked
@@ -129,7 +140,7 @@ def build(
     if export is None or checked.unreadable or not dataset.refs("episodes"):
         return summary
     exported = _export(dataset, export, export_options, stage)
-    return replace(summary, export=dataset.root / "exports" / export if exported.ok else None, export_error=exported.error)
+    return replace(summary, exported=exported, export=dataset.root / "exports" / export if exported.ok else None)
 
 
 def _export(dataset: Dataset, format: str, options: ExportOptions, stage: Stage) -> TaskResult:

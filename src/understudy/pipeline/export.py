@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from understudy import plugins
-from understudy.errors import InputError
+from understudy.errors import InputError, UnknownNameError
 from understudy.export._folder import refuse_existing
 from understudy.export._origin import read_origin
 from understudy.kinematics.load import load_robot
@@ -66,12 +66,14 @@ def export_dataset(dataset: Dataset, format: str, out: Path, options: ExportOpti
         progress: called with (done, total) episodes.
 
     Raises:
-        UnknownNameError: no such format or camera.
+        UnknownNameError: no such format, flavour or camera.
         ExportError, JointOrderError, StorageError: see the exporter.
     """
     exporter = cast(Exporter, plugins.load("export", format))
     if options.partition not in PARTITIONS:
         raise InputError(f"partition {options.partition!r}: choose one of {', '.join(PARTITIONS)}")
+    if options.flavour and options.flavour not in (flavours := getattr(exporter, "flavours", ())):
+        raise UnknownNameError(f"flavour of {format}", options.flavour, flavours)
     robot = load_robot(dataset.robot_source)
     refs, warnings = _chosen(dataset, options.partition)
     schema = dataset.schema

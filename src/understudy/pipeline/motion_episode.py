@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from understudy.geom.arrays import I64, AnyArray
+from understudy.geom.arrays import F64, I64, AnyArray
 from understudy.geom.filters import derivative
 from understudy.geom.interpolation import lerp_at
 from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj
 from understudy.kinematics.com import center_of_mass
-from understudy.kinematics.contact import foot_contact
+from understudy.kinematics.contact import sole_track, standing
 from understudy.kinematics.forward import body_poses
 from understudy.spec.episode import Episode, MetadataValue, even_timeline
 from understudy.spec.robot import RobotModel, RobotMotion
@@ -19,12 +19,13 @@ from understudy.spec.schema import parse_schema
 from understudy.spec.stream import Stream
 
 DOWN_WORLD = np.array([0.0, 0.0, -1.0])
+_BLOCK = 8192
 
 
 def motion_columns(robot: RobotModel, motion: RobotMotion) -> dict[str, AnyArray]:
     """Streams that follow from a motion, at its own stamps: joints, base, gravity, contacts, centre of mass."""
     t_ns, pos, quat = motion.t_ns, motion.root_pos_world_m, motion.root_quat_world_wxyz
-    poses = body_poses(robot, pos, quat, motion.joint_pos)
+    com, lowest, centre = _bodies(robot, motion)
     down = np.broadcast_to(DOWN_WORLD, pos.shape)
     return {
         "observations/joint_positions": motion.joint_pos,
@@ -33,10 +34,21 @@ def motion_columns(robot: RobotModel, motion: RobotMotion) -> dict[str, AnyArray
             [derivative(pos, t_ns), angular_velocity(quat, t_ns.astype(np.float64))], axis=1
         ),
         "observations/projected_gravity": quat_apply(quat_conj(quat), down),
-        "observations/foot_contact": foot_contact(robot, poses, t_ns),
+        "observations/foot_contact": standing(lowest, centre, t_ns),
         "debug/base_pose_world": np.concatenate([pos, quat], axis=1),
-        "debug/com_world": center_of_mass(robot, poses),
+        "debug/com_world": com,
     }
+
+
+def _bodies(robot: RobotModel, motion: RobotMotion) -> tuple[F64, F64, F64]:
+    """Centre of mass, height of the soles and centre of the soles; in blocks, for the poses of a long take fill the memory."""
+    parts = []
+    for first in range(0, len(motion.t_ns), _BLOCK):
+        cut = slice(first, first + _BLOCK)
+        poses = body_poses(robot, motion.root_pos_world_m[cut], motion.root_quat_world_wxyz[cut], motion.joint_pos[cut])
+        parts.append((center_of_mass(robot, poses), *sole_track(robot, poses)))
+    com, lowest, centre = zip(*parts, strict=True)
+    return np.concatenate(com), np.concatenate(lowest), np.concatenate(centre)
 
 
 def next_state(joint_pos: AnyArray, t_ns: I64, timeline_ns: I64) -> AnyArray:

@@ -14,9 +14,9 @@ import numpy as np
 
 from understudy.errors import InputError, SchemaError
 from understudy.kinematics.load import load_robot
-from understudy.mocap.read import read_motion
 from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.motion_episode import motion_episode
+from understudy.pipeline.read import ReadOptions, calibration, files_of, read_clip
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.feasibility import Infeasible
@@ -49,8 +49,14 @@ class RetargetOptions:
                 raise InputError(f"the cut-off of the {what} is {value:g} Hz; give 0 to turn it off, or more")
 
 
-def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Dataset, options: RetargetOptions) -> list[Task]:
-    """One task per labelled clip.
+def retarget_tasks(
+    clips: Sequence[LabelledClip],
+    robot: RobotModel,
+    dataset: Dataset,
+    options: RetargetOptions,
+    reading: ReadOptions | None = None,
+) -> list[Task]:
+    """One task per labelled clip; a clip's skeleton or body model is an input of its task.
 
     Raises:
         SchemaError: the dataset's actions are torques, which a motion does not have.
@@ -60,19 +66,23 @@ def retarget_tasks(clips: Sequence[LabelledClip], robot: RobotModel, dataset: Da
             f"{dataset.root / 'schema.toml'}: action_kind is 'torque', but motion capture holds no torques; "
             "use 'position' or 'velocity' for retargeted motion"
         )
+    reading = reading or ReadOptions()
+    said: dict[str, Json] = {key: value for key, value in (("unit", reading.unit), ("rate_hz", reading.rate_hz)) if value}
+    files = [files_of(clip.clip, reading) for clip in clips]
     return [
         Task(
             name=clip.clip.stem,
-            inputs=(clip.clip,),
+            inputs=tuple(own.values()),
             params={
                 "robot": robot.name,
                 "model_sha256": robot.model_sha256,
                 "streams": _streams_hash(dataset),
                 "options": dict(asdict(options)),
                 "label": {"name": clip.clip.stem, **asdict(clip.label)},
+                **({"read": said | {"files": list(own)}} if said or len(own) > 1 else {}),
             },
         )
-        for clip in clips
+        for clip, own in zip(clips, files, strict=True)
     ]
 
 
@@ -89,7 +99,7 @@ def _retarget(job: Job) -> Outcome:
     label = _table(params["label"])
     dataset = Dataset.open(job.root)
     robot = _robot(dataset.robot_source)
-    motion, said = _prepared(job.task.inputs[0], label)
+    motion, said, calibrated = _prepared(job.task, label)
     result = retarget(
         motion,
         robot,
@@ -103,7 +113,7 @@ def _retarget(job: Job) -> Outcome:
         result.motion,
         episode_id=dataset.schema.naming.retargeted.format(clip=label["name"], task8=job.id[:8]),
         schema_toml=dataset.schema_text,
-        metadata=_metadata(motion, result, options, label),
+        metadata={**_metadata(motion, result, options, label), **calibrated},
         extra={
             "debug/human_joints_world": motion.joint_pos_world_m,
             "debug/human_target_world": result.human_target_world_m,
@@ -128,17 +138,33 @@ def _table(value: Json) -> dict[str, Json]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _prepared(path: Path, label: dict[str, Json]) -> tuple[HumanMotion, tuple[str, ...]]:
-    motion = read_motion(path)
+def _prepared(task: Task, label: dict[str, Json]) -> tuple[HumanMotion, tuple[str, ...], dict[str, str | float]]:
+    """The clip as it is retargeted, what is to be said about it, and its calibration for the metadata."""
+    path, reading = task.inputs[0], _reading(task)
+    motion = read_clip(path, reading)
+    calibrated, drifted = calibration(motion, reading)
     motion, sentence = without_reference_pose(motion)
     if label.get("start_s") is not None or label.get("end_s") is not None:
-        motion = trimmed(motion, _seconds(label.get("start_s")), _seconds(label.get("end_s")))
+        motion = trimmed(motion, _float(label.get("start_s")), _float(label.get("end_s")))
     if label.get("mirror_of") in (path.stem, path.name):  # a row that names its own clip asks for its mirror image
         motion = mirrored(motion)
-    return motion, (sentence,) if sentence else ()
+    return motion, (*([sentence] if sentence else []), *drifted), calibrated
 
 
-def _seconds(value: Json) -> float | None:
+def _reading(task: Task) -> ReadOptions:
+    """What the task says about its files."""
+    read = _table(task.params.get("read"))
+    parts = read.get("files")
+    files = dict(zip(parts, task.inputs, strict=True)) if isinstance(parts, list) else {}
+    return ReadOptions(
+        unit=str(read["unit"]) if "unit" in read else None,
+        rate_hz=_float(read.get("rate_hz")),
+        companion=files.get("companion"),
+        baseline=files.get("baseline"),
+    )
+
+
+def _float(value: Json) -> float | None:
     return None if value is None else float(str(value))
 
 

@@ -21,5 +21,10 @@ class Last(Generic[V]):
         if kept is not None and len(kept[0]) == len(objects) and all(r() is o for r, o in zip(kept[0], objects, strict=True)):
             return kept[1]
         made = make()
-        self._kept = (tuple(weakref.ref(o) for o in objects), made)
+        self._kept = (tuple(weakref.ref(o, self._forget) for o in objects), made)
         return made
+
+    def _forget(self, gone: weakref.ref[object]) -> None:
+        """Let go of the value when one of its objects is gone: it is as large as an episode."""
+        if self._kept is not None and any(r is gone for r in self._kept[0]):
+            self._kept = None

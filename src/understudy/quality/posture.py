@@ -19,6 +19,7 @@ from understudy.spec.stream import Stream
 
 NEEDS: tuple[str, ...] = ("observations/joint_positions", "debug/base_pose_world")
 """Streams that a posture is made from."""
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,11 @@ class Posture:
     joint_pos: F64
 
     @cached_property
-    def poses(self) -> BodyPoses:
-        """Every body in the world."""
-        return body_poses(self.robot, self.base_pos_world_m, self.base_quat_world_wxyz, self.joint_pos)
-
-    @cached_property
     def soles(self) -> dict[str, F64]:
         """Side to (T, K, 3) sole outline in the world, metres."""
-        return dict(sole_points(self.robot, self.poses))
+        blocks = np.array_split(np.arange(len(self.t_ns)), range(_BLOCK, len(self.t_ns), _BLOCK))
+        parts = [sole_points(self.robot, self.at(rows)) for rows in blocks]
+        return {side: np.concatenate([part[side] for part in parts]) for side in parts[0]}
 
     @cached_property
     def tilt_rad(self) -> F64:
@@ -63,8 +61,8 @@ class Posture:
         return np.asarray(np.where(norm > 0.5, axis / np.maximum(norm, 1e-9), np.nan))
 
     def at(self, rows: I64) -> BodyPoses:
-        """Bodies at some of the samples."""
-        return BodyPoses(self.poses.pos_world_m[rows], self.poses.rot_world[rows])
+        """Every body in the world at some of the samples: those of a whole take are not kept, for they fill the memory."""
+        return body_poses(self.robot, self.base_pos_world_m[rows], self.base_quat_world_wxyz[rows], self.joint_pos[rows])
 
     def should_stand(self, episode: Episode) -> Bool:
         """(T, 2) left and right foot that ought to stand: as the person's did, else as the robot's contacts say.

@@ -59,14 +59,18 @@ class Capsules(NamedTuple):
 
 
 class Drive(NamedTuple):
-    """What each frame is asked: target (T, V, 3), weight (T, V), pull (T, G) two-sided height weights, slip (T, M) weights
-    between frames f and f + 1, accel (T, nv) weights of the second difference centred on each frame, step (J,) most that a
-    joint turns from one frame to the next."""
+    """What each frame is asked.
+
+    target (T, V, 3) and weight (T, V) of the vector tasks; pull (T, G) two-sided height weights; slip (T, M) weights between
+    frames f and f + 1, and slide (T, M, 2) how far a point should go over the ground meanwhile, 0 for a planted foot; accel
+    (T, nv) weights of the second difference centred on each frame; step (J,) most that a joint turns from frame to frame.
+    """
 
     target: F64
     weight: F64
     pull: F64
     slip: F64
+    slide: F64
     accel: F64
     step: F64
 

@@ -26,9 +26,20 @@ def _slip_jacobians(tree: Tree, ground: Ground, pos: F64, rot: F64, axis: F64, p
 
 @nb.njit(cache=True, nogil=True)
 def _add_slip(
-    tree: Tree, ground: Ground, weight: F64, p0: F64, j0: F64, p1: F64, j1: F64, column: int, nv: int, band: F64, rhs: F64
+    tree: Tree,
+    ground: Ground,
+    weight: F64,
+    slide: F64,
+    p0: F64,
+    j0: F64,
+    p1: F64,
+    j1: F64,
+    column: int,
+    nv: int,
+    band: F64,
+    rhs: F64,
 ) -> None:
-    """Terms w |p(f + 1) - p(f)|^2 in the ground plane: diagonal blocks of both frames and the block between them."""
+    """Terms w |p(f + 1) - p(f) - slide|^2 in the ground plane: diagonal blocks of both frames and the block between them."""
     cols = np.empty(6 + len(tree.parent), np.int64)
     for m in range(len(ground.slip_body)):
         w = weight[m]
@@ -41,7 +52,7 @@ def _add_slip(
         for c in range(tree.chain_len[b]):
             cols[6 + c] = 6 + tree.chain[b, c]
         for x in range(2):
-            r = p1[m, x] - p0[m, x]
+            r = p1[m, x] - p0[m, x] - slide[m, x]
             for a in range(count):
                 i = cols[a]
                 w0, w1 = w * j0[m, x, i], w * j1[m, x, i]
@@ -121,7 +132,7 @@ def assemble(
         column = (f - first) * nv
         _slip_jacobians(tree, ground, pos, rot, axis, p1, j1, arm)
         if f > first:
-            _add_slip(tree, ground, drive.slip[f - 1], p0, j0, p1, j1, column - nv, nv, band, rhs)
+            _add_slip(tree, ground, drive.slip[f - 1], drive.slide[f - 1], p0, j0, p1, j1, column - nv, nv, band, rhs)
         p0[:, :] = p1
         j0[:, :, :] = j1
         if f == stop:

@@ -12,7 +12,8 @@ WINDOW_NS = 33_333_333
 """Half the window of the speed, and the time added on both sides of a stance."""
 ENTER_M_S, LEAVE_M_S = 0.2, 0.3
 RISE_M = 0.05
-FLAT_PITCH_RAD = np.radians(30.0)
+FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
+"""A foot that lies flat is within this pitch of how it stands, under a shank that points down by at least this share."""
 
 
 def central_speed(pos_m: F64, t_ns: I64) -> F64:
@@ -88,7 +89,7 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
         shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
-        down = shank[:, 2] < -0.5 * np.linalg.norm(shank, axis=1)
+        down = shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1)
         off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
         out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
     return out

@@ -37,6 +37,12 @@ def start_pose(problem: Problem, targets: Targets) -> Pose:
     )
 
 
+def solve_alone(problem: Problem, vectors: F64, weights: F64) -> tuple[F64, F64, F64]:
+    """Root position (3,), root rotation (3, 3) and joints (J,) for one frame's vectors (V, 3), from the home pose."""
+    pose, _ = _one_way(problem, vectors[None], weights[None], True)
+    return pose.root_pos[0], pose.root_rot[0], pose.q[0]
+
+
 def _one_way(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple[Pose, F64]:
     total, dof = len(target), problem.robot.dof
     pose = Pose(np.zeros((total, 3)), np.zeros((total, 3, 3)), np.zeros((total, dof)))

@@ -62,12 +62,14 @@ class Calibration:
     Attributes:
         leg_m, arm_m: left and right.
         stand_pitch_rad: angle of ankle to toe below the horizontal when the foot lies flat, left and right.
+        toe_level_m: low level of each toe, the 5th percentile of its height.
         scale, height_shift_m, hip_mismatch_pct: as in `Targets`.
     """
 
     leg_m: tuple[float, float]
     arm_m: tuple[float, float]
     stand_pitch_rad: tuple[float, float]
+    toe_level_m: tuple[float, float]
     scale: float
     height_shift_m: float
     hip_mismatch_pct: float
@@ -84,10 +86,15 @@ def calibrate(motion: HumanMotion, problem: Problem, standing: Bool | None = Non
         leg_m=(_length(motion, left, "hip", "knee", "ankle"), _length(motion, right, "hip", "knee", "ankle")),
         arm_m=(_length(motion, left, "shoulder", "elbow", "wrist"), _length(motion, right, "shoulder", "elbow", "wrist")),
         stand_pitch_rad=(standing_pitch(motion, left, lying[:, 0]), standing_pitch(motion, right, lying[:, 1])),
+        toe_level_m=(_low_level(motion, left), _low_level(motion, right)),
         scale=scale,
         height_shift_m=_height_shift(motion, lying, scale, problem.ankle_height_m),
         hip_mismatch_pct=mismatch,
     )
+
+
+def _low_level(motion: HumanMotion, side: str) -> float:
+    return float(np.percentile(motion.joint(f"{side}_toe")[:, 2], 5))
 
 
 def make_targets(motion: HumanMotion, problem: Problem) -> Targets:

@@ -80,6 +80,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
         weight=weights * step,
         pull=_pull(problem, targets) * step,
         slip=_slip(targets) / step,
+        slide=np.zeros((total, 4, 2)),
         accel=np.tile(accel / step**3, (total, 1)),
         step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )

@@ -95,12 +95,13 @@ class ExportOptions:
     """What every exporter can be asked.
 
     Attributes:
-        fps: frames per second of the export; None takes the schema's control rate.
+        fps: frames per second of the export; None takes the schema's control rate, and a motion file keeps the motion's own.
         cameras: names of image streams to write; None takes all.
         policy: `flat` or `hierarchical`.
         render_ego: also render the robot's own head camera (needs OpenGL).
         partition: `episodes`, or `failures` for what was refused as a set of its own.
         source: the dataset the episodes come from, kept in the export; relative to it where possible.
+        flavour: kind of file, where a format has several; empty takes the format's own.
     """
 
     fps: float | None = None
@@ -109,6 +110,7 @@ class ExportOptions:
     render_ego: bool = False
     partition: str = "episodes"
     source: str = ""
+    flavour: str = ""
 
 
 class Exporter(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, On, OptionalFile, OptionalText, Robot, Text
+from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, On, OptionalFile, OptionalHz, OptionalText, Robot, Text
 from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
 from understudy.errors import UnderstudyError
 
@@ -27,6 +27,10 @@ def build(
     lowpass: Hz = 5.0,
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
     arm_filter: Hz = 0.0,
+    companion: OptionalFile = None,
+    rate: OptionalHz = None,
+    unit: OptionalText = None,
+    baseline: OptionalFile = None,
     workers: Count = 1,
     render_ego: Off = False,
     report: On = True,
@@ -50,6 +54,10 @@ def build(
         lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
         infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
+        companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
+        rate: frames per second, for a format that does not say it.
+        unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
+        baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
         workers: clips retargeted at a time.
         render_ego: also export the robot's rendered head camera (needs OpenGL).
         report: write no reports/report.html.
@@ -59,6 +67,7 @@ def build(
     from understudy.apps.cli._clips import check_workers, errors, labelled, options
     from understudy.apps.cli._console import complain, progress
     from understudy.pipeline.build import build as run_build
+    from understudy.pipeline.read import ReadOptions
     from understudy.spec.protocols import ExportOptions
 
     how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
@@ -72,17 +81,19 @@ def build(
         export_options=ExportOptions(render_ego=render_ego),
         workers=workers,
         stage=progress,
+        reading=ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline),
     )
-    wrong = errors(summary.clips, summary.checked)
+    tasks = summary.clips if summary.exported is None else (*summary.clips, summary.exported)
+    wrong = errors(tasks, summary.checked)
     page = None
     try:
         page = _report(summary.dataset.root, video) if report and not summary.disk_refused else None
     except UnderstudyError as error:
         wrong.append(str(error))
     _show(summary, page, json)
-    for message in [*wrong, *([summary.export_error] if summary.export_error else [])]:
+    for message in wrong:
         complain(message)
-    if wrong or summary.export_error:
+    if wrong:
         return UNUSABLE
     return FINDINGS if summary.checked.refused else DONE
 

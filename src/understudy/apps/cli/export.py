@@ -14,6 +14,7 @@ def export(
     out: NewDir,
     /,
     *,
+    flavour: str = "",
     fps: OptionalHz = None,
     cameras: OptionalNames = None,
     policy: Literal["flat", "hierarchical"] = "flat",
@@ -26,10 +27,11 @@ def export(
     Values stay in SI units with statistics beside them. `understudy validate OUT` reads the result back.
 
     Args:
-        format: of the training dataset, such as lerobot.
+        format: lerobot, or motion (files for motion trackers).
         dataset: the dataset's folder.
         out: folder to make; must not be there yet.
-        fps: frames per second; the dataset's control rate when left out.
+        flavour: kind of motion file: csv, wbt, locomujoco or gmr; csv when left out.
+        fps: frames per second; the dataset's control rate when left out, the motion's own in motion files.
         cameras: image streams to write; all when left out.
         policy: flat, one vector of all joints; hierarchical, where the format offers it.
         render_ego: render the robot's head camera for episodes that have none (needs OpenGL).
@@ -42,7 +44,7 @@ def export(
     from understudy.spec.protocols import ExportOptions
     from understudy.store.dataset import Dataset
 
-    options = ExportOptions(fps=fps, cameras=cameras, policy=policy, render_ego=render_ego, partition=partition)
+    options = ExportOptions(fps=fps, cameras=cameras, policy=policy, render_ego=render_ego, partition=partition, flavour=flavour)
     with progress("exporting episodes") as advance:
         report = export_dataset(Dataset.open(dataset), format, out, options, advance)
     if json:

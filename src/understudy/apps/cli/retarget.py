@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, OptionalFile, Robot, Text
+from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, OptionalFile, OptionalHz, OptionalText, Robot, Text
 from understudy.apps.cli._command import DONE, UNUSABLE, Command
 
 
@@ -21,6 +21,10 @@ def retarget(
     lowpass: Hz = 5.0,
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
     arm_filter: Hz = 0.0,
+    companion: OptionalFile = None,
+    rate: OptionalHz = None,
+    unit: OptionalText = None,
+    baseline: OptionalFile = None,
     workers: Count = 1,
     json: Off = False,
 ) -> int:
@@ -37,6 +41,10 @@ def retarget(
         lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
         infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
+        companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
+        rate: frames per second, for a format that does not say it.
+        unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
+        baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
         workers: clips retargeted at a time.
         json: print the result as JSON.
     """
@@ -44,13 +52,15 @@ def retarget(
     from understudy.apps.cli._console import complain, progress, say_json
     from understudy.kinematics.load import load_robot
     from understudy.pipeline.build import open_or_create, retarget_clips
+    from understudy.pipeline.read import ReadOptions
 
     how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
     check_workers(workers)
     found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress)
+    reading = ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline)
+    results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress, reading=reading)
     if json:
         say_json(as_json(results))
     else:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from understudy.spec.robot import RobotProfile
 
 
+_SHOWN = ("name", "robot", "joints", "mass kg", "state")
+
+
 def robots(*, json: Off = False) -> int:
     """List the robots that Understudy knows, and what each still needs.
 
@@ -29,10 +32,11 @@ def robots(*, json: Off = False) -> int:
     if json:
         say_json([row | {"reason": reasons[row["name"]]} for row in rows])
         return DONE
-    print_table(tuple(rows[0]), [tuple(row.values()) for row in rows], right=("joints", "mass kg"))
+    print_table(_SHOWN, [tuple(row[column] for column in _SHOWN) for row in rows], right=("joints", "mass kg"))
     for name, reason in reasons.items():
         if reason:
             say(f"{name}: {reason}")
+    say("Licence, source, joints and limits of one: understudy robot show NAME")
     return DONE
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from understudy.apps.report.facts import Clip, clip_facts
+from understudy.apps.report.clip_page import clip_section
+from understudy.apps.report.facts import clip_facts
 from understudy.apps.report.page import Report, Row, html
-from understudy.apps.report.pictures import Pictures
 from understudy.errors import InputError, MissingDependencyError
 from understudy.geom.arrays import F64
+from understudy.spec.episode import Episode
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
+
+if TYPE_CHECKING:
+    from understudy.scenes.render import Renderer
 
 DEFAULT_NAME = Path("reports", "report.html")
 _WIDTH, _HEIGHT = 320, 384
@@ -55,30 +60,28 @@ def build_report(
     robot = load_robot(dataset.robot_source)
     refs = dataset.refs("all")
     total = len(refs) + min(clips, len(refs))
-    facts: list[tuple[Row, tuple[int, float, float, str]]] = []
+    facts: list[_Known] = []
     unreadable: list[tuple[str, str]] = []
-    ranges: list[F64] = []
     for done, ref in enumerate(refs):
         progress(done, total)
         try:
-            clip = clip_facts(dataset.read(ref.id), robot)
+            facts.append(_known(dataset.read(ref.id), robot))
         except InputError as error:
             unreadable.append((str(ref.path.relative_to(dataset_root)), str(error)))
-            continue
-        facts.append((Row.of(clip), clip.badness()))
-        if clip.joint_pos is not None and len(clip.joint_pos):
-            ranges.append(np.percentile(clip.joint_pos, [0, 1, 99, 100], axis=0).T)
-    rows = [row for row, _ in sorted(facts, key=lambda pair: pair[1])]
-    worst = [clip_facts(dataset.read(row.id), robot) for row in rows[:clips]]
-    drawn, no_pictures = _draw_all(worst, robot, video, lambda done: progress(len(refs) + done, total))
+    rows = [row for row, _, _ in sorted(facts, key=lambda known: known[1])]
+    sections = []
+    with _renderers(robot, video, any(row.moves for row in rows[:clips])) as (stills, film, no_pictures):
+        for done, row in enumerate(rows[:clips]):
+            progress(len(refs) + done, total)
+            sections.append(_section(dataset.read(row.id), robot, stills, film))
     report = Report(
         name=dataset.schema.name,
         where=str(dataset_root),
         robot=robot,
         rate_hz=dataset.schema.control_rate_hz,
         rows=[replace(row, shown=k < clips) for k, row in enumerate(rows)],
-        clips=list(zip(worst, drawn, strict=True)),
-        ranges=_joint_ranges(ranges, robot),
+        sections=sections,
+        ranges=_joint_ranges([ranges for _, _, ranges in facts if ranges is not None], robot),
         unreadable=unreadable,
         no_pictures=no_pictures,
     )
@@ -88,27 +91,42 @@ def build_report(
     return out
 
 
-def _draw_all(
-    clips: Sequence[Clip], robot: RobotModel, video: bool, progress: Callable[[int], None]
-) -> tuple[list[Pictures | None], str]:
-    """Pictures of each clip, and why there are none where nothing here can draw."""
+_Known = tuple[Row, tuple[int, float, float, str], F64 | None]
+"""What is kept of every episode: its row, how bad it is, and the range of its joints."""
+
+
+def _known(episode: Episode, robot: RobotModel) -> _Known:
+    clip = clip_facts(episode, robot)
+    has_joints = clip.joint_pos is not None and len(clip.joint_pos) > 0
+    ranges = np.percentile(clip.joint_pos, [0, 1, 99, 100], axis=0).T if has_joints else None  # type: ignore[arg-type]
+    return Row.of(clip), clip.badness(), ranges
+
+
+def _section(episode: Episode, robot: RobotModel, stills: Renderer | None, film: Renderer | None) -> str:
+    """One episode in full; memory holds one at a time, for a long take is large."""
     from understudy.apps.report.pictures import draw
+
+    clip = clip_facts(episode, robot)
+    return clip_section(clip, draw(clip, stills, film) if stills is not None else None, robot)
+
+
+@contextmanager
+def _renderers(robot: RobotModel, video: bool, wanted: bool) -> Iterator[tuple[Renderer | None, Renderer | None, str]]:
+    """What draws stills and films, and why there is none where nothing here can draw."""
     from understudy.scenes.render import Renderer
 
-    if not any(clip.motion is not None for clip in clips):
-        return [None] * len(clips), ""
+    if not wanted:
+        yield None, None, ""
+        return
     try:
         stills = Renderer(robot, _WIDTH, _HEIGHT)
         film = Renderer(robot, _WIDTH, _HEIGHT, samples=0) if video else None
     except MissingDependencyError as error:
         _log.warning("the report has no pictures: %s", error)
-        return [None] * len(clips), f"{str(error).removeprefix('no pictures: ')}."
-    out: list[Pictures | None] = []
+        yield None, None, f"{str(error).removeprefix('no pictures: ')}."
+        return
     with stills, film or nullcontext():
-        for done, clip in enumerate(clips):
-            progress(done)
-            out.append(draw(clip, stills, film))
-    return out, ""
+        yield stills, film, ""
 
 
 def _joint_ranges(per_episode: Sequence[F64], robot: RobotModel) -> F64:

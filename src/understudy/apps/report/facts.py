@@ -114,8 +114,7 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
 
     motion = _motion(episode, robot, start)
     joints = motion.joint_pos if motion else _joints(episode, robot)
-    soles = sole_outlines(motion, robot) if motion else None
-    heights = None if soles is None else np.stack([soles[s][..., 2].min(axis=1) for s in SIDES], axis=1)
+    soles = sole_paths(motion, robot) if motion else None
     residual_key = "debug/ee_residual"
     source_contact, source_t_s = flags("debug/source_contact"), seconds("debug/source_contact")
     has_skate = soles is not None and motion is not None and source_contact is not None and source_t_s is not None
@@ -135,8 +134,8 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
         source_contact_t_s=source_t_s,
         source_contact=source_contact,
         sole_t_s=motion.t_s if motion else None,
-        sole_height_m=heights,
-        skate_m_s=_skate(soles, motion, source_contact, source_t_s) if has_skate else None,  # type: ignore[arg-type]
+        sole_height_m=soles[0] if soles else None,
+        skate_m_s=_skate(soles[1], motion, source_contact, source_t_s) if has_skate else None,  # type: ignore[arg-type,index]
         motion=motion,
     )
 
@@ -163,27 +162,30 @@ def _motion(episode: Episode, robot: RobotModel, start_ns: int) -> Motion | None
     return Motion(_seconds(at, start_ns), pose[:, :3], pose[:, 3:7], joint_pos, human)
 
 
-def sole_outlines(motion: Motion, robot: RobotModel) -> dict[str, F64]:
-    """Side to (T, K, 3) sole outline in `world`, metres; worked through in blocks, so long takes stay small in memory."""
+def sole_paths(motion: Motion, robot: RobotModel) -> tuple[F64, F64]:
+    """(T, 2) lowest point of each sole and (T, 2, 3) middle of its outline in `world`, metres, left and right.
+
+    Worked through in blocks, so long takes stay small in memory.
+    """
     from understudy.kinematics.contact import sole_points
     from understudy.kinematics.forward import body_poses
 
-    blocks: dict[str, list[F64]] = {side: [] for side in SIDES}
+    lowest, middle = [], []
     for a in range(0, len(motion.t_s), _BLOCK):
         cut = slice(a, a + _BLOCK)
         poses = body_poses(robot, motion.root_pos_world_m[cut], motion.root_quat_world_wxyz[cut], motion.joint_pos[cut])
-        for side, points in sole_points(robot, poses).items():
-            blocks[side].append(points)
-    return {side: np.concatenate(parts) for side, parts in blocks.items()}
+        soles = sole_points(robot, poses)
+        lowest.append(np.stack([soles[side][..., 2].min(axis=1) for side in SIDES], axis=1))
+        middle.append(np.stack([soles[side].mean(axis=1) for side in SIDES], axis=1))
+    return np.concatenate(lowest), np.concatenate(middle)
 
 
-def _skate(soles: dict[str, F64], motion: Motion, source_contact: Bool, source_t_s: F64) -> float | None:
+def _skate(middle_world_m: F64, motion: Motion, source_contact: Bool, source_t_s: F64) -> float | None:
     nearest = np.clip(np.searchsorted(source_t_s, motion.t_s, side="right") - 1, 0, len(source_t_s) - 1)
     standing = source_contact[nearest]
     speeds = []
-    for k, side in enumerate(SIDES):
-        centre = soles[side].mean(axis=1)[:, :2]
-        speed = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.maximum(np.diff(motion.t_s), 1e-9)
+    for k in range(len(SIDES)):
+        speed = np.linalg.norm(np.diff(middle_world_m[:, k, :2], axis=0), axis=1) / np.maximum(np.diff(motion.t_s), 1e-9)
         speeds.append(speed[standing[1:, k] & standing[:-1, k]])
     every = np.concatenate(speeds)
     return float(every.mean()) if len(every) else None

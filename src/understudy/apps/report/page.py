@@ -9,9 +9,8 @@ from html import escape
 from importlib.resources import files
 
 from understudy import __version__
-from understudy.apps.report.clip_page import clip_section, figure, over_limit, pill
+from understudy.apps.report.clip_page import figure, over_limit, pill
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
-from understudy.apps.report.pictures import Pictures
 from understudy.apps.report.plots import coverage_plot
 from understudy.geom.arrays import F64
 from understudy.spec.robot import RobotModel
@@ -25,7 +24,7 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class Row:
-    """One episode in the summary table; `shown` when the page has its section too."""
+    """One episode in the summary table; `moves` when its motion in the world is known, `shown` when its section follows."""
 
     id: str
     task: str
@@ -40,6 +39,7 @@ class Row:
     sole_min_m: float | None
     findings: int
     source: str
+    moves: bool = False
     shown: bool = False
 
     @classmethod
@@ -59,6 +59,7 @@ class Row:
             sole_min_m=clip.sole_min_m,
             findings=len(clip.notes.findings),
             source=str(clip.episode.metadata.get("motion_source", "")),
+            moves=clip.motion is not None,
         )
 
 
@@ -69,7 +70,7 @@ class Report:
     Attributes:
         name: of the dataset; `where` its folder.
         rows: every episode, worst first.
-        clips: (episode, pictures) of those shown in full, worst first.
+        sections: HTML of those shown in full, worst first, as `clip_section` makes it.
         ranges: (J, 4) lowest, 1st and 99th percentile, highest angle of each joint over the dataset; NaN where unknown.
         unreadable: (file, why) of episodes that could not be read.
         no_pictures: why nothing was drawn; empty when it was.
@@ -80,7 +81,7 @@ class Report:
     robot: RobotModel
     rate_hz: float
     rows: Sequence[Row]
-    clips: Sequence[tuple[Clip, Pictures | None]]
+    sections: Sequence[str]
     ranges: F64
     unreadable: Sequence[tuple[str, str]]
     no_pictures: str
@@ -89,7 +90,7 @@ class Report:
 def html(report: Report) -> str:
     """The whole page."""
     css, js = (files("understudy.apps.report").joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    sections = "".join(clip_section(clip, pictures, report.robot) for clip, pictures in report.clips)
+    sections = "".join(report.sections)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -126,9 +127,9 @@ def _notices(report: Report) -> str:
     out = []
     if report.no_pictures:
         out.append(f"This report has no pictures. {escape(report.no_pictures)}")
-    hidden = len(report.rows) - len(report.clips)
+    hidden = len(report.rows) - len(report.sections)
     if hidden > 0:
-        out.append(f"The {len(report.clips)} worst episodes are shown in full; the other {hidden} are in the table.")
+        out.append(f"The {len(report.sections)} worst episodes are shown in full; the other {hidden} are in the table.")
     if report.unreadable:
         listed = "".join(f"<li><code>{escape(name)}</code>: {escape(why)}</li>" for name, why in report.unreadable)
         out.append(f"Episodes that could not be read: {len(report.unreadable)}<ul>{listed}</ul>")

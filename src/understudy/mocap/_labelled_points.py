@@ -1,0 +1,124 @@
+"""Labelled points to a motion: joint centres where they are named so (markerless tracking, solved skeletons), else markers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from understudy.errors import MocapError
+from understudy.geom.arrays import F64, I64, Bool
+from understudy.mocap import _canonical as canonical
+from understudy.mocap._constant_bones import fit_constant_bones
+from understudy.mocap._gaps import fill_gaps
+from understudy.mocap._marker_motion import (
+    canonical_from_joints,
+    check_joints,
+    fit_warnings,
+    kept_frames,
+    long_gaps,
+    motion_from_markers,
+    stamps,
+)
+from understudy.mocap._marker_sets import cast_markers
+from understudy.mocap._markers import FEWEST_FRAMES, MarkerTake, bare_name, subject_of
+from understudy.mocap._names import find_limbs
+from understudy.mocap._tree import Tree, lay_out
+from understudy.mocap._units import LEG_RANGE_M, UP_AXES, up_axis
+from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
+
+_RENAMED = {"bigtoe": "toe"}
+"""Plain names of keypoints that the naming schemes of skeleton files do not have, without their side."""
+
+
+def motion_from_points(take: MarkerTake, *, path: str, sha256: str, format_name: str) -> HumanMotion:
+    """The motion of the person in a take whose points are markers or joint centres.
+
+    Raises:
+        MocapError: neither a whole marker set nor every required joint is there.
+    """
+    try:
+        cast_markers(take.names, path)
+    except MocapError:
+        joints = joint_points(take)
+        if joints is not None:
+            parents = np.full(len(joints.names), -1, dtype=np.int64)
+            return motion_from_joints(joints, parents, path=path, sha256=sha256, format_name=format_name)
+    return motion_from_markers(take, path=path, sha256=sha256, format_name=format_name)
+
+
+def joint_points(take: MarkerTake) -> MarkerTake | None:
+    """The points of the first subject that has every required joint; None where nobody has."""
+    for subject in dict.fromkeys(map(subject_of, take.names)):
+        index = [i for i, name in enumerate(take.names) if subject_of(name) == subject]
+        names = tuple(_joint_name(take.names[i]) for i in index)
+        try:
+            find_limbs(names, "")
+        except MocapError:
+            continue
+        return MarkerTake(names, take.pos_m[:, index], take.rate_hz, take.unit_m, take.up, warnings=take.warnings)
+    return None
+
+
+def _joint_name(name: str) -> str:
+    bare = bare_name(name)
+    for old, new in _RENAMED.items():
+        if bare.lower().endswith(old):
+            return bare[: len(bare) - len(old)] + new
+    return bare
+
+
+def motion_from_joints(
+    take: MarkerTake, parents: I64, *, path: str, sha256: str, format_name: str, is_end: Sequence[bool] = ()
+) -> HumanMotion:
+    """The motion of a skeleton whose joint centres are given, held to bones of constant length.
+
+    Args:
+        take: joint centres as points, one subject.
+        parents: (M,) index of each joint's parent, -1 where unknown.
+        path: the file.
+        sha256: hash of its bytes.
+        format_name: the reader's name.
+        is_end: per joint, whether it is a tip without a name; none by default.
+
+    Raises:
+        MocapError: a required joint is missing or never seen, or no unit fits a person.
+    """
+    filled, gaps = fill_gaps(take.pos_m, take.rate_hz, ())
+    shown: Bool = np.asarray(np.isfinite(filled).all(axis=2))
+    used = shown.sum(axis=0) >= FEWEST_FRAMES
+    whole = np.flatnonzero(shown[:, used].all(axis=1))
+    names = [name if ok else "" for name, ok in zip(take.names, used, strict=True)]
+    if not len(whole):
+        raise MocapError(f"{path}: no frame shows every joint; fill the gaps where the motion was made")
+    tree = Tree(names, parents, np.nan_to_num(filled[whole[0]]), list(is_end) or [not ok for ok in used])
+    layout = lay_out(tree, path)
+    nodes = layout.nodes()
+    pos = canonical.canonical_positions(filled[:, nodes], nodes, layout)
+    joints = {name: pos[:, INDEX[name]] for name in JOINTS if name in layout.weights and name != "pelvis"}
+    check_joints(joints, path)
+    fit = fit_constant_bones(joints, {})
+    keep = kept_frames(fit, path, take.rate_hz)
+    kept = {name: track[keep] for name, track in fit.joints.items()}
+    leg = canonical.leg_length(canonical_from_joints(kept))
+    if not LEG_RANGE_M[0] <= leg <= LEG_RANGE_M[1]:
+        raise MocapError(f"{path}: hip to knee to ankle is {leg:.3g} m; a person has {LEG_RANGE_M[0]} to {LEG_RANGE_M[1]} m")
+    found, unsure = up_axis(_upward(kept), np.zeros(3))
+    up = take.up if unsure and take.up else found
+    pos_world_m = canonical_from_joints({name: np.asarray(track @ UP_AXES[up].T) for name, track in kept.items()})
+    warnings = [*take.warnings, None if take.up else unsure, *long_gaps(take.names, gaps, take.rate_hz)]
+    warnings += [*fit_warnings(fit, keep, len(take), take.rate_hz), *canonical.observations(pos_world_m, layout.measured)]
+    return HumanMotion(
+        joint_pos_world_m=pos_world_m,
+        t_ns=stamps(len(pos_world_m), take.rate_hz),
+        measured=np.array([name in layout.measured for name in JOINTS]),
+        source=SourceInfo(
+            path=path, sha256=sha256, format=format_name, dialect=layout.dialect, unit_m=take.unit_m, up=up,
+            rate_hz=take.rate_hz, warnings=tuple(text for text in warnings if text),
+        ),
+    )  # fmt: skip
+
+
+def _upward(joints: dict[str, F64]) -> F64:
+    """(T, 3) from the middle of the ankles to the head or neck."""
+    return np.asarray(joints.get("head", joints["neck"]) - (joints["left_ankle"] + joints["right_ankle"]) / 2.0)

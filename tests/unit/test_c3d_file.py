@@ -1,0 +1,106 @@
+"""C3D bytes: against an independent library, and damaged in every part of the header."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from understudy.errors import MocapError
+from understudy.mocap._c3d_file import DEC, INTEL, MIPS, parse_c3d
+from understudy.mocap._markers import MarkerTake
+from understudy.mocap.c3d import take_from_c3d
+from understudy.testing.marker_files import c3d_bytes
+
+SAMPLES = ("c3d/gaitalytics_fullbody_pig_walk.c3d", "c3d/pyomeca_box_lift_upperbody.c3d")
+
+
+@pytest.fixture(scope="module")
+def take() -> MarkerTake:
+    rng = np.random.default_rng(0)
+    pos = rng.normal(0.0, 1.0, (8, 3, 3))
+    pos[2:4, 1] = np.nan
+    return MarkerTake(("A", "B", "C"), pos, 120.0, 0.001, up="y", parameters={"LKneeWidth": 0.1, "RLegLength": 0.87})
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_points_are_those_of_an_independent_library(name: str, samples: Path) -> None:
+    ezc3d = pytest.importorskip("ezc3d")
+    oracle = ezc3d.c3d(str(samples / name))
+    file = parse_c3d((samples / name).read_bytes(), name)
+    assert file.texts("POINT:LABELS") == [label.strip() for label in oracle["parameters"]["POINT"]["LABELS"]["value"]]
+    assert file.rate_hz == oracle["header"]["points"]["frame_rate"]
+    np.testing.assert_array_equal(file.points, oracle["data"]["points"][:3].transpose(2, 1, 0))
+    for group, parameters in oracle["parameters"].items():
+        for key, parameter in parameters.items():
+            values = parameter.get("value") if isinstance(parameter, dict) else None
+            if values is not None and len(values) == 1 and isinstance(values[0], float):
+                assert file.number(f"{group}:{key}".upper()) == pytest.approx(values[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("processor", [INTEL, DEC, MIPS])
+@pytest.mark.parametrize("unit", ["m", "cm", "mm"])
+def test_written_takes_read_back(processor: int, unit: str, take: MarkerTake) -> None:
+    got = take_from_c3d(c3d_bytes(take, processor=processor, unit=unit, analog=4), "x")
+    assert (got.names, got.rate_hz, got.up) == (take.names, 120.0, "y")
+    np.testing.assert_allclose(got.pos_m, take.pos_m, rtol=3e-7)
+    assert got.parameters == pytest.approx({"LKneeWidth": 0.1, "RLegLength": 0.87})
+
+
+@pytest.mark.parametrize("processor", [INTEL, DEC, MIPS])
+def test_integers_read_back_to_a_tenth_of_a_millimetre(processor: int, take: MarkerTake) -> None:
+    got = take_from_c3d(c3d_bytes(take, processor=processor, integers=True), "x")
+    np.testing.assert_allclose(got.pos_m, take.pos_m, atol=6e-5)
+
+
+def test_a_point_at_the_origin_counts_as_missing(take: MarkerTake) -> None:
+    pos = take.pos_m.copy()
+    pos[5, 2] = 0.0
+    assert np.isnan(take_from_c3d(c3d_bytes(replace(take, pos_m=pos)), "x").pos_m[5, 2]).all()
+
+
+def test_a_long_take_counts_its_frames_in_the_trial_group() -> None:
+    long = MarkerTake(("A",), np.ones((70_000, 1, 3)), 100.0, 0.001)
+    data = c3d_bytes(long, extra={"TRIAL:ACTUAL_START_FIELD": [1.0, 0.0], "TRIAL:ACTUAL_END_FIELD": [70_000.0 % 65536, 1.0]})
+    assert len(take_from_c3d(data, "x")) == 70_000
+
+
+def _patched(data: bytes, at: int, value: bytes) -> bytes:
+    return data[:at] + value + data[at + len(value) :]
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (1, b"\0", "not a C3D file"),
+        (0, b"\xff", "parameters begin in block 255"),
+        (512 + 3, b"\x07", "byte order 7 is not known"),
+        (2, b"\0\0", "holds no points"),
+        (2, b"\xff\xff", "cut off: 8 frames are declared, 0 are there"),
+        (8, b"\xff\xff", "cut off: 65535 frames are declared, 8 are there"),
+        (8, b"\0\0", "the take holds 0 frames"),
+        (12, b"\0\0\0\0", "header is damaged"),
+        (12, b"\0\0\xc0\x7f", "header is damaged"),
+        (16, b"\xff\xff", "header is damaged"),
+    ],
+)
+def test_a_damaged_header_is_named(at: int, value: bytes, message: str, take: MarkerTake) -> None:
+    with pytest.raises(MocapError, match=f"x: .*{message}"):
+        take_from_c3d(_patched(c3d_bytes(take), at, value), "x")
+
+
+def test_unknown_units_and_missing_units(take: MarkerTake) -> None:
+    data = c3d_bytes(take)
+    with pytest.raises(MocapError, match=r"x: unit of length 'qq' is not known; known are m, meter"):
+        take_from_c3d(c3d_bytes(take, extra={"POINT:UNITS": ["qq"]}), "x")
+    told = take_from_c3d(data.replace(b"UNITS", b"UNIQS"), "x").warnings
+    assert told == ("the file does not say its unit: millimetres were taken",)
+
+
+def test_unlabelled_points_are_no_markers(take: MarkerTake) -> None:
+    got = take_from_c3d(c3d_bytes(replace(take, names=("*12", "Anna:LASI", "C_001"))), "x")
+    assert got.names == ("Anna:LASI",)
+    with pytest.raises(MocapError, match="no labelled marker"):
+        take_from_c3d(c3d_bytes(replace(take, names=("*1", "*2", "*3"))), "x")
