@@ -236,7 +236,7 @@ def _without_gaps(track: F64, names: Sequence[str], rate_hz: float, where: str, 
         name, begin, end = names[gap.marker], (first + gap.start) / rate_hz, (first + gap.end) / rate_hz
         if gap.filled:
             continue
-        if end - begin > LONGEST_BRIDGE_S and name in REQUIRED:
+        if end - begin > LONGEST_BRIDGE_S + 1e-9 and name in REQUIRED:
             raise MocapError(
                 f"{where}: {name} is not found from {begin:.2f} to {end:.2f} s; up to {LONGEST_BRIDGE_S:g} s are bridged: add "
                 "a camera that sees it, or cut the session with start_s and end_s"
