@@ -87,6 +87,12 @@ def remove_stale_parts(folder: Path) -> None:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process can still write; one that is dead and only waits to be collected cannot."""
+    try:
+        if Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] in ("Z", "X"):
+            return False
+    except (OSError, IndexError):
+        pass  # no such process, or no /proc here: the signal below tells
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
