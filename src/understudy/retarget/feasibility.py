@@ -19,6 +19,7 @@ ENDS: tuple[str, ...] = ("left_hand", "right_hand", "left_foot", "right_foot")
 LIMIT_M = 0.05
 LONGEST_BRIDGE_S = 0.5
 JOIN_S = 0.1
+BLOCK = 4096
 _CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
 
 
@@ -50,6 +51,13 @@ def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64
     robot's proportions the two ask for different points, and both are what the person did. The residual is the distance to
     the segment between the two points, both laid out from the robot's own shoulder or hip.
     """
+    out = np.empty((len(motion.t_ns), len(ENDS)))
+    for part in _blocks(len(out)):
+        out[part] = _residual(_cut(motion, part), targets.vectors[part], problem)
+    return out
+
+
+def _residual(motion: RobotMotion, vectors: F64, problem: Problem) -> F64:
     robot = problem.robot
     poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
     midhip = poses.points(*robot.point("pelvis"))
@@ -58,11 +66,26 @@ def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64
         side, kind = end.split("_")
         a, b, c = (f"{side}_{part}" for part in _CHAINS[kind])
         base, tip = poses.points(*robot.point(a)), poses.points(*robot.point(c))
-        by_direction = base + sum(problem.lengths_m[limb] * _vector(targets, limb) for limb in (f"{a}>{b}", f"{b}>{c}"))
+        by_direction = base + sum(problem.lengths_m[limb] * _vector(vectors, limb) for limb in (f"{a}>{b}", f"{b}>{c}"))
         limb_m = problem.lengths_m[f"{side}_{'arm' if kind == 'hand' else 'leg'}"]
-        by_reach = (base if kind == "hand" else midhip) + limb_m * _vector(targets, end)
+        by_reach = (base if kind == "hand" else midhip) + limb_m * _vector(vectors, end)
         columns.append(_distance_to_segment(tip, by_direction, by_reach))
     return np.stack(columns, axis=1)
+
+
+def _blocks(total: int) -> list[slice]:
+    """Frames in blocks: the poses of all bodies over a long clip would take more memory than the clip."""
+    return [slice(first, min(first + BLOCK, total)) for first in range(0, total, BLOCK)]
+
+
+def _cut(motion: RobotMotion, part: slice) -> RobotMotion:
+    return RobotMotion(
+        motion.t_ns[part],
+        motion.root_pos_world_m[part],
+        motion.root_quat_world_wxyz[part],
+        motion.joint_pos[part],
+        motion.joint_names,
+    )
 
 
 def stretches(residual_m: F64, t_ns: I64, *, treated: str = "flagged") -> tuple[Stretch, ...]:
@@ -152,16 +175,18 @@ def _columns_of(end: str) -> list[int]:
 def reached_vectors(motion: RobotMotion, problem: Problem) -> F64:
     """(T, V, 3) the vector tasks' present values for a motion of the robot."""
     v = problem.vectors
-    poses = body_poses(problem.robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
     out = np.empty((len(motion.t_ns), len(VECTORS), 3))
-    for i in range(len(VECTORS)):
-        tail = poses.points(int(v.a_body[i]), v.a_off[i]) if v.a_body[i] >= 0 else 0.0
-        out[:, i] = (poses.points(int(v.b_body[i]), v.b_off[i]) - tail) * v.inv_len[i]
+    for part in _blocks(len(out)):
+        cut = _cut(motion, part)
+        poses = body_poses(problem.robot, cut.root_pos_world_m, cut.root_quat_world_wxyz, cut.joint_pos)
+        for i in range(len(VECTORS)):
+            tail = poses.points(int(v.a_body[i]), v.a_off[i]) if v.a_body[i] >= 0 else 0.0
+            out[part, i] = (poses.points(int(v.b_body[i]), v.b_off[i]) - tail) * v.inv_len[i]
     return out
 
 
-def _vector(targets: Targets, name: str) -> F64:
-    return targets.vectors[:, VECTORS.index(name)]
+def _vector(vectors: F64, name: str) -> F64:
+    return vectors[:, VECTORS.index(name)]
 
 
 def _distance_to_segment(point: F64, a: F64, b: F64) -> F64:

@@ -38,7 +38,7 @@ CALM, MOST_DAMPING = 1e-3, 1e4
 RESTLESS = 0.01
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
-KEEP_BYTES = 400_000_000
+KEEP_BYTES = 250_000_000
 """Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
 
 
