@@ -15,6 +15,7 @@ from understudy.errors import UnderstudyError, UnknownNameError
 
 GROUPS: dict[str, str] = {
     "mocap": "understudy.mocap",
+    "live": "understudy.mocap.live",
     "gates": "understudy.quality.gates",
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
@@ -22,6 +23,7 @@ GROUPS: dict[str, str] = {
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
+    "live": "live motion capture protocol",
     "gates": "gate",
     "scores": "score",
     "export": "export format",

@@ -36,6 +36,12 @@ BONES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """(parent, child) pairs that draw the skeleton."""
 
+HAND_JOINTS: tuple[str, ...] = (
+    "wrist",
+    *(f"{finger}_{i}" for finger in ("thumb", "index", "middle", "ring", "little") for i in ("1", "2", "3", "tip")),
+)
+"""Joints of one hand: `_1` is the knuckle (the thumb's saddle joint), `_tip` the finger's end. MediaPipe's order too."""
+
 REQUIRED: tuple[str, ...] = tuple(
     f"{side}_{part}" for side in SIDES for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
@@ -105,6 +111,8 @@ class HumanMotion:
         measured: (23,) false where the source has no such joint and the position was inferred from its neighbours.
         source: provenance.
         contact: (T, 2) left and right foot on the ground, where the source itself says so; None where it does not.
+        hand_pos_world_m: (T, 2, 21, 3) left and right hand in `world`, metres, order `HAND_JOINTS`, NaN where a joint is not
+            known; None where the source has no fingers.
     """
 
     joint_pos_world_m: F64
@@ -113,6 +121,7 @@ class HumanMotion:
     source: SourceInfo
     notes: tuple[str, ...] = field(default=())
     contact: Bool | None = None
+    hand_pos_world_m: F64 | None = None
 
     def __post_init__(self) -> None:
         pos, t = frozen_f64(self.joint_pos_world_m), frozen_i64(self.t_ns)
@@ -131,6 +140,11 @@ class HumanMotion:
             if contact.shape != (len(t), len(SIDES)):
                 raise ShapeError(f"{self.source.path}: contacts {contact.shape} do not fit {len(t)} stamps and two feet")
             object.__setattr__(self, "contact", contact)
+        if self.hand_pos_world_m is not None:
+            hands = frozen_f64(self.hand_pos_world_m)
+            if hands.shape != (len(t), len(SIDES), len(HAND_JOINTS), 3):
+                raise ShapeError(f"{self.source.path}: hand positions {hands.shape} do not fit {len(t)} stamps and two hands")
+            object.__setattr__(self, "hand_pos_world_m", hands)
 
     def __len__(self) -> int:
         return len(self.t_ns)
