@@ -25,7 +25,8 @@ class Tree(NamedTuple):
 class Vectors(NamedTuple):
     """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
 
-    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
+    cols (V, nv): tangent columns that each depends on, col_len (V,) how many; moves (V, nv): how each of them moves the
+    vector (`_frame_terms`: as a whole, at its tip, or at its tail).
     """
 
     a_body: I64
@@ -35,6 +36,7 @@ class Vectors(NamedTuple):
     inv_len: F64
     cols: I64
     col_len: I64
+    moves: U8
 
 
 class Ground(NamedTuple):
@@ -104,3 +106,18 @@ class Stiff(NamedTuple):
     pair: float
     speed: float
     margin: float
+
+
+class Part(NamedTuple):
+    """What is solved for together, the rest of the robot being held.
+
+    cols (n,): its tangent columns, ascending; place (nv,): the row of each tangent column, -1 where it is held; task (V,),
+    ground (G,), slip (M,) and pair (P,): 1 for the terms that take part.
+    """
+
+    cols: I64
+    place: I64
+    task: U8
+    ground: U8
+    slip: U8
+    pair: U8

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
+from understudy.retarget._frame_terms import SHARED, TAIL, TIP
+from understudy.retarget._tables import Capsules, Ground, Part, Tree, Vectors
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 
@@ -46,6 +47,7 @@ class Problem:
         foot_pitch_rad: angle of ankle to toe below the horizontal when the sole is flat.
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
+        whole: every column; trunk: root, legs and trunk, without what the arms are asked; limbs: all other joints.
     """
 
     robot: RobotModel
@@ -59,6 +61,9 @@ class Problem:
     foot_pitch_rad: float
     sole_count: tuple[int, int]
     can_roll: bool
+    whole: Part
+    trunk: Part
+    limbs: Part
 
     @property
     def leg_m(self) -> float:
@@ -76,12 +81,17 @@ def make_problem(robot: RobotModel) -> Problem:
     ankle, toe = at["left_ankle"], at["left_toe"]
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
+    vectors, ground, capsules = _vectors(robot, tree, lengths), _ground(robot, soles), _capsules(robot)
+    whole, trunk, limbs = parts(robot, tree, ground, capsules)
     return Problem(
         robot=robot,
         tree=tree,
-        vectors=_vectors(robot, tree, lengths),
-        ground=_ground(robot, soles),
-        capsules=_capsules(robot),
+        vectors=vectors,
+        ground=ground,
+        capsules=capsules,
+        whole=whole,
+        trunk=trunk,
+        limbs=limbs,
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
@@ -171,8 +181,10 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vector
     rows += [(body(f"{s}_ankle"), body(f"{s}_toe"), lengths[f"{s}_sole"]) for s in SIDES]
     cols = [_columns(tree, a[0], b[0]) for a, b, _ in rows]
     table = np.zeros((len(rows), 6 + robot.dof), dtype=np.int64)
-    for i, c in enumerate(cols):
+    moves = np.full(table.shape, SHARED, dtype=np.uint8)
+    for i, (c, (a, b, _)) in enumerate(zip(cols, rows, strict=True)):
         table[i, : len(c)] = c
+        moves[i, : len(c)] = _moves(tree, a[0], b[0], c)
     return Vectors(
         a_body=np.array([a[0] for a, _, _ in rows], dtype=np.int64),
         a_off=np.array([a[1] for a, _, _ in rows]),
@@ -181,17 +193,57 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vector
         inv_len=np.array([1.0 / length for _, _, length in rows]),
         cols=table,
         col_len=np.array([len(c) for c in cols], dtype=np.int64),
+        moves=moves,
     )
+
+
+def _chain(tree: Tree, body: int) -> set[int]:
+    """Joints between the root and a body; none for the world's origin, -1."""
+    return {int(j) for j in tree.chain[body, : tree.chain_len[body]]} if body >= 0 else set()
+
+
+def _moves(tree: Tree, a: int, b: int, columns: list[int]) -> list[int]:
+    """How each column moves the vector from body a to body b."""
+    at_tail, at_tip = _chain(tree, a), _chain(tree, b)
+    return [SHARED if c < 6 or c - 6 in at_tail & at_tip else (TIP if c - 6 in at_tip else TAIL) for c in columns]
 
 
 def _columns(tree: Tree, a: int, b: int) -> list[int]:
     """Tangent columns that a vector from body a to body b depends on, ascending."""
-    joints = {int(j) for j in tree.chain[b, : tree.chain_len[b]]}
-    first = 0
-    if a >= 0:
-        joints |= {int(j) for j in tree.chain[a, : tree.chain_len[a]]}
-        first = 3
-    return [*range(first, 6), *(6 + j for j in sorted(joints))]
+    joints = _chain(tree, a) | _chain(tree, b)
+    return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
+
+
+def parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> tuple[Part, Part, Part]:
+    """The whole robot; root, legs and trunk without what the arms are asked; and the joints left over."""
+    trunk = set(range(6)) | {6 + j for j in _chain(tree, robot.point("neck")[0])}
+    for side in SIDES:
+        trunk |= {6 + j for j in _chain(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
+    carried = np.array([{6 + j for j in _chain(tree, b)} <= trunk for b in range(robot.dof + 1)])
+    arms = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
+    of_arms = np.array([name.startswith(arms) for name in VECTORS])
+    return (
+        _part(set(range(6 + robot.dof)), robot, ground, capsules, np.ones_like(carried), np.ones_like(of_arms)),
+        _part(trunk, robot, ground, capsules, carried, ~of_arms),
+        _part(set(range(6 + robot.dof)) - trunk, robot, ground, capsules, ~carried, np.ones_like(of_arms)),
+    )
+
+
+def _part(columns: set[int], robot: RobotModel, ground: Ground, capsules: Capsules, bodies: Bool, task: Bool) -> Part:
+    """The part of these columns; of the terms on bodies it has those of `bodies` (B,), a pair where it has either unless
+    the part holds the root, which never yields to a limb."""
+    place = np.full(6 + robot.dof, -1, dtype=np.int64)
+    cols = np.array(sorted(columns), dtype=np.int64)
+    place[cols] = np.arange(len(cols))
+    both = bodies[capsules.body[capsules.pair]]
+    return Part(
+        cols=cols,
+        place=place,
+        task=task.astype(np.uint8),
+        ground=bodies[ground.body].astype(np.uint8),
+        slip=bodies[ground.slip_body].astype(np.uint8),
+        pair=(both.all(axis=1) if 0 in columns else both.any(axis=1)).astype(np.uint8),
+    )
 
 
 def _ground(robot: RobotModel, soles: list[F64]) -> Ground:

@@ -16,9 +16,8 @@ from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._tables import Active, Drive, Pose, Stiff
-from understudy.retarget._trajectory_kernels import assemble, take_step
-from understudy.retarget.banded import Factored, back_substitute, factored, schur
+from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
+from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
 
@@ -38,8 +37,12 @@ CALM, MOST_DAMPING = 1e-3, 1e4
 RESTLESS = 0.01
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
-KEEP_BYTES = 250_000_000
-"""Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
+REACH, HELD = 2, 1e12
+"""Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
+MARGIN_S = 0.3
+"""Frames this close to one that still moves are solved with it."""
+KEEP_BYTES = 120_000_000
+"""Eliminated rows are kept for the substitution while they fit into this; longer clips are eliminated twice, in stretches."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,9 @@ class Trajectory:
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
             speed=np.zeros((total, problem.robot.dof), np.uint8),
         )
-        self.nv = 6 + problem.robot.dof
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
+        self._room = np.empty(0)
 
     def solve(
         self,
@@ -146,22 +149,36 @@ class Trajectory:
             ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
-        first = 0 if ramped else len(RAMP) - 1
-        still = np.zeros((len(self.pose.q), self.nv))
-        self._take(still, 0, self._stiff(first))
+        first, total = (0 if ramped else len(RAMP) - 1), len(self.pose.q)
+        still = np.zeros((total, len(self.problem.whole.cols)))
+        self._move(self.problem.whole, self._stiff(first), 0, still)
         self.size[:] = 0.0
         for i in range(first, self.settings.iterations):
             if not self.problem.can_roll:
                 self._stand_on_edges()
             if before is not None:
                 before(i, self.pose)
-            largest = self._iterate(self._stiff(i))
+            for window in [(0, total)] if i < len(RAMP) else self._restless():
+                self._solve_window(self.problem.whole, self._stiff(i), *window)
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
-            if i >= len(RAMP) and largest < STILL:
+            if i >= len(RAMP) and self.size.max() < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    def _restless(self) -> list[tuple[int, int]]:
+        """Stretches of frames that still move, with a margin on both sides; the others are done."""
+        moving = np.flatnonzero(self.size > RESTLESS)
+        margin = max(2, round(MARGIN_S * REFERENCE_HZ / self.step))
+        windows: list[tuple[int, int]] = []
+        for f in moving.tolist():
+            first, stop = max(0, f - margin), min(len(self.size), f + margin + 1)
+            if windows and first <= windows[-1][1]:
+                windows[-1] = (windows[-1][0], stop)
+            else:
+                windows.append((first, stop))
+        return windows
 
     def _stand_on_edges(self) -> None:
         """Where the ankle cannot roll, a flat sole is one whose lowest front and lowest rear point are on the ground."""
@@ -182,68 +199,59 @@ class Trajectory:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
-    def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
-        """Move one stretch; a frame whose step does not shrink is damped more, one whose step does is damped less."""
-        p, stop = self.problem, first + len(rows)
-        size = np.empty(len(rows))
-        most = self.drive.step
-        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, most, rows, first, stop, size)
+    def _solve_window(self, part: Part, stiff: Stiff, first: int, stop: int) -> None:
+        """One Gauss-Newton step of the frames [first, stop); those around them are held."""
+        total = len(self.pose.q)
+        low, high = max(0, first - REACH), min(total, stop + REACH)
+        held = [*range(low, first), *range(stop, high)]
+        damping = self.damping[held]
+        self.damping[held] = HELD
+        step = self._step(part, stiff, low, high)
+        self.damping[held] = damping
+        self._move(part, stiff, first, step[first - low : stop - low])
+
+    def _step(self, part: Part, stiff: Stiff, first: int, stop: int) -> F64:
+        """(stop - first, n) the step of the frames as a problem of its own, in stretches that fit into memory."""
+        n = len(part.cols)
+        longest = min(self.settings.stretch, max(2, KEEP_BYTES // (8 * n * (1 + 3 * n))))
+        starts = range(first, stop, longest)
+        handed = np.zeros((len(starts) + 1, 2, n, 1 + 3 * n))
+        step = np.zeros((stop - first + REACH, n))
+        for i, start in enumerate(starts):
+            rows = self._eliminated(part, stiff, start, min(start + longest, stop), handed[i])
+            handed[i + 1] = rows[-REACH:]
+        for i in reversed(range(len(starts))):
+            start, end = starts[i], min(starts[i] + longest, stop)
+            if i < len(starts) - 1:  # the last stretch is still there
+                rows = self._eliminated(part, stiff, start, end, handed[i])
+            substituted(rows, step[start - first : end - first + REACH], n)
+        return step[:-REACH]
+
+    def _eliminated(self, part: Part, stiff: Stiff, first: int, stop: int, handed: F64) -> F64:
+        """Rows of the frames [first, stop) and the two after them, eliminated, in memory that the next call uses again."""
+        p, n = self.problem, len(part.cols)
+        shape = (stop - first + REACH, n, 1 + 3 * n)
+        if len(self._room) < np.prod(shape):
+            self._room = np.empty(int(np.prod(shape)))
+        rows = self._room[: int(np.prod(shape))].reshape(shape)
+        rows[:REACH] = handed
+        singular = eliminated(
+            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, part, self.damping, self.active, self.pose,
+            first, stop, rows,
+        )  # fmt: skip
+        if singular >= 0:
+            raise UnderstudyError(f"retargeting: the equations are singular at frame {singular}; please report the clip")
+        return rows
+
+    def _move(self, part: Part, stiff: Stiff, first: int, step: F64) -> None:
+        """Move frames; one whose step does not shrink is damped more, one whose step does is damped less."""
+        p, stop = self.problem, first + len(step)
+        size = np.empty(len(step))
+        move(
+            p.tree, p.ground, p.capsules, stiff, part, self.active, self.pose, self.drive.step, step, first, stop, size
+        )  # fmt: skip
         before, damping = self.size[first:stop], self.damping[first:stop]
         restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
-        return float(size.max())
-
-    def _iterate(self, stiff: Stiff) -> float:
-        """One Gauss-Newton step of all frames; returns its largest entry."""
-        total, nv = len(self.pose.q), self.nv
-        starts = _starts(total, self.settings.stretch)
-        stops = [*starts[1:], total]
-        keep = total * 3 * nv * nv * 8 <= KEEP_BYTES
-        handed = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
-        kept: list[Factored | None] = []
-        for first, stop in zip(starts[:-1], stops, strict=False):
-            eliminated = self._factor(first, stop, stiff, handed[-1])
-            handed.append(schur(eliminated, nv))
-            kept.append(eliminated if keep else None)
-        kept.append(None)
-        parts: list[F64] = []
-        after = np.zeros(2 * nv)
-        for i in reversed(range(len(starts))):
-            eliminated = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
-            part = back_substitute(eliminated, after, nv)
-            after = part[: 2 * nv]
-            parts.append(part)
-        largest = [self._take(part.reshape(-1, nv), first, stiff) for first, part in zip(starts, reversed(parts), strict=True)]
-        return max(largest)
-
-    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> Factored:
-        nv, size = self.nv, (stop - first) * self.nv
-        band = np.empty((3 * nv, size + 2 * nv), order="F")
-        rhs = np.empty(size + 2 * nv)
-        p = self.problem
-        assemble(
-            p.tree,
-            p.vectors,
-            p.ground,
-            p.capsules,
-            self.drive,
-            stiff,
-            self.damping,
-            self.active,
-            self.pose,
-            first,
-            stop,
-            band,
-            rhs,
-        )
-        try:
-            return factored(band, rhs, given, nv)
-        except UnderstudyError as error:
-            raise UnderstudyError(f"retargeting from frame {first}: {error}; please report the clip") from error
-
-
-def _starts(total: int, length: int) -> list[int]:
-    """First frames of the stretches; none is shorter than two frames, the reach of the coupling."""
-    return [f for f in range(0, total, max(length, 2)) if total - f >= 2]
