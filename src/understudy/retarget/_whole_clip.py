@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from understudy.geom.arrays import F64, U8
+from understudy.geom.arrays import F64, I64, U8
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import eliminate, hand_on, substitute
@@ -60,54 +60,72 @@ def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, 
 
 
 @nb.njit(cache=True, nogil=True)
+def _add_slips(
+    tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64,
+    pos0: F64, rot0: F64, axis0: F64, pos1: F64, rot1: F64, axis1: F64,
+    here: F64, following: F64, p0: F64, p1: F64, at: I64, j0: F64, j1: F64,
+) -> None:  # fmt: skip
+    for m in range(len(ground.slip_body)):
+        if weight[m] == 0.0 or part.slip[m] == 0:
+            continue
+        t.planted(tree, ground, part.place, pos0, rot0, axis0, m, p0, at, j0)
+        count = t.planted(tree, ground, part.place, pos1, rot1, axis1, m, p1, at, j1)
+        t.add_slip(len(part.cols), count, at, weight[m], slide[m], p0, j0, p1, j1, here, following)
+
+
+@nb.njit(cache=True, nogil=True)
 def eliminated(
-    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, part: Part, damping: F64,
-    active: Active, pose: Pose, first: int, stop: int, rows: F64,
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, parts: tuple[Part, Part],
+    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: tuple[F64, F64],
 ) -> int:  # fmt: skip
-    """Equations of frames [first, stop), eliminated one after the other, into `rows` (stop - first + 2, n, 1 + 3 n).
+    """Equations of frames [first, stop), eliminated one after the other, into `rows` (stop - first + 2, n, 1 + 3 n) of each part.
 
     The first two blocks of `rows` come in with what earlier frames handed on; the last two go out with what these hand on.
-    A term belongs to its earliest frame. Returns the first frame whose equations are singular, or -1.
+    A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame whose
+    equations are singular, or -1.
     """
-    total, nj, n = len(pose.q), len(tree.parent), len(part.cols)
-    slips = len(ground.slip_body)
+    total, nj = len(pose.q), len(tree.parent)
     pos, rot, axis = np.empty((2, nj + 1, 3)), np.empty((2, nj + 1, 3, 3)), np.empty((2, nj, 3))
     at, jac, ends = np.empty(6 + nj, np.int64), np.empty((6 + nj, 3)), np.empty((2, 2, 3))
     pa, pb, on_p, on_q, r = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    p0, p1, j0, j1 = np.empty(3), np.empty(3), np.empty((6 + nj, 2)), np.empty((6 + nj, 2))
+    j0, j1 = np.empty((6 + nj, 2)), np.empty((6 + nj, 2))
     k.forward(pose.root_pos[first], pose.root_rot[first], pose.q[first], tree.parent, tree.rot0, tree.pos0, tree.axis0,
               pos[0], rot[0], axis[0])  # fmt: skip
     now = 0
     for f in range(first, stop):
-        here, following, after = rows[f - first], rows[f - first + 1], rows[f - first + 2]
-        after[:, :] = 0.0
         p, o, x = pos[now], rot[now], axis[now]
-        t.add_vectors(vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, at, jac, pa, pb, r)
-        t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping[f], here)
-        t.add_ground(
-            tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f], here, at, jac, pa, r
-        )
-        t.add_collisions(
-            tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
-            here, at, jac, ends, on_p, on_q, r,
-        )  # fmt: skip
+        later = 1 - now
         if f + 1 < total:
-            later = 1 - now
             k.forward(pose.root_pos[f + 1], pose.root_rot[f + 1], pose.q[f + 1], tree.parent, tree.rot0, tree.pos0, tree.axis0,
                       pos[later], rot[later], axis[later])  # fmt: skip
-            for m in range(slips):
-                if drive.slip[f, m] == 0.0 or part.slip[m] == 0:
-                    continue
-                t.planted(tree, ground, part.place, p, o, x, m, p0, at, j0)
-                count = t.planted(tree, ground, part.place, pos[later], rot[later], axis[later], m, p1, at, j1)
-                t.add_slip(n, count, at, drive.slip[f, m], drive.slide[f, m], p0, j0, p1, j1, here, following)
-            _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
-            now = later
-        if f + 2 < total:
-            _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, on_p, on_q)
-        if not eliminate(here, n):
-            return f
-        hand_on(here, following, after, n)
+        for which in range(len(parts)):
+            part, n = parts[which], len(parts[which].cols)
+            if n == 0:
+                continue
+            here, following, after = rows[which][f - first], rows[which][f - first + 1], rows[which][f - first + 2]
+            after[:, :] = 0.0
+            t.add_vectors(vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, at, jac, pa, pb, r)
+            t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping[f], here)
+            t.add_ground(
+                tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
+                here, at, jac, pa, r,
+            )  # fmt: skip
+            t.add_collisions(
+                tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
+                here, at, jac, ends, on_p, on_q, r,
+            )  # fmt: skip
+            if f + 1 < total:
+                _add_slips(
+                    tree, ground, part, drive.slip[f], drive.slide[f], p, o, x, pos[later], rot[later], axis[later],
+                    here, following, pa, pb, at, j0, j1,
+                )  # fmt: skip
+                _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
+            if f + 2 < total:
+                _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, on_p, on_q)
+            if not eliminate(here, n):
+                return f
+            hand_on(here, following, after, n)
+        now = later
     return -1
 
 
@@ -156,28 +174,28 @@ def _predict_pairs(
 
 @nb.njit(cache=True, nogil=True)
 def move(
-    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, part: Part, active: Active, pose: Pose, most: F64, step: F64,
+    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, most: F64, step: F64,
     first: int, stop: int, size: F64,
 ) -> None:  # fmt: skip
-    """Predict every one-sided term, set the active ones, and move frames [first, stop) by -step (n frames, part).
+    """Predict every one-sided term, set the active ones, and move frames [first, stop) by -step (n, nv).
 
     Fills `size`, each frame's largest entry. No frame moves by more than LARGEST in one step. `most` (J,): see `Drive.step`.
 
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """
-    nj, width = len(tree.parent), len(part.cols)
+    nj = len(tree.parent)
     pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends, middle = np.empty((len(caps.body), 2, 3)), np.empty((len(caps.body), 3))
     for f in range(first, stop):
         largest = 0.0
-        for i in range(width):
+        for i in range(6 + nj):
             largest = max(largest, abs(step[f - first, i]))
         size[f - first] = largest
         share = LARGEST / largest if largest > LARGEST else 1.0
-        for i in range(width):
-            d[part.cols[i]] = -share * step[f - first, i]
+        for i in range(6 + nj):
+            d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
         _predict_ground(ground, pos, rot, lin, ang, active.ground[f], point, va)

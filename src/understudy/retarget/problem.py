@@ -47,7 +47,7 @@ class Problem:
         foot_pitch_rad: angle of ankle to toe below the horizontal when the sole is flat.
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
-        whole: every column; trunk: root, legs and trunk, without what the arms are asked; limbs: all other joints.
+        whole: every column; trunk: root, legs and trunk, without what the arms are asked; limbs: all other joints; nothing: none.
     """
 
     robot: RobotModel
@@ -64,6 +64,7 @@ class Problem:
     whole: Part
     trunk: Part
     limbs: Part
+    nothing: Part
 
     @property
     def leg_m(self) -> float:
@@ -82,7 +83,7 @@ def make_problem(robot: RobotModel) -> Problem:
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
     vectors, ground, capsules = _vectors(robot, tree, lengths), _ground(robot, soles), _capsules(robot)
-    whole, trunk, limbs = parts(robot, tree, ground, capsules)
+    whole, trunk, limbs, nothing = parts(robot, tree, ground, capsules)
     return Problem(
         robot=robot,
         tree=tree,
@@ -92,6 +93,7 @@ def make_problem(robot: RobotModel) -> Problem:
         whole=whole,
         trunk=trunk,
         limbs=limbs,
+        nothing=nothing,
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
@@ -214,35 +216,39 @@ def _columns(tree: Tree, a: int, b: int) -> list[int]:
     return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
 
 
-def parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> tuple[Part, Part, Part]:
-    """The whole robot; root, legs and trunk without what the arms are asked; and the joints left over."""
+def parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> tuple[Part, Part, Part, Part]:
+    """The whole robot; root, legs and trunk without what the arms are asked; the joints left over; nothing."""
     trunk = set(range(6)) | {6 + j for j in _chain(tree, robot.point("neck")[0])}
     for side in SIDES:
         trunk |= {6 + j for j in _chain(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
+    every = set(range(6 + robot.dof))
     carried = np.array([{6 + j for j in _chain(tree, b)} <= trunk for b in range(robot.dof + 1)])
+    all_bodies, all_tasks = np.ones_like(carried), np.ones(len(VECTORS), dtype=np.bool_)
     arms = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
-    of_arms = np.array([name.startswith(arms) for name in VECTORS])
+    of_trunk = np.array([not name.startswith(arms) for name in VECTORS])
     return (
-        _part(set(range(6 + robot.dof)), robot, ground, capsules, np.ones_like(carried), np.ones_like(of_arms)),
-        _part(trunk, robot, ground, capsules, carried, ~of_arms),
-        _part(set(range(6 + robot.dof)) - trunk, robot, ground, capsules, ~carried, np.ones_like(of_arms)),
+        _part(every, robot, ground, capsules, all_bodies, all_tasks),
+        _part(trunk, robot, ground, capsules, carried, of_trunk),
+        _part(every - trunk, robot, ground, capsules, ~carried, all_tasks),
+        _part(set(), robot, ground, capsules, ~all_bodies, ~all_tasks),
     )
 
 
 def _part(columns: set[int], robot: RobotModel, ground: Ground, capsules: Capsules, bodies: Bool, task: Bool) -> Part:
-    """The part of these columns; of the terms on bodies it has those of `bodies` (B,), a pair where it has either unless
-    the part holds the root, which never yields to a limb."""
+    """The part of these columns, with the terms of `task` (V,) and of `bodies` (B,). A pair of bodies, one of which is a
+    limb's, is the limb's concern: the trunk does not yield to it."""
     place = np.full(6 + robot.dof, -1, dtype=np.int64)
     cols = np.array(sorted(columns), dtype=np.int64)
     place[cols] = np.arange(len(cols))
     both = bodies[capsules.body[capsules.pair]]
+    pair: Bool = np.asarray(both.all(axis=1) if 0 in columns else both.any(axis=1))
     return Part(
         cols=cols,
         place=place,
         task=task.astype(np.uint8),
         ground=bodies[ground.body].astype(np.uint8),
         slip=bodies[ground.slip_body].astype(np.uint8),
-        pair=(both.all(axis=1) if 0 in columns else both.any(axis=1)).astype(np.uint8),
+        pair=pair.astype(np.uint8),
     )
 
 

@@ -37,6 +37,7 @@ CALM, MOST_DAMPING = 1e-3, 1e4
 RESTLESS = 0.01
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
+Parts = tuple[Part, Part]
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 MARGIN_S = 0.3
@@ -150,8 +151,7 @@ class Trajectory:
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
         first, total = (0 if ramped else len(RAMP) - 1), len(self.pose.q)
-        still = np.zeros((total, len(self.problem.whole.cols)))
-        self._move(self.problem.whole, self._stiff(first), 0, still)
+        self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, self.settings.iterations):
             if not self.problem.can_roll:
@@ -159,13 +159,18 @@ class Trajectory:
             if before is not None:
                 before(i, self.pose)
             for window in [(0, total)] if i < len(RAMP) else self._restless():
-                self._solve_window(self.problem.whole, self._stiff(i), *window)
+                self._solve_window(self._parts(i), self._stiff(i), *window)
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
             if i >= len(RAMP) and self.size.max() < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    def _parts(self, iteration: int) -> Parts:
+        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own."""
+        p = self.problem
+        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
@@ -199,59 +204,75 @@ class Trajectory:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
-    def _solve_window(self, part: Part, stiff: Stiff, first: int, stop: int) -> None:
+    def _solve_window(self, parts: Parts, stiff: Stiff, first: int, stop: int) -> None:
         """One Gauss-Newton step of the frames [first, stop); those around them are held."""
         total = len(self.pose.q)
         low, high = max(0, first - REACH), min(total, stop + REACH)
         held = [*range(low, first), *range(stop, high)]
         damping = self.damping[held]
         self.damping[held] = HELD
-        step = self._step(part, stiff, low, high)
+        step = self._step(parts, stiff, low, high)
         self.damping[held] = damping
-        self._move(part, stiff, first, step[first - low : stop - low])
+        self._move(stiff, first, step[first - low : stop - low])
 
-    def _step(self, part: Part, stiff: Stiff, first: int, stop: int) -> F64:
-        """(stop - first, n) the step of the frames as a problem of its own, in stretches that fit into memory."""
-        n = len(part.cols)
-        longest = min(self.settings.stretch, max(2, KEEP_BYTES // (8 * n * (1 + 3 * n))))
+    def _step(self, parts: Parts, stiff: Stiff, first: int, stop: int) -> F64:
+        """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
+        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (8 * sum(_room(part) for part in parts))))
         starts = range(first, stop, longest)
-        handed = np.zeros((len(starts) + 1, 2, n, 1 + 3 * n))
-        step = np.zeros((stop - first + REACH, n))
-        for i, start in enumerate(starts):
-            rows = self._eliminated(part, stiff, start, min(start + longest, stop), handed[i])
-            handed[i + 1] = rows[-REACH:]
+        handed = [[np.zeros((REACH, *_block(part))) for part in parts]]
+        for start in starts:
+            rows = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
+            handed.append([part[-REACH:].copy() for part in rows])
+        step = np.zeros((stop - first, 6 + self.problem.robot.dof))
+        known = [np.zeros((REACH, len(part.cols))) for part in parts]
         for i in reversed(range(len(starts))):
             start, end = starts[i], min(starts[i] + longest, stop)
             if i < len(starts) - 1:  # the last stretch is still there
-                rows = self._eliminated(part, stiff, start, end, handed[i])
-            substituted(rows, step[start - first : end - first + REACH], n)
-        return step[:-REACH]
+                rows = self._eliminated(parts, stiff, start, end, handed[i])
+            for which, part in enumerate(parts):
+                found = np.concatenate([np.empty((end - start, len(part.cols))), known[which]])
+                substituted(rows[which], found, len(part.cols))
+                known[which] = found[:REACH].copy()
+                step[start - first : end - first, part.cols] = found[:-REACH]
+        return step
 
-    def _eliminated(self, part: Part, stiff: Stiff, first: int, stop: int, handed: F64) -> F64:
+    def _eliminated(self, parts: Parts, stiff: Stiff, first: int, stop: int, handed: list[F64]) -> tuple[F64, F64]:
         """Rows of the frames [first, stop) and the two after them, eliminated, in memory that the next call uses again."""
-        p, n = self.problem, len(part.cols)
-        shape = (stop - first + REACH, n, 1 + 3 * n)
-        if len(self._room) < np.prod(shape):
-            self._room = np.empty(int(np.prod(shape)))
-        rows = self._room[: int(np.prod(shape))].reshape(shape)
-        rows[:REACH] = handed
+        p, frames = self.problem, stop - first + REACH
+        sizes = [frames * _room(part) for part in parts]
+        if len(self._room) < sum(sizes):
+            self._room = np.empty(sum(sizes))
+        one, other = (
+            self._room[at : at + size].reshape(frames, *_block(part))
+            for at, size, part in zip((0, sizes[0]), sizes, parts, strict=True)
+        )
+        one[:REACH], other[:REACH] = handed
         singular = eliminated(
-            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, part, self.damping, self.active, self.pose,
-            first, stop, rows,
+            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, parts, self.damping, self.active, self.pose,
+            first, stop, (one, other),
         )  # fmt: skip
         if singular >= 0:
             raise UnderstudyError(f"retargeting: the equations are singular at frame {singular}; please report the clip")
-        return rows
+        return one, other
 
-    def _move(self, part: Part, stiff: Stiff, first: int, step: F64) -> None:
+    def _move(self, stiff: Stiff, first: int, step: F64) -> None:
         """Move frames; one whose step does not shrink is damped more, one whose step does is damped less."""
         p, stop = self.problem, first + len(step)
         size = np.empty(len(step))
-        move(
-            p.tree, p.ground, p.capsules, stiff, part, self.active, self.pose, self.drive.step, step, first, stop, size
-        )  # fmt: skip
+        move(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, self.drive.step, step, first, stop, size)
         before, damping = self.size[first:stop], self.damping[first:stop]
         restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
+
+
+def _block(part: Part) -> tuple[int, int]:
+    """Shape of one frame's rows."""
+    return len(part.cols), 1 + 3 * len(part.cols)
+
+
+def _room(part: Part) -> int:
+    """Numbers in one frame's rows."""
+    rows, columns = _block(part)
+    return rows * columns
