@@ -17,21 +17,6 @@ SHARED, TIP, TAIL = 0, 1, 2
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _add_rows(rows: F64, at: I64, jac: F64, count: int, wide: int, weight: float, r: F64) -> None:
-    """Add w |r + J x|^2 with J (count, wide) stored by columns of the tangent."""
-    for a in range(count):
-        i = at[a]
-        row = rows[i]
-        for d in range(wide):
-            w = weight * jac[a, d]
-            if w == 0.0:
-                continue
-            row[0] += w * r[d]
-            for b in range(a, count):
-                row[1 + at[b]] += w * jac[b, d]
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
 def _turn(out: F64, x: float, y: float, z: float, ax: float, ay: float, az: float, scale: float) -> None:
     """out (3,) = scale (x, y, z) x (ax, ay, az)."""
     out[0] = scale * (y * az - z * ay)
@@ -107,39 +92,94 @@ def add_joints(tree: Tree, cols: I64, q: F64, limit_weight: float, active: U8, d
 
 
 @nb.njit(cache=True, nogil=True)
-def _height_columns(tree: Tree, place: I64, pos: F64, axis: F64, body: int, point: F64, at: I64, jac: F64) -> int:
-    """Columns that move a point's height, and by how much; returns how many."""
+def _body_heights(tree: Tree, place: I64, pos: F64, rot: F64, axis: F64, body: int, at: I64, jac: F64) -> int:
+    """How each column changes a body's height and the height of its three axes' tips: jac (count, 4); returns how many."""
     count = 0
+    u, o = rot[body], pos[body]
     for c in range(2, 5):
-        if place[c] >= 0:
-            at[count] = place[c]
-            jac[count, 0] = 1.0 if c == 2 else (point[1] - pos[0, 1] if c == 3 else pos[0, 0] - point[0])
-            count += 1
+        if place[c] < 0:
+            continue
+        at[count] = place[c]
+        j = jac[count]
+        if c == 2:
+            j[0], j[1], j[2], j[3] = 1.0, 0.0, 0.0, 0.0
+        elif c == 3:
+            j[0], j[1], j[2], j[3] = o[1] - pos[0, 1], u[1, 0], u[1, 1], u[1, 2]
+        else:
+            j[0], j[1], j[2], j[3] = pos[0, 0] - o[0], -u[0, 0], -u[0, 1], -u[0, 2]
+        count += 1
     for n in range(tree.chain_len[body]):
-        j = tree.chain[body, n]
-        if place[6 + j] >= 0:
-            at[count] = place[6 + j]
-            jac[count, 0] = axis[j, 0] * (point[1] - pos[j + 1, 1]) - axis[j, 1] * (point[0] - pos[j + 1, 0])
-            count += 1
+        k_ = tree.chain[body, n]
+        if place[6 + k_] < 0:
+            continue
+        at[count] = place[6 + k_]
+        x, y = axis[k_, 0], axis[k_, 1]
+        j = jac[count]
+        j[0] = x * (o[1] - pos[k_ + 1, 1]) - y * (o[0] - pos[k_ + 1, 0])
+        for d in range(3):
+            j[1 + d] = x * u[1, d] - y * u[0, d]
+        count += 1
     return count
 
 
 @nb.njit(cache=True, nogil=True)
 def add_ground(
     tree: Tree, ground: Ground, use: U8, place: I64, pos: F64, rot: F64, axis: F64, pull: F64, push: float, active: U8,
-    rows: F64, at: I64, jac: F64, point: F64, r: F64,
+    rows: F64, at: I64, jac: F64, moment: F64, first: F64,
 ) -> None:  # fmt: skip
-    """Height terms: w (z - clearance)^2 two-sided with weight `pull[n]`, or one-sided with `push` where active."""
-    for n in range(len(ground.body)):
-        w = pull[n]
-        if use[n] == 0 or (w == 0.0 and active[n] == 0):
-            continue
-        if w == 0.0:
-            w = push
-        k.carried(pos, rot, ground.body[n], ground.offset[n], point)
-        count = _height_columns(tree, place, pos, axis, ground.body[n], point, at, jac)
-        r[0] = point[2] - ground.clearance[n]
-        _add_rows(rows, at, jac, count, 1, w, r)
+    """Height terms: w (z - clearance)^2 two-sided with weight `pull[n]`, or one-sided with `push` where active.
+
+    Points of one body follow each other in the table, and their heights are affine in its pose: together they are one term
+    with the second moments of their weights.
+    """
+    total, n = len(ground.body), 0
+    while n < total:
+        body, some = ground.body[n], False
+        while n < total and ground.body[n] == body:
+            w = pull[n] if pull[n] != 0.0 else (push if active[n] != 0 else 0.0)
+            if use[n] != 0 and w != 0.0:
+                if not some:
+                    moment[:, :] = 0.0
+                    first[:] = 0.0
+                    some = True
+                x, y, z = ground.offset[n, 0], ground.offset[n, 1], ground.offset[n, 2]
+                u = rot[body, 2]
+                r = w * (pos[body, 2] + u[0] * x + u[1] * y + u[2] * z - ground.clearance[n])
+                wx, wy, wz = w * x, w * y, w * z
+                first[0] += r
+                first[1] += r * x
+                first[2] += r * y
+                first[3] += r * z
+                moment[0, 0] += w
+                moment[0, 1] += wx
+                moment[0, 2] += wy
+                moment[0, 3] += wz
+                moment[1, 1] += wx * x
+                moment[1, 2] += wx * y
+                moment[1, 3] += wx * z
+                moment[2, 2] += wy * y
+                moment[2, 3] += wy * z
+                moment[3, 3] += wz * z
+            n += 1
+        if some:
+            _add_moments(_body_heights(tree, place, pos, rot, axis, body, at, jac), at, jac, moment, first, rows)
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_moments(count: int, at: I64, jac: F64, moment: F64, first: F64, rows: F64) -> None:
+    for i in range(1, 4):
+        for j in range(i):
+            moment[i, j] = moment[j, i]
+    for a in range(count):
+        j0, j1, j2, j3 = jac[a, 0], jac[a, 1], jac[a, 2], jac[a, 3]
+        q0 = j0 * moment[0, 0] + j1 * moment[1, 0] + j2 * moment[2, 0] + j3 * moment[3, 0]
+        q1 = j0 * moment[0, 1] + j1 * moment[1, 1] + j2 * moment[2, 1] + j3 * moment[3, 1]
+        q2 = j0 * moment[0, 2] + j1 * moment[1, 2] + j2 * moment[2, 2] + j3 * moment[3, 2]
+        q3 = j0 * moment[0, 3] + j1 * moment[1, 3] + j2 * moment[2, 3] + j3 * moment[3, 3]
+        row = rows[at[a]]
+        row[0] += j0 * first[0] + j1 * first[1] + j2 * first[2] + j3 * first[3]
+        for b in range(a, count):
+            row[1 + at[b]] += q0 * jac[b, 0] + q1 * jac[b, 1] + q2 * jac[b, 2] + q3 * jac[b, 3]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -174,7 +214,7 @@ def _sort_columns(at: I64, jac: F64, count: int) -> None:
 @nb.njit(cache=True, nogil=True)
 def add_collisions(
     tree: Tree, caps: Capsules, use: U8, place: I64, pos: F64, rot: F64, axis: F64, margin: float, weight: float, active: U8,
-    rows: F64, at: I64, jac: F64, ends: F64, on_p: F64, on_q: F64, r: F64,
+    rows: F64, at: I64, jac: F64, ends: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
     """One-sided terms w (d - margin)^2 of active capsule pairs; the witness points move with their bodies.
 
@@ -198,8 +238,12 @@ def add_collisions(
         count = _exclusive(tree, place, pos, axis, p, common, on_p, nx, ny, nz, 0, at, jac)
         count = _exclusive(tree, place, pos, axis, q, common, on_q, -nx, -ny, -nz, count, at, jac)
         _sort_columns(at, jac, count)
-        r[0] = max(d - caps.radius[i] - caps.radius[j] - margin, -k.PUSH_M)
-        _add_rows(rows, at, jac, count, 1, weight, r)
+        r = max(d - caps.radius[i] - caps.radius[j] - margin, -k.PUSH_M)
+        for a in range(count):
+            w = weight * jac[a, 0]
+            rows[at[a], 0] += w * r
+            for b in range(a, count):
+                rows[at[a], 1 + at[b]] += w * jac[b, 0]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -233,16 +277,15 @@ def add_slip(
     n: int, count: int, at: I64, weight: float, slide: F64, p0: F64, j0: F64, p1: F64, j1: F64, rows: F64, following: F64
 ) -> None:
     """Terms w |p(f + 1) - p(f) - slide|^2 in the ground plane: both frames' own blocks and the block between them."""
-    for d in range(2):
-        r = p1[d] - p0[d] - slide[d]
-        for a in range(count):
-            i = at[a]
-            here, there = rows[i], following[i]
-            w0, w1 = weight * j0[a, d], weight * j1[a, d]
-            here[0] -= w0 * r
-            there[0] += w1 * r
-            for b in range(a, count):
-                here[1 + at[b]] += w0 * j0[b, d]
-                there[1 + at[b]] += w1 * j1[b, d]
-            for b in range(count):
-                here[1 + n + at[b]] -= w0 * j1[b, d]
+    rx, ry = weight * (p1[0] - p0[0] - slide[0]), weight * (p1[1] - p0[1] - slide[1])
+    for a in range(count):
+        i = at[a]
+        here, there = rows[i], following[i]
+        x0, y0, x1, y1 = weight * j0[a, 0], weight * j0[a, 1], weight * j1[a, 0], weight * j1[a, 1]
+        here[0] -= j0[a, 0] * rx + j0[a, 1] * ry
+        there[0] += j1[a, 0] * rx + j1[a, 1] * ry
+        for b in range(a, count):
+            here[1 + at[b]] += x0 * j0[b, 0] + y0 * j0[b, 1]
+            there[1 + at[b]] += x1 * j1[b, 0] + y1 * j1[b, 1]
+        for b in range(count):
+            here[1 + n + at[b]] -= x0 * j1[b, 0] + y0 * j1[b, 1]

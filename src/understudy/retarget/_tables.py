@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from understudy.geom.arrays import F64, I64, U8
+from understudy.geom.arrays import F32, F64, I64, U8
 
 
 class Tree(NamedTuple):
-    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
+    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first; lever (J,): no point of
+    a capsule that the joint moves is further from it, metres."""
 
     parent: I64
     rot0: F64
@@ -20,6 +21,7 @@ class Tree(NamedTuple):
     upper: F64
     rest: F64
     rest_weight: F64
+    lever: F64
 
 
 class Vectors(NamedTuple):
@@ -90,12 +92,18 @@ class Pose(NamedTuple):
 
 class Active(NamedTuple):
     """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
-    between each frame and the one before it."""
+    between each frame and the one before it.
+
+    gone (T, B): the most that each body's points have moved against the root since the solve began, metres; wait (T, P): a
+    pair is not looked at before its two bodies' sum exceeds this.
+    """
 
     ground: U8
     limit: U8
     pair: U8
     speed: U8
+    gone: F32
+    wait: F32
 
 
 class Stiff(NamedTuple):

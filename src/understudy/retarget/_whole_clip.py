@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from understudy.geom.arrays import F64, I64, U8
+from understudy.geom.arrays import F32, F64, I64, U8
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import eliminate, hand_on, substitute
@@ -86,9 +86,9 @@ def eliminated(
     """
     total, nj = len(pose.q), len(tree.parent)
     pos, rot, axis = np.empty((2, nj + 1, 3)), np.empty((2, nj + 1, 3, 3)), np.empty((2, nj, 3))
-    at, jac, ends = np.empty(6 + nj, np.int64), np.empty((6 + nj, 3)), np.empty((2, 2, 3))
+    at, jac, ends = np.empty(6 + nj, np.int64), np.empty((6 + nj, 4)), np.empty((2, 2, 3))
     pa, pb, on_p, on_q, r = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    j0, j1 = np.empty((6 + nj, 2)), np.empty((6 + nj, 2))
+    j0, j1, moment, weighed = np.empty((6 + nj, 2)), np.empty((6 + nj, 2)), np.empty((4, 4)), np.empty(4)
     k.forward(pose.root_pos[first], pose.root_rot[first], pose.q[first], tree.parent, tree.rot0, tree.pos0, tree.axis0,
               pos[0], rot[0], axis[0])  # fmt: skip
     now = 0
@@ -108,11 +108,11 @@ def eliminated(
             t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping[f], here)
             t.add_ground(
                 tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
-                here, at, jac, pa, r,
+                here, at, jac, moment, weighed,
             )  # fmt: skip
             t.add_collisions(
                 tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
-                here, at, jac, ends, on_p, on_q, r,
+                here, at, jac, ends, on_p, on_q,
             )  # fmt: skip
             if f + 1 < total:
                 _add_slips(
@@ -146,30 +146,45 @@ def _predict_ground(ground: Ground, pos: F64, rot: F64, lin: F64, ang: F64, acti
 
 @nb.njit(cache=True, nogil=True)
 def _predict_pairs(
-    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8,
-    ends: F64, middle: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
+    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32,
+    ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
+    """Pairs that would come nearer than the margin. One that was far away is not looked at before its bodies have moved
+    that far."""
     k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
-    for c in range(len(middle)):
-        for x in range(3):
-            middle[c, x] = 0.5 * (ends[c, 0, x] + ends[c, 1, x])
     for n in range(len(caps.pair)):
         i, j = caps.pair[n, 0], caps.pair[n, 1]
-        x, y, z = middle[i, 0] - middle[j, 0], middle[i, 1] - middle[j, 1], middle[i, 2] - middle[j, 2]
-        near = caps.reach[i] + caps.reach[j] + TOUCH_M
+        bi, bj = caps.body[i], caps.body[j]
+        went = gone[bi] + gone[bj]
         active[n] = 0
-        if x * x + y * y + z * z > near * near:
+        if went < wait[n]:
+            continue
+        apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
+        if apart > TOUCH_M:
+            wait[n] = went + 0.999 * (apart - TOUCH_M)
             continue
         gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
         free = gap - caps.radius[i] - caps.radius[j]
         if free >= TOUCH_M:
+            wait[n] = went + 0.999 * (free - TOUCH_M)
             continue
-        k.moved(on_p, caps.body[i], pos, lin, ang, va)
-        k.moved(on_q, caps.body[j], pos, lin, ang, vb)
+        k.moved(on_p, bi, pos, lin, ang, va)
+        k.moved(on_q, bj, pos, lin, ang, vb)
         change = 0.0
         for x in range(3):
             change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
         active[n] = 1 if free + change < margin else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _went(tree: Tree, step: F64, gone: F32) -> None:
+    """Add to `gone` (B,) the most that a point of each body can have moved against the root."""
+    for b in range(1, len(gone)):
+        far = 0.0
+        for n in range(tree.chain_len[b]):
+            j = tree.chain[b, n]
+            far += abs(step[6 + j]) * tree.lever[j]
+        gone[b] += 1.001 * far
 
 
 @nb.njit(cache=True, nogil=True)
@@ -187,7 +202,7 @@ def move(
     pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    ends, middle = np.empty((len(caps.body), 2, 3)), np.empty((len(caps.body), 3))
+    ends = np.empty((len(caps.body), 2, 3))
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -199,13 +214,16 @@ def move(
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
         _predict_ground(ground, pos, rot, lin, ang, active.ground[f], point, va)
-        _predict_pairs(caps, stiff.margin, pos, rot, lin, ang, active.pair[f], ends, middle, va, vb, on_p, on_q)
+        _predict_pairs(
+            caps, stiff.margin, pos, rot, lin, ang, active.pair[f], active.wait[f], active.gone[f], ends, va, vb, on_p, on_q
+        )
         for i in range(nj):
             predicted = pose.q[f, i] + d[6 + i]
             active.limit[f, i] = 1 if predicted < tree.lower[i] else (2 if predicted > tree.upper[i] else 0)
             pose.q[f, i] = predicted
             turned = predicted - pose.q[f - 1, i] if f > 0 else 0.0
             active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
+        _went(tree, d, active.gone[f])
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])

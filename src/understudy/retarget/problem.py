@@ -142,7 +142,21 @@ def _tree(robot: RobotModel) -> Tree:
         upper=robot.upper_rad - 1e-4,
         rest=_rest(robot),
         rest_weight=weight,
+        lever=_levers(robot),
     )
+
+
+def _levers(robot: RobotModel) -> F64:
+    """(J,) metres from each joint to the furthest that a capsule which it moves can be, whatever the pose."""
+    model = collision_model(robot)
+    far = np.zeros(robot.dof + 1)
+    for ends in (model.a_body_m, model.b_body_m):
+        np.maximum.at(far, model.body, np.linalg.norm(ends, axis=1) + model.radius_m)
+    offset = np.linalg.norm(robot.pos_parent_joint_m, axis=1)
+    for joint in reversed(range(robot.dof)):  # a child's joint comes after its parent's
+        parent = int(robot.body_parent[joint])
+        far[parent] = max(far[parent], far[joint + 1] + offset[joint])
+    return far[1:]
 
 
 def _rest(robot: RobotModel) -> F64:

@@ -131,6 +131,8 @@ class Trajectory:
             limit=np.zeros((total, problem.robot.dof), np.uint8),
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
             speed=np.zeros((total, problem.robot.dof), np.uint8),
+            gone=np.zeros((total, problem.robot.dof + 1), np.float32),
+            wait=np.zeros((total, len(problem.capsules.pair)), np.float32),
         )
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
