@@ -55,7 +55,10 @@ class Ground(NamedTuple):
 
 
 class Capsules(NamedTuple):
-    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
+    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart.
+
+    meeting (K, 4): two bodies, and the first and the end of their pairs in the table.
+    """
 
     body: I64
     a: F64
@@ -63,6 +66,7 @@ class Capsules(NamedTuple):
     radius: F64
     reach: F64
     pair: I64
+    meeting: I64
 
 
 class Drive(NamedTuple):
@@ -94,8 +98,8 @@ class Active(NamedTuple):
     """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
     between each frame and the one before it.
 
-    gone (T, B): the most that each body's points have moved against the root since the solve began, metres; wait (T, P): a
-    pair is not looked at before its two bodies' sum exceeds this.
+    gone (T, B): the most that each body's points have moved against the root since the solve began, metres; wait (T, K):
+    two bodies' pairs are not looked at before the sum of theirs exceeds this.
     """
 
     ground: U8

@@ -149,31 +149,31 @@ def _predict_pairs(
     caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32,
     ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
-    """Pairs that would come nearer than the margin. One that was far away is not looked at before its bodies have moved
+    """Pairs that would come nearer than the margin. Two bodies far from each other are not looked at before they have moved
     that far."""
     k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
-    for n in range(len(caps.pair)):
-        i, j = caps.pair[n, 0], caps.pair[n, 1]
-        bi, bj = caps.body[i], caps.body[j]
+    active[:] = 0
+    for g in range(len(caps.meeting)):
+        bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
         went = gone[bi] + gone[bj]
-        active[n] = 0
-        if went < wait[n]:
+        if went < wait[g]:
             continue
-        apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
-        if apart > TOUCH_M:
-            wait[n] = went + 0.999 * (apart - TOUCH_M)
-            continue
-        gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
-        free = gap - caps.radius[i] - caps.radius[j]
-        if free >= TOUCH_M:
-            wait[n] = went + 0.999 * (free - TOUCH_M)
-            continue
-        k.moved(on_p, bi, pos, lin, ang, va)
-        k.moved(on_q, bj, pos, lin, ang, vb)
-        change = 0.0
-        for x in range(3):
-            change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
-        active[n] = 1 if free + change < margin else 0
+        nearest = np.inf
+        for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
+            i, j = caps.pair[n, 0], caps.pair[n, 1]
+            apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
+            if apart < TOUCH_M:
+                gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
+                apart = gap - caps.radius[i] - caps.radius[j]
+                if apart < TOUCH_M:
+                    k.moved(on_p, bi, pos, lin, ang, va)
+                    k.moved(on_q, bj, pos, lin, ang, vb)
+                    change = 0.0
+                    for x in range(3):
+                        change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
+                    active[n] = 1 if apart + change < margin else 0
+            nearest = min(nearest, apart)
+        wait[g] = went + 0.999 * (nearest - TOUCH_M)
 
 
 @nb.njit(cache=True, nogil=True)

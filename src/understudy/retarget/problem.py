@@ -301,8 +301,19 @@ def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
 def _capsules(robot: RobotModel) -> Capsules:
     model = collision_model(robot)
     half = 0.5 * np.linalg.norm(model.b_body_m - model.a_body_m, axis=1)
+    bodies = model.body[model.pair]
+    order = np.lexsort((bodies[:, 1], bodies[:, 0]))
+    pair, bodies = np.ascontiguousarray(model.pair[order]), bodies[order]
+    first = np.flatnonzero(np.any(np.diff(bodies, axis=0, prepend=-1) != 0, axis=1))
+    stop = np.append(first[1:], len(pair))
     return Capsules(
-        body=model.body, a=model.a_body_m, b=model.b_body_m, radius=model.radius_m, reach=half + model.radius_m, pair=model.pair
+        body=model.body,
+        a=model.a_body_m,
+        b=model.b_body_m,
+        radius=model.radius_m,
+        reach=half + model.radius_m,
+        pair=pair,
+        meeting=np.column_stack([bodies[first], first, stop[: len(first)]]).astype(np.int64),
     )
 
 

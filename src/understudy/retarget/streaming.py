@@ -199,7 +199,7 @@ class StreamingRetargeter:
             pair=np.zeros((3, len(p.capsules.pair)), np.uint8),
             speed=np.zeros((3, p.robot.dof), np.uint8),
             gone=np.zeros((3, p.robot.dof + 1), np.float32),
-            wait=np.zeros((3, len(p.capsules.pair)), np.float32),
+            wait=np.zeros((3, len(p.capsules.meeting)), np.float32),
         )
         damping, size = np.full(3, 1e-3), np.empty(1)
         still = np.zeros((1, nv))

@@ -132,7 +132,7 @@ class Trajectory:
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
             speed=np.zeros((total, problem.robot.dof), np.uint8),
             gone=np.zeros((total, problem.robot.dof + 1), np.float32),
-            wait=np.zeros((total, len(problem.capsules.pair)), np.float32),
+            wait=np.zeros((total, len(problem.capsules.meeting)), np.float32),
         )
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
