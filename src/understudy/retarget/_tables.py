@@ -38,7 +38,10 @@ class Vectors(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """Points that must stay above `clearance` (G,), and the four sole points that must not slip (M,)."""
+    """Points that must stay above `clearance` (G,), and those that must not slip while they are planted (M,).
+
+    The first four slip points are heel and toe of the left and right sole.
+    """
 
     body: I64
     offset: F64

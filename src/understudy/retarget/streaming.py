@@ -150,8 +150,9 @@ class StreamingRetargeter:
         step, p = REFERENCE_HZ / rate_hz, self.problem
         accel = np.full(self._nv, SMOOTHING / step**3)
         accel[:3] *= ROOT_POS_ACCEL
-        weight, pull, slip = np.zeros((3, len(VECTORS))), np.zeros((3, len(p.ground.body))), np.zeros((3, 4))
-        slide = np.zeros((3, 4, 2))
+        points = len(p.ground.slip_body)
+        weight, pull, slip = np.zeros((3, len(VECTORS))), np.zeros((3, len(p.ground.body))), np.zeros((3, points))
+        slide = np.zeros((3, points, 2))
         weight[2] = self._weights * step
         start = 0
         for i, count in enumerate(p.sole_count):

@@ -79,8 +79,8 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
         target=targets.vectors,
         weight=weights * step,
         pull=_pull(problem, targets) * step,
-        slip=_slip(targets) / step,
-        slide=np.zeros((total, 4, 2)),
+        slip=_slip(problem, targets) / step,
+        slide=np.zeros((total, len(problem.ground.slip_body), 2)),
         accel=np.tile(accel / step**3, (total, 1)),
         step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )
@@ -100,9 +100,12 @@ def _pull(problem: Problem, targets: Targets) -> F64:
     return out
 
 
-def _slip(targets: Targets) -> F64:
-    """(T, M) no-slip weights between frames f and f + 1: heel and toe of a flat foot, the toe alone of one on its toes."""
-    out = np.zeros((len(targets.stance), 4))
+def _slip(problem: Problem, targets: Targets) -> F64:
+    """(T, M) no-slip weights between frames f and f + 1: heel and toe of a flat foot, the toe alone of one on its toes.
+
+    The feet's points are the first four of the M; those of other surfaces get no weight here.
+    """
+    out = np.zeros((len(targets.stance), len(problem.ground.slip_body)))
     both = targets.stance[:-1] & targets.stance[1:]
     lying = targets.flat[:-1] & targets.flat[1:]
     for i in range(2):
@@ -129,12 +132,19 @@ class Trajectory:
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
 
-    def solve(self, progress: Callable[[int, int], None] | None = None, *, ramped: bool = True) -> Pose:
+    def solve(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        ramped: bool = True,
+        before: Callable[[int, Pose], None] | None = None,
+    ) -> Pose:
         """Run the iterations; returns the clamped solution.
 
         Args:
             progress: called with (done, most) iterations.
             ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
+            before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
         first = 0 if ramped else len(RAMP) - 1
         still = np.zeros((len(self.pose.q), self.nv))
@@ -143,6 +153,8 @@ class Trajectory:
         for i in range(first, self.settings.iterations):
             if not self.problem.can_roll:
                 self._stand_on_edges()
+            if before is not None:
+                before(i, self.pose)
             largest = self._iterate(self._stiff(i))
             if progress is not None:
                 progress(i + 1, self.settings.iterations)
