@@ -6,24 +6,18 @@ leave it as soon as that pays. Where both are stuck, fresh sweeps begin in the m
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_matrix, quat_to_rotvec
-from understudy.kinematics.forward import body_poses
 from understudy.retarget._sweep_kernel import sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets
-from understudy.spec.skeleton import SIDES
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
 LIMIT_WEIGHT = 100.0
 PRIOR = 0.02
-ARM_OFF, CLEARLY = 0.03, 0.01
-"""Squared error of an arm's bones (together 10 degrees) over which other arms are tried, and what one must gain."""
 SWITCH_COST = 30.0
 """Cost of changing over from one sweep to the other, per squared radian between them: a switch happens where they agree."""
 STUCK, STUCK_TIMES = 0.3, 3.0
@@ -100,55 +94,11 @@ def _one_way(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple
     pose.root_pos[first], pose.root_rot[first] = _first_root(target[first])
     pose.q[first] = np.clip(problem.robot.home_rad, problem.tree.lower, problem.tree.upper)
     cost = np.zeros(total)
-    _begin_well(problem, target, weight, pose, cost, first, stride)
-    _sweep(problem, target, weight, pose, cost, first, last, stride)
-    return pose, cost
-
-
-def _sweep(problem: Problem, target: F64, weight: F64, pose: Pose, cost: F64, first: int, last: int, stride: int) -> None:
     sweep(
         problem.tree, problem.vectors, target, weight, first, last, stride, WARM_ITERATIONS, START_ITERATIONS,
         LIMIT_WEIGHT, PRIOR, pose.root_pos, pose.root_rot, pose.q, cost,
     )  # fmt: skip
-
-
-def _begin_well(problem: Problem, target: F64, weight: F64, pose: Pose, cost: F64, first: int, stride: int) -> None:
-    """Solve the first frame; where that leaves an arm off, try other arms, for a sweep does not leave the basin it begins in."""
-    _sweep(problem, target, weight, pose, cost, first, first + stride, stride)
-    for side in SIDES:
-        for arm, q_arm in _arm_starts(problem, side):
-            if _arm_error(problem, target[first], weight[first], pose, first, side) < ARM_OFF:
-                break
-            trial, trial_cost = Pose(*(part[first : first + 1].copy() for part in pose)), np.zeros(1)
-            trial.q[0, arm] = q_arm
-            _sweep(problem, target[first : first + 1], weight[first : first + 1], trial, trial_cost, 0, 1, 1)
-            if trial_cost[0] < cost[first] - CLEARLY:
-                for part, better in zip(pose, trial, strict=True):
-                    part[first] = better[0]
-                cost[first] = trial_cost[0]
-
-
-def _arm_starts(problem: Problem, side: str) -> list[tuple[list[int], F64]]:
-    """Arms to begin with, (joints, angles): every joint at a third or two thirds of its range, the elbow's in the middle."""
-    robot, tree = problem.robot, problem.tree
-    body, torso = robot.point(f"{side}_elbow")[0], robot.point("neck")[0]
-    carried = set(tree.chain[torso, : tree.chain_len[torso]])
-    arm = [int(j) for j in tree.chain[body, : tree.chain_len[body]] if j not in carried]
-    low, high = tree.lower[arm], tree.upper[arm]
-    shares = itertools.product((1 / 3, 2 / 3), repeat=len(arm) - 1)
-    return [(arm, low + np.array([*share, 0.5]) * (high - low)) for share in shares]
-
-
-def _arm_error(problem: Problem, target: F64, weight: F64, pose: Pose, frame: int, side: str) -> float:
-    """Weighted squared error of an arm's two bones in one frame."""
-    quat = matrix_to_quat(pose.root_rot[frame : frame + 1])
-    poses = body_poses(problem.robot, pose.root_pos[frame : frame + 1], quat, pose.q[frame : frame + 1])
-    error = 0.0
-    for a, b in ((f"{side}_shoulder", f"{side}_elbow"), (f"{side}_elbow", f"{side}_wrist")):
-        i = VECTORS.index(f"{a}>{b}")
-        tip, tail = (poses.points(*problem.robot.point(name))[0] for name in (b, a))
-        error += float(weight[i] * np.sum(((tip - tail) / problem.lengths_m[f"{a}>{b}"] - target[i]) ** 2))
-    return error
+    return pose, cost
 
 
 def _first_root(target: F64) -> tuple[F64, F64]:
