@@ -14,6 +14,7 @@ from understudy.geom.arrays import F64, I64
 from understudy.geom.interpolation import slerp
 from understudy.geom.rotations import matrix_to_quat, quat_to_matrix
 from understudy.retarget._tables import Pose
+from understudy.retarget.arms import better_arms
 from understudy.retarget.problem import Problem
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
@@ -31,13 +32,13 @@ def first_pose(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
     keep = int(rate_hz / REFERENCE_HZ + 0.25)
     total = len(targets.vectors)
     if keep < 2 or total < FEWEST * keep:
-        return start_pose(problem, targets), False
+        return better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz), False
     frames = np.unique(np.append(np.arange(0, total, keep), total - 1))
     if frames[-1] - frames[-2] != keep and len(frames) > 2:
         frames = frames[:-1]  # an odd last step would be smoothed as if it were a whole one
     few = replace(targets, vectors=targets.vectors[frames], stance=targets.stance[frames], flat=targets.flat[frames])
     coarse_hz = rate_hz / keep
-    start = start_pose(problem, few)
+    start = better_arms(problem, few.vectors, start_pose(problem, few), coarse_hz)
     drive = make_drive(problem, few, settings, coarse_hz)
     pose = Trajectory(problem, drive, start, settings, coarse_hz, flat=few.flat).solve()
     return _at_every_frame(pose, frames, total), True
