@@ -34,7 +34,7 @@ def hysteresis(enter: Bool, stay: Bool) -> Bool:
     return out
 
 
-def _grown(mask: Bool, by: int) -> Bool:
+def grown(mask: Bool, by: int) -> Bool:
     """(T,) true within `by` frames of where `mask` is."""
     return np.asarray(np.convolve(mask.astype(np.float64), np.ones(2 * by + 1))[by : by + len(mask)] > 0.5)
 
@@ -59,7 +59,7 @@ def stance(motion: HumanMotion) -> Bool:
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
-        out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
+        out[:, i] = grown(standing, grow) | (held & grown(standing, 2 * grow))
     return out
 
 

@@ -156,7 +156,7 @@ def pressed_up(body: Body, bend_rad: float) -> F64:
     hands_x = float(PRESS_X * body.height_m)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
         y = sign * body.half_hips_m
-        leg(body, at, side, ankle + [0.0, y, 0.0], np.array([0.0, 0.0, -1.0]), np.array([0.3, 0.0, -1.0]))
+        leg(body, at, side, ankle + np.array([0.0, y, 0.0]), np.array([0.0, 0.0, -1.0]), np.array([0.3, 0.0, -1.0]))
         down = ankle[2] - TOE_M
         at[f"{side}_toe"] = np.array([toes_back + np.sqrt(foot_m(body) ** 2 - down**2), y, TOE_M])
         palm(body, at, side, hands_x, 1.5 * sign * body.part(0.105), (-1.0, 0.6 * sign, 0.2))
