@@ -81,6 +81,12 @@ def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
     return float(np.median(pitch[standing] if standing.any() else pitch))
 
 
+def shank_down(motion: HumanMotion, side: str) -> Bool:
+    """(T,) whether the shank points down, as that of a foot which stands on its sole."""
+    shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
+    return np.asarray(shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1))
+
+
 def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """(T, 2) true where a standing foot lies flat: within 30 degrees of its standing pitch, with the shank pointing down.
 
@@ -88,8 +94,6 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
-        shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
-        down = shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1)
         off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
-        out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
+        out[:, i] = standing[:, i] & shank_down(motion, side) & (off < FLAT_PITCH_RAD)
     return out

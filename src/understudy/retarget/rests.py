@@ -9,12 +9,14 @@ from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._tables import Drive, Pose
 from understudy.retarget.problem import Problem
-from understudy.retarget.surfaces import FEET_POINTS
+from understudy.retarget.surfaces import FEET_POINTS, foot_points
 from understudy.retarget.targets import Targets
 from understudy.spec.skeleton import SURFACES
 
 KEEP_M = 0.005
 """A point that rests goes on resting unless another is lower by more than this."""
+LOOSE = 0.03
+"""Share of the weight that holds a surface down which rests but moves: where it is on the person's body is known less well."""
 CHOICES = 12
 """Iterations in which the points are chosen anew; afterwards they are kept, so that the solve comes to an end."""
 
@@ -36,6 +38,12 @@ class Rests:
         self.problem, self.drive, self.pull, self.slip = problem, drive, pull, slip
         self.parts: list[tuple[I64, int, I64, Bool]] = []
         column = FEET_POINTS
+        for i, rows in enumerate(foot_points(problem)):
+            frames = np.flatnonzero(targets.lying[:, i])
+            if len(frames):
+                self.parts.append((rows, -1, frames, targets.lying_still[:, i]))
+                sliding = frames[~targets.lying_still[frames, i]]
+                drive.slip[sliding, 2 * i : 2 * i + 2] = 0.0
         for name, rows in points.items():
             surface = SURFACES.index(name)
             frames = np.flatnonzero(targets.touch[:, surface])
@@ -51,7 +59,9 @@ class Rests:
         for rows, column, frames, planted in self.parts:
             chosen = _chosen(self._gaps(poses, rows, frames), frames)
             self.drive.pull[np.ix_(frames, rows)] = 0.0
-            self.drive.pull[frames, rows[chosen]] = self.pull
+            self.drive.pull[frames, rows[chosen]] = np.where(planted[frames], 1.0, LOOSE) * self.pull
+            if column < 0:
+                continue
             self.drive.slip[:, column : column + len(rows)] = 0.0
             on = np.flatnonzero((np.diff(frames) == 1) & planted[frames[:-1]] & planted[frames[1:]])
             self.drive.slip[frames[on], column + chosen[on]] = self.slip

@@ -51,13 +51,11 @@ def _belongs(name: str, place: F64, limb: I64, at: dict[str, F64], zero: BodyPos
         return np.asarray(np.linalg.norm(place - at[point], axis=1))
 
     side, _, part = name.partition("_")
-    if name == "pelvis":
-        seat = np.zeros(len(place), dtype=np.bool_)
+    if name in ("pelvis", "torso"):
+        out, first, (a, b) = (limb == 0, 2, ("hip", "knee")) if name == "pelvis" else (limb == 1, 4, ("shoulder", "elbow"))
         for i, s in enumerate(SIDES):
-            seat |= (limb == 2 + i) & (gap(f"{s}_hip") < NEAR * problem.lengths_m[f"{s}_hip>{s}_knee"])
-        return np.asarray(seat | (limb == 0))
-    if name == "torso":
-        return np.asarray(limb == 1)
+            out = out | ((limb == first + i) & (gap(f"{s}_{a}") < NEAR * problem.lengths_m[f"{s}_{a}>{s}_{b}"]))
+        return np.asarray(out)
     if part == "knee":
         return np.asarray((limb == 2 + SIDES.index(side)) & (gap(name) < NEAR * problem.lengths_m[f"{side}_knee>{side}_ankle"]))
     arm = limb == 4 + SIDES.index(side)
@@ -81,6 +79,14 @@ def with_surfaces(problem: Problem, points: dict[str, I64]) -> Problem:
         slip_offset=np.concatenate([ground.slip_offset, ground.offset[rows]]),
     )
     return replace(problem, ground=grown)
+
+
+def foot_points(problem: Problem) -> tuple[I64, I64]:
+    """Ground points of the left and right foot in a problem made by `with_surfaces`: the sole's outline and the foot's balls."""
+    left = problem.sole_count[0]
+    ground = problem.ground
+    feet = (int(ground.body[0]), int(ground.body[left]))
+    return (np.flatnonzero(ground.body == feet[0]).astype(np.int64), np.flatnonzero(ground.body == feet[1]).astype(np.int64))
 
 
 def _foot_balls(problem: Problem) -> tuple[I64, F64, F64]:

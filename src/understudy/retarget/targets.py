@@ -13,7 +13,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
-from understudy.retarget.touch import floor_level, touching
+from understudy.retarget.touch import floor_level, lying_feet, touching
 from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
 
 WEIGHTS: dict[str, float] = {
@@ -43,6 +43,7 @@ class Targets:
         weights: (V,) their weights.
         stance: (T, 2) feet that stand; flat (T, 2) feet whose whole sole does.
         touch: (T, S) what else rests on the floor; planted (T, S) what of that does not move; order `skeleton.SURFACES`.
+        lying: (T, 2) standing feet that do not stand on their soles; lying_still (T, 2) those of them that do not move.
         scale: robot's leg over the person's.
         height_shift_m: added to the scaled height so that standing ankles are as high as the robot's.
         hip_mismatch_pct: how much wider the robot's hips are, in percent of the leg.
@@ -54,6 +55,8 @@ class Targets:
     flat: Bool
     touch: Bool
     planted: Bool
+    lying: Bool
+    lying_still: Bool
     scale: float
     height_shift_m: float
     hip_mismatch_pct: float
@@ -67,6 +70,8 @@ class Targets:
             flat=self.flat[frames],
             touch=self.touch[frames],
             planted=self.planted[frames],
+            lying=self.lying[frames],
+            lying_still=self.lying_still[frames],
         )
 
 
@@ -122,6 +127,7 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     standing = stance(motion)
     known = calibrate(motion, problem, standing)
     rests, planted = touching(motion)
+    lying, lying_still = lying_feet(motion, standing)
     return Targets(
         vectors=vector_targets(motion.joint_pos_world_m, known, problem),
         weights=task_weights(known.hip_mismatch_pct),
@@ -129,6 +135,8 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
         flat=flat(motion, standing),
         touch=rests,
         planted=planted,
+        lying=lying,
+        lying_still=lying_still,
         scale=known.scale,
         height_shift_m=known.height_shift_m,
         hip_mismatch_pct=known.hip_mismatch_pct,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.retarget.contacts import ENTER_M_S, LEAVE_M_S, WINDOW_NS, central_speed, grown, hysteresis
+from understudy.retarget.contacts import ENTER_M_S, LEAVE_M_S, WINDOW_NS, central_speed, grown, hysteresis, shank_down
 from understudy.spec.skeleton import SIDES, SURFACES, HumanMotion
 
 REFERENCE_LEG_M = 0.86
@@ -74,6 +74,17 @@ def touching(motion: HumanMotion) -> tuple[Bool, Bool]:
         rests[:, i] = grown(_lasting(held, shortest), grow)
         planted[:, i] = rests[:, i] & hysteresis(speed < PLANT_M_S, still) & ~_turning(motion, part)
     return rests, planted
+
+
+def lying_feet(motion: HumanMotion, standing: Bool) -> tuple[Bool, Bool]:
+    """(T, 2) feet that rest on the floor under a shank that does not point down (kneeling, lying), and which are planted."""
+    lying = standing & ~np.stack([shank_down(motion, side) for side in SIDES], axis=1)
+    speed = np.stack(
+        [central_speed(motion.joint(f"{side}_toe"), motion.t_ns) for side in SIDES],
+        axis=1,
+    )
+    still = np.stack([hysteresis(speed[:, i] < PLANT_M_S, speed[:, i] < STAY_M_S) for i in range(len(SIDES))], axis=1)
+    return lying, lying & still
 
 
 def _turning(motion: HumanMotion, part: Part) -> Bool:
