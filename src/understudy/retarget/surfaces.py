@@ -61,8 +61,10 @@ def _belongs(name: str, place: F64, limb: I64, at: dict[str, F64], zero: BodyPos
     arm = limb == 4 + SIDES.index(side)
     if part == "elbow":
         return np.asarray(arm & (gap(name) < NEAR * problem.lengths_m[f"{side}_elbow>{side}_wrist"]))
-    beyond = (place - at[f"{side}_wrist"]) @ (at[f"{side}_wrist"] - at[f"{side}_elbow"])
-    return np.asarray(arm & (gap(f"{side}_wrist") < gap(f"{side}_elbow")) & (beyond > 0))
+    wrist, elbow = f"{side}_wrist", f"{side}_elbow"
+    outer = arm & (gap(wrist) < gap(elbow))
+    beyond = outer & ((place - at[wrist]) @ (at[wrist] - at[elbow]) > 0)
+    return np.asarray(beyond if beyond.any() else outer)
 
 
 def with_surfaces(problem: Problem, points: dict[str, I64]) -> Problem:
