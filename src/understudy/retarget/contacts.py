@@ -34,7 +34,7 @@ def hysteresis(enter: Bool, stay: Bool) -> Bool:
     return out
 
 
-def _grown(mask: Bool, by: int) -> Bool:
+def grown(mask: Bool, by: int) -> Bool:
     """(T,) true within `by` frames of where `mask` is."""
     return np.asarray(np.convolve(mask.astype(np.float64), np.ones(2 * by + 1))[by : by + len(mask)] > 0.5)
 
@@ -59,7 +59,7 @@ def stance(motion: HumanMotion) -> Bool:
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
-        out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
+        out[:, i] = grown(standing, grow) | (held & grown(standing, 2 * grow))
     return out
 
 
@@ -81,6 +81,12 @@ def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
     return float(np.median(pitch[standing] if standing.any() else pitch))
 
 
+def shank_down(motion: HumanMotion, side: str) -> Bool:
+    """(T,) whether the shank points down, as that of a foot which stands on its sole."""
+    shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
+    return np.asarray(shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1))
+
+
 def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """(T, 2) true where a standing foot lies flat: within 30 degrees of its standing pitch, with the shank pointing down.
 
@@ -88,8 +94,6 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
-        shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
-        down = shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1)
         off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
-        out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
+        out[:, i] = standing[:, i] & shank_down(motion, side) & (off < FLAT_PITCH_RAD)
     return out

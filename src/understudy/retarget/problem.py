@@ -5,7 +5,7 @@ All weights come from the robot's geometry and the person's proportions; there i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,6 +101,12 @@ def make_problem(robot: RobotModel) -> Problem:
         sole_count=(len(soles[0]), len(soles[1])),
         can_roll=_can_roll(robot, tree),
     )
+
+
+def with_ground(problem: Problem, ground: Ground) -> Problem:
+    """The problem with another table of ground points, its parts made anew."""
+    whole, trunk, limbs, nothing = parts(problem.robot, problem.tree, ground, problem.capsules)
+    return replace(problem, ground=ground, whole=whole, trunk=trunk, limbs=limbs, nothing=nothing)
 
 
 def _lengths(at: dict[str, F64]) -> dict[str, float]:

@@ -26,7 +26,7 @@ REFERENCE_HZ = 30.0
 GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
 FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
 """Joints turn no faster than this, nor than this share of their own limit."""
-MARGIN_M = 0.005
+MARGIN_M = 0.010
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -40,6 +40,8 @@ STILL = 0.025
 Parts = tuple[Part, Part]
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
+FEET_POINTS = 4
+"""Points that can be planted where only the feet bear."""
 MARGIN_S = 0.3
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
@@ -170,9 +172,10 @@ class Trajectory:
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
 
     def _parts(self, iteration: int) -> Parts:
-        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own."""
+        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
         p = self.problem
-        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
+        feet_alone = len(p.ground.slip_body) == FEET_POINTS
+        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 and feet_alone else (p.whole, p.nothing)
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
