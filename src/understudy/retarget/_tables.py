@@ -94,6 +94,14 @@ class Pose(NamedTuple):
     q: F64
 
 
+class Bodies(NamedTuple):
+    """One frame's forward kinematics: pos (B, 3), rot (B, 3, 3) and joint axes (J, 3) in world."""
+
+    pos: F64
+    rot: F64
+    axis: F64
+
+
 class Active(NamedTuple):
     """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
     between each frame and the one before it.

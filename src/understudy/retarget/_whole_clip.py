@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
 import numpy as np
 
@@ -9,7 +11,7 @@ from understudy.geom.arrays import F32, F64, I64, U8
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import eliminate, hand_on, substitute
-from understudy.retarget._tables import Active, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
+from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
 
 TOUCH_M = 0.05
 """Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
@@ -59,18 +61,91 @@ def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, 
         following[i, 0] += w * r
 
 
+class Work(NamedTuple):
+    """Memory that the terms of a frame are worked out in."""
+
+    at: I64
+    jac: F64
+    planted: F64
+    planted_next: F64
+    ends: F64
+    moment: F64
+    weighed: F64
+    pa: F64
+    pb: F64
+    pc: F64
+
+
+@nb.njit(cache=True, nogil=True)
+def work_room(joints: int) -> Work:
+    """Fresh memory for a robot with that many joints."""
+    n = 6 + joints
+    return Work(
+        np.empty(n, np.int64), np.empty((n, 4)), np.empty((n, 2)), np.empty((n, 2)), np.empty((2, 2, 3)),
+        np.empty((4, 4)), np.empty(4), np.empty(3), np.empty(3), np.empty(3),
+    )  # fmt: skip
+
+
 @nb.njit(cache=True, nogil=True)
 def _add_slips(
-    tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64,
-    pos0: F64, rot0: F64, axis0: F64, pos1: F64, rot1: F64, axis1: F64,
-    here: F64, following: F64, p0: F64, p1: F64, at: I64, j0: F64, j1: F64,
+    tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64, now: Bodies, later: Bodies,
+    here: F64, following: F64, work: Work,
 ) -> None:  # fmt: skip
     for m in range(len(ground.slip_body)):
         if weight[m] == 0.0 or part.slip[m] == 0:
             continue
-        t.planted(tree, ground, part.place, pos0, rot0, axis0, m, p0, at, j0)
-        count = t.planted(tree, ground, part.place, pos1, rot1, axis1, m, p1, at, j1)
-        t.add_slip(len(part.cols), count, at, weight[m], slide[m], p0, j0, p1, j1, here, following)
+        t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.pa, work.at, work.planted)
+        count = t.planted(
+            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.pb, work.at, work.planted_next
+        )  # fmt: skip
+        t.add_slip(
+            len(part.cols), count, work.at, weight[m], slide[m], work.pa, work.planted, work.pb, work.planted_next,
+            here, following,
+        )  # fmt: skip
+
+
+@nb.njit(cache=True, nogil=True)
+def add_frame(
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, part: Part, damping: float,
+    active: Active, pose: Pose, f: int, now: Bodies, later: Bodies, here: F64, following: F64, after: F64, work: Work,
+) -> None:  # fmt: skip
+    """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
+
+    `now` and `later` are the bodies of frames f and f + 1; each of the last three rows is (n, 1 + 3 n), see `_elimination`.
+    """
+    total = len(pose.q)
+    p, o, x = now.pos, now.rot, now.axis
+    t.add_vectors(
+        vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, work.at, work.jac, work.pa, work.pb, work.pc
+    )
+    t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping, here)
+    t.add_ground(
+        tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
+        here, work.at, work.jac, work.moment, work.weighed,
+    )  # fmt: skip
+    t.add_collisions(
+        tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
+        here, work.at, work.jac, work.ends, work.pa, work.pb,
+    )  # fmt: skip
+    if f + 1 < total:
+        _add_slips(tree, ground, part, drive.slip[f], drive.slide[f], now, later, here, following, work)
+        _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
+    if f + 2 < total:
+        _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, work.pa, work.pb)
+
+
+@nb.njit(cache=True, nogil=True)
+def place_bodies(tree: Tree, pose: Pose, f: int, out: Bodies) -> None:
+    """Forward kinematics of frame f."""
+    k.forward(
+        pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, out.pos, out.rot, out.axis
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def bodies_room(joints: int) -> Bodies:
+    """Fresh memory for the bodies of one frame."""
+    return Bodies(np.empty((joints + 1, 3)), np.empty((joints + 1, 3, 3)), np.empty((joints, 3)))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -84,48 +159,26 @@ def eliminated(
     A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame whose
     equations are singular, or -1.
     """
-    total, nj = len(pose.q), len(tree.parent)
-    pos, rot, axis = np.empty((2, nj + 1, 3)), np.empty((2, nj + 1, 3, 3)), np.empty((2, nj, 3))
-    at, jac, ends = np.empty(6 + nj, np.int64), np.empty((6 + nj, 4)), np.empty((2, 2, 3))
-    pa, pb, on_p, on_q, r = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    j0, j1, moment, weighed = np.empty((6 + nj, 2)), np.empty((6 + nj, 2)), np.empty((4, 4)), np.empty(4)
-    k.forward(pose.root_pos[first], pose.root_rot[first], pose.q[first], tree.parent, tree.rot0, tree.pos0, tree.axis0,
-              pos[0], rot[0], axis[0])  # fmt: skip
-    now = 0
+    nj = len(tree.parent)
+    work, now, later = work_room(nj), bodies_room(nj), bodies_room(nj)
+    place_bodies(tree, pose, first, now)
     for f in range(first, stop):
-        p, o, x = pos[now], rot[now], axis[now]
-        later = 1 - now
-        if f + 1 < total:
-            k.forward(pose.root_pos[f + 1], pose.root_rot[f + 1], pose.q[f + 1], tree.parent, tree.rot0, tree.pos0, tree.axis0,
-                      pos[later], rot[later], axis[later])  # fmt: skip
+        if f + 1 < len(pose.q):
+            place_bodies(tree, pose, f + 1, later)
         for which in range(len(parts)):
-            part, n = parts[which], len(parts[which].cols)
+            n = len(parts[which].cols)
             if n == 0:
                 continue
             here, following, after = rows[which][f - first], rows[which][f - first + 1], rows[which][f - first + 2]
             after[:, :] = 0.0
-            t.add_vectors(vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, at, jac, pa, pb, r)
-            t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping[f], here)
-            t.add_ground(
-                tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
-                here, at, jac, moment, weighed,
+            add_frame(
+                tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
+                here, following, after, work,
             )  # fmt: skip
-            t.add_collisions(
-                tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
-                here, at, jac, ends, on_p, on_q,
-            )  # fmt: skip
-            if f + 1 < total:
-                _add_slips(
-                    tree, ground, part, drive.slip[f], drive.slide[f], p, o, x, pos[later], rot[later], axis[later],
-                    here, following, pa, pb, at, j0, j1,
-                )  # fmt: skip
-                _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
-            if f + 2 < total:
-                _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, on_p, on_q)
             if not eliminate(here, n):
                 return f
             hand_on(here, following, after, n)
-        now = later
+        now, later = later, now
     return -1
 
 
