@@ -167,7 +167,7 @@ def task_weights(mismatch_pct: float) -> F64:
 
     The foot's grows with the hip mismatch: a narrow-hipped person's feet would end up too wide otherwise.
     """
-    foot = float(np.clip(3.0 * (max(mismatch_pct, 0.0) / 7.5) ** 1.5, 0.5, 6.0))
+    foot = float(np.clip(3.5 * (max(mismatch_pct, 0.0) / 7.5) ** 1.2, 0.5, 8.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
 
 
