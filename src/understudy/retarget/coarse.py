@@ -6,8 +6,6 @@ between.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
@@ -16,9 +14,10 @@ from understudy.geom.rotations import matrix_to_quat, quat_to_matrix
 from understudy.retarget._tables import Pose
 from understudy.retarget.arms import better_arms
 from understudy.retarget.problem import Problem
+from understudy.retarget.solve import solve_clip
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import REFERENCE_HZ, Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import REFERENCE_HZ, Settings
 
 FEWEST = 30
 """Fewest coarse frames that are worth it."""
@@ -36,11 +35,10 @@ def first_pose(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
     frames = np.unique(np.append(np.arange(0, total, keep), total - 1))
     if frames[-1] - frames[-2] != keep and len(frames) > 2:
         frames = frames[:-1]  # an odd last step would be smoothed as if it were a whole one
-    few = replace(targets, vectors=targets.vectors[frames], stance=targets.stance[frames], flat=targets.flat[frames])
+    few = targets.at(frames)
     coarse_hz = rate_hz / keep
     start = better_arms(problem, few.vectors, start_pose(problem, few), coarse_hz)
-    drive = make_drive(problem, few, settings, coarse_hz)
-    pose = Trajectory(problem, drive, start, settings, coarse_hz, flat=few.flat).solve()
+    pose = solve_clip(problem, few, start, settings, coarse_hz)
     return _at_every_frame(pose, frames, total), True
 
 

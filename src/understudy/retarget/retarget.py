@@ -27,10 +27,11 @@ from understudy.retarget.feasibility import (
     stretches,
     treat,
 )
-from understudy.retarget.problem import Problem, make_problem
+from understudy.retarget.problem import make_problem
+from understudy.retarget.solve import solve_clip
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
-from understudy.retarget.trajectory import Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import Settings
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
 
@@ -49,6 +50,7 @@ class Retargeted:
         residual_m: (T, 4) end effectors against what was asked, order `feasibility.ENDS`.
         infeasible: (T,) any of them over 5 cm, before treatment.
         stance: (T, 2) feet that the person stood on.
+        contacts: (T, K) what of the person was on the floor without moving, order `skeleton.CONTACTS`.
         stretches: infeasible stretches and what was done with each.
         scale: robot's leg over the person's.
         amplitude_loss: limb to share of its fast swing that is missing.
@@ -61,6 +63,7 @@ class Retargeted:
     residual_m: F64
     infeasible: Bool
     stance: Bool
+    contacts: Bool
     stretches: tuple[Stretch, ...]
     scale: float
     amplitude_loss: dict[str, float]
@@ -99,7 +102,7 @@ def retarget(
     problem = make_problem(robot)
     targets = make_targets(motion, problem)
     start, settled = first_pose(problem, targets, settings, motion.rate_hz)
-    pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress, settled=settled)
+    pose = solve_clip(problem, targets, start, settings, motion.rate_hz, progress=progress, settled=settled)
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)
     found = stretches(residual, motion.t_ns)
@@ -107,7 +110,7 @@ def retarget(
         edge = _as_motion(start_pose(problem, targets), motion, robot)
         asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
         pose = pose._replace(q=bridged(pose.q, found, robot))
-        pose = _solve(problem, asked, weight, pose, settings, motion.rate_hz, None)
+        pose = solve_clip(problem, asked, pose, settings, motion.rate_hz, weight=weight)
         result = _as_motion(pose, motion, robot)
     if arm_filter_hz > 0:
         result = _filter_arms(result, robot, motion.rate_hz, arm_filter_hz)
@@ -119,21 +122,13 @@ def retarget(
         residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,
+        contacts=np.concatenate([targets.stance, targets.touch], axis=1),
         stretches=found,
         scale=targets.scale,
         amplitude_loss=loss,
         fast_steps=int(fast.sum()),
         warnings=_warnings(motion, targets, found, loss, settings, int(fast.sum())),
     )
-
-
-def _solve(
-    problem: Problem, targets: Targets, weight: F64 | None, start: Pose, settings: Settings, rate_hz: float,
-    progress: Callable[[int, int], None] | None, *, settled: bool = False,
-) -> Pose:  # fmt: skip
-    """The whole-clip solve from a first pose."""
-    drive = make_drive(problem, targets, settings, rate_hz, weight)
-    return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
 
 
 def _fast_steps(q: F64, rate_hz: float) -> Bool:
@@ -165,7 +160,7 @@ def _warnings(
 ) -> tuple[str, ...]:
     said = [*motion.source.warnings]
     if not targets.stance.any():
-        said.append("no foot ever stands still: the floor was put under the lowest ankles and no foot is planted")
+        said.append("no foot ever stands still: the floor was put under the lowest toes and no foot is planted")
     if settings.lowpass_hz > 0 and (sentence := loss_warning(loss, settings.lowpass_hz)):
         said.append(sentence)
     if found:

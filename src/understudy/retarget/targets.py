@@ -6,13 +6,14 @@ path is the person's times the ratio of leg lengths, which keeps a foot that sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from understudy.geom.arrays import F64, Bool
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
+from understudy.retarget.touch import floor_level, lying_feet, touching
 from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
 
 WEIGHTS: dict[str, float] = {
@@ -24,8 +25,8 @@ WEIGHTS: dict[str, float] = {
     "left_hand": 1.0,
     "right_hand": 1.0,
     "midhip": 30.0,
-    "left_sole": 0.1,
-    "right_sole": 0.1,
+    "left_sole": 0.25,
+    "right_sole": 0.25,
 }
 """Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre."""
 
@@ -41,6 +42,8 @@ class Targets:
         vectors: (T, V, 3) targets of the vector tasks, order `VECTORS`.
         weights: (V,) their weights.
         stance: (T, 2) feet that stand; flat (T, 2) feet whose whole sole does.
+        touch: (T, S) what else rests on the floor; planted (T, S) what of that does not move; order `skeleton.SURFACES`.
+        lying: (T, 2) standing feet that do not stand on their soles; lying_still (T, 2) those of them that do not move.
         scale: robot's leg over the person's.
         height_shift_m: added to the scaled height so that standing ankles are as high as the robot's.
         hip_mismatch_pct: how much wider the robot's hips are, in percent of the leg.
@@ -50,9 +53,26 @@ class Targets:
     weights: F64
     stance: Bool
     flat: Bool
+    touch: Bool
+    planted: Bool
+    lying: Bool
+    lying_still: Bool
     scale: float
     height_shift_m: float
     hip_mismatch_pct: float
+
+    def at(self, frames: I64) -> Targets:
+        """Those of some frames."""
+        return replace(
+            self,
+            vectors=self.vectors[frames],
+            stance=self.stance[frames],
+            flat=self.flat[frames],
+            touch=self.touch[frames],
+            planted=self.planted[frames],
+            lying=self.lying[frames],
+            lying_still=self.lying_still[frames],
+        )
 
 
 @dataclass(frozen=True)
@@ -85,12 +105,17 @@ def calibrate(motion: HumanMotion, problem: Problem, standing: Bool | None = Non
     return Calibration(
         leg_m=(_length(motion, left, "hip", "knee", "ankle"), _length(motion, right, "hip", "knee", "ankle")),
         arm_m=(_length(motion, left, "shoulder", "elbow", "wrist"), _length(motion, right, "shoulder", "elbow", "wrist")),
-        stand_pitch_rad=(standing_pitch(motion, left, lying[:, 0]), standing_pitch(motion, right, lying[:, 1])),
+        stand_pitch_rad=(_flat_pitch(motion, left, lying[:, 0], problem), _flat_pitch(motion, right, lying[:, 1], problem)),
         toe_level_m=(_low_level(motion, left), _low_level(motion, right)),
         scale=scale,
         height_shift_m=_height_shift(motion, lying, scale, problem.ankle_height_m),
         hip_mismatch_pct=mismatch,
     )
+
+
+def _flat_pitch(motion: HumanMotion, side: str, lying: Bool, problem: Problem) -> float:
+    """Pitch of a foot that lies flat, radians; the robot's own where the person's never does."""
+    return standing_pitch(motion, side, lying) if lying.any() else problem.foot_pitch_rad
 
 
 def _low_level(motion: HumanMotion, side: str) -> float:
@@ -101,11 +126,17 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     """Feasible targets of a motion for a robot."""
     standing = stance(motion)
     known = calibrate(motion, problem, standing)
+    rests, planted = touching(motion)
+    lying, lying_still = lying_feet(motion, standing)
     return Targets(
         vectors=vector_targets(motion.joint_pos_world_m, known, problem),
         weights=task_weights(known.hip_mismatch_pct),
         stance=standing,
         flat=flat(motion, standing),
+        touch=rests,
+        planted=planted,
+        lying=lying,
+        lying_still=lying_still,
         scale=known.scale,
         height_shift_m=known.height_shift_m,
         hip_mismatch_pct=known.hip_mismatch_pct,
@@ -172,10 +203,11 @@ def task_weights(mismatch_pct: float) -> F64:
 
 
 def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m: float) -> float:
-    """Metres to add so that the median standing ankle is as high as the robot's; the lowest ankles where nobody stands."""
+    """Metres to add so that the median flat foot's ankle is as high as the robot's; by the toes where no foot lies flat."""
+    if not lying.any():
+        return -scale * floor_level(motion)
     ankles = np.stack([motion.joint(f"{s}_ankle")[:, 2] for s in SIDES], axis=1)
-    level = float(np.median(ankles[lying])) if lying.any() else float(np.percentile(ankles, 5))
-    return ankle_height_m - scale * level
+    return ankle_height_m - scale * float(np.median(ankles[lying]))
 
 
 def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:

@@ -12,8 +12,8 @@ from understudy.spec.skeleton import INDEX, JOINTS, SIDES
 WRIST_M, KNUCKLES_M, KNEE_M, TOE_M, INSTEP_M = 0.055, 0.025, 0.055, 0.02, 0.06
 """Heights above the floor of the wrist and the knuckles over a flat palm, of a knee that kneels, of the ball of the foot, and
 of the ankle of a foot that lies on its back."""
-SEAT_M, LYING_M = 0.095, 0.105
-"""Height of the pelvis of a person who sits, and of one who lies."""
+SEAT_M, LYING_M, SIDE_M = 0.095, 0.105, 0.07
+"""Height of the pelvis of a person who sits, of one who lies, and of the lower shoulder of one who lies on the side."""
 
 
 def turned(pitch_rad: float, roll_rad: float = 0.0) -> F64:
@@ -156,7 +156,7 @@ def pressed_up(body: Body, bend_rad: float) -> F64:
     hands_x = float(PRESS_X * body.height_m)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
         y = sign * body.half_hips_m
-        leg(body, at, side, ankle + [0.0, y, 0.0], np.array([0.0, 0.0, -1.0]), np.array([0.3, 0.0, -1.0]))
+        leg(body, at, side, ankle + np.array([0.0, y, 0.0]), np.array([0.0, 0.0, -1.0]), np.array([0.3, 0.0, -1.0]))
         down = ankle[2] - TOE_M
         at[f"{side}_toe"] = np.array([toes_back + np.sqrt(foot_m(body) ** 2 - down**2), y, TOE_M])
         palm(body, at, side, hands_x, 1.5 * sign * body.part(0.105), (-1.0, 0.6 * sign, 0.2))
@@ -184,18 +184,22 @@ def sitting(body: Body, x_m: float, *, lean_rad: float = -0.35, hands: bool = Tr
 
 def lying(body: Body, x_m: float, y_m: float, roll_rad: float) -> F64:
     """Straight on the floor with the head towards -x: on the back at 0, on the left side at pi / 2, on the belly at pi."""
-    axes = turned(-np.pi / 2, roll_rad)
     wide = abs(float(np.sin(roll_rad)))
-    z = LYING_M + wide * 0.9 * body.part(0.05)
-    at = trunk(body, np.array([x_m, y_m, z]), axes, axes)
+    hips_z, shoulders_z = LYING_M + wide * 0.9 * body.half_hips_m, LYING_M + wide * (body.part(0.105) + SIDE_M - LYING_M)
+    rise = float(np.arcsin((shoulders_z - hips_z) / body.part(0.3)))
+    axes = turned(-np.pi / 2 + rise, roll_rad)
+    at = trunk(body, np.array([x_m, y_m, hips_z]), axes, axes)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        ankle = at[f"{side}_hip"] + 0.985 * body.leg_m * -axes[:, 2] + [0.0, 0.0, -0.35 * (z - INSTEP_M)]
+        ankle = at[f"{side}_hip"] + 0.985 * body.leg_m * np.array([1.0, 0.0, 0.0])
+        ankle[2] = max(ankle[2] - 0.35 * (hips_z - INSTEP_M), INSTEP_M)
         leg(body, at, side, ankle, axes[:, 0], 0.6 * axes[:, 0] - 0.8 * axes[:, 2])
-        toe = at[f"{side}_toe"]
-        toe[2] = max(toe[2], TOE_M)
-        straight = at[f"{side}_shoulder"] - 0.95 * (body.upper_arm_m + body.forearm_m) * axes[:, 2]
-        beside = straight + 0.05 * sign * axes[:, 1] + 0.05 * axes[:, 0]
-        arm(body, at, side, np.maximum(beside, [-9.0, -9.0, WRIST_M]), sign * axes[:, 1], -axes[:, 2])
+        at[f"{side}_toe"][2] = max(at[f"{side}_toe"][2], TOE_M)
+        shoulder, arm_m = at[f"{side}_shoulder"], body.upper_arm_m + body.forearm_m
+        beside = -0.93 * axes[:, 2] + (0.15 * sign) * axes[:, 1]
+        forward = 0.75 * axes[:, 0] - 0.45 * axes[:, 2]
+        wrist = shoulder + arm_m * ((1.0 - wide) * beside + wide * forward)
+        wrist[2] = max(wrist[2], WRIST_M)
+        arm(body, at, side, wrist, sign * axes[:, 1] + np.array([0.0, 0.0, 0.5]), -axes[:, 2])
     out = stacked(at)
     out[:, 2] = np.maximum(out[:, 2], LOWEST_M)
     return out

@@ -1,0 +1,84 @@
+"""Holding the robot's surfaces on the floor where the person's rest there: the lowest point stays down and does not slip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.geom.arrays import F64, I64, Bool
+from understudy.geom.rotations import matrix_to_quat
+from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.retarget._tables import Drive, Pose
+from understudy.retarget.problem import Problem
+from understudy.retarget.surfaces import FEET_POINTS, foot_points
+from understudy.retarget.targets import Targets
+from understudy.spec.skeleton import SURFACES
+
+KEEP_M = 0.005
+"""A point that rests goes on resting unless another is lower by more than this."""
+LOOSE = 0.03
+"""Share of the weight that holds a surface down which rests but moves: where it is on the person's body is known less well."""
+CHOICES = 12
+"""Iterations in which the points are chosen anew; afterwards they are kept, so that the solve comes to an end."""
+
+
+class Rests:
+    """What of a clip's surfaces rests when; called before each iteration, it writes the weights into `drive`.
+
+    Args:
+        problem: with the surfaces' points in its tables (`surfaces.with_surfaces`).
+        points: surface to its ground points, in the order in which they were given to `with_surfaces`.
+        targets: what of the person rests and is planted.
+        drive: what every frame is asked; its `pull` and `slip` are written to.
+        pull, slip: weights of the height and of the slip between two frames.
+    """
+
+    def __init__(
+        self, problem: Problem, points: dict[str, I64], targets: Targets, drive: Drive, *, pull: float, slip: float
+    ) -> None:
+        self.problem, self.drive, self.pull, self.slip = problem, drive, pull, slip
+        self.parts: list[tuple[I64, int, I64, Bool]] = []
+        column = FEET_POINTS
+        for i, rows in enumerate(foot_points(problem)):
+            frames = np.flatnonzero(targets.lying[:, i])
+            if len(frames):
+                self.parts.append((rows, -1, frames, targets.lying_still[:, i]))
+                sliding = frames[~targets.lying_still[frames, i]]
+                drive.slip[sliding, 2 * i : 2 * i + 2] = 0.0
+        for name, rows in points.items():
+            surface = SURFACES.index(name)
+            frames = np.flatnonzero(targets.touch[:, surface])
+            if len(frames):
+                self.parts.append((rows, column, frames, targets.planted[:, surface]))
+            column += len(rows)
+
+    def __call__(self, iteration: int, pose: Pose) -> None:
+        """Choose, in every frame, the point of each resting surface that is held on the floor."""
+        if iteration >= CHOICES:
+            return
+        poses = body_poses(self.problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
+        for rows, column, frames, planted in self.parts:
+            chosen = _chosen(self._gaps(poses, rows, frames), frames)
+            self.drive.pull[np.ix_(frames, rows)] = 0.0
+            self.drive.pull[frames, rows[chosen]] = np.where(planted[frames], 1.0, LOOSE) * self.pull
+            if column < 0:
+                continue
+            self.drive.slip[:, column : column + len(rows)] = 0.0
+            on = np.flatnonzero((np.diff(frames) == 1) & planted[frames[:-1]] & planted[frames[1:]])
+            self.drive.slip[frames[on], column + chosen[on]] = self.slip
+
+    def _gaps(self, poses: BodyPoses, rows: I64, frames: I64) -> F64:
+        """(F, N) metres between each of a surface's points and the floor."""
+        ground = self.problem.ground
+        return np.stack(
+            [poses.points(int(ground.body[n]), ground.offset[n])[frames, 2] - ground.clearance[n] for n in rows], axis=1
+        )
+
+
+def _chosen(gap: F64, frames: I64) -> I64:
+    """(F,) the lowest point of each frame; the one before is kept while no other is lower by more than KEEP_M."""
+    depth = gap.min(axis=1)
+    out: I64 = gap.argmin(axis=1).astype(np.int64)
+    for k in range(1, len(frames)):
+        if frames[k] == frames[k - 1] + 1 and gap[k, out[k - 1]] <= depth[k] + KEEP_M:
+            out[k] = out[k - 1]
+    return out
