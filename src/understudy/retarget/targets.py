@@ -25,8 +25,8 @@ WEIGHTS: dict[str, float] = {
     "left_hand": 1.0,
     "right_hand": 1.0,
     "midhip": 30.0,
-    "left_sole": 0.1,
-    "right_sole": 0.1,
+    "left_sole": 0.25,
+    "right_sole": 0.25,
 }
 """Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre."""
 
@@ -198,7 +198,7 @@ def task_weights(mismatch_pct: float) -> F64:
 
     The foot's grows with the hip mismatch: a narrow-hipped person's feet would end up too wide otherwise.
     """
-    foot = float(np.clip(3.0 * (max(mismatch_pct, 0.0) / 7.5) ** 1.5, 0.5, 6.0))
+    foot = float(np.clip(3.5 * (max(mismatch_pct, 0.0) / 7.5) ** 1.2, 0.5, 8.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
 
 
