@@ -122,7 +122,7 @@ def _slow_distance(a: F64, b: F64) -> float:
 
 def _equations(problem: Problem, drive: Drive, active: Active, pose: Pose, part: Part | None = None) -> tuple[F64, F64]:
     """Symmetric matrix and right-hand side of all frames, before any is eliminated."""
-    part = part or problem.whole
+    part = part or problem.parts.whole
     n, joints = len(part.cols), problem.robot.dof
     rows = np.zeros((FRAMES + 2, n, 1 + 3 * n))
     now, later, work = bodies_room(joints), bodies_room(joints), work_room(joints)
@@ -189,12 +189,12 @@ def test_the_parts_are_blocks_of_the_whole(problem: Problem) -> None:
     drive.weight[:] = 0.0
     active.pair[:] = 0
     whole, rhs = _equations(problem, drive, active, pose)
-    columns = np.concatenate([problem.trunk.cols, problem.limbs.cols])
+    columns = np.concatenate([problem.parts.trunk.cols, problem.parts.limbs.cols])
     assert sorted(columns) == list(range(6 + problem.robot.dof))
-    for part in (problem.trunk, problem.limbs):
+    for part in (problem.parts.trunk, problem.parts.limbs):
         at = (np.arange(FRAMES)[:, None] * (6 + problem.robot.dof) + part.cols).ravel()
         block, own = _equations(problem, drive, active, pose, part)
-        if part is problem.limbs:
+        if part is problem.parts.limbs:
             np.testing.assert_allclose(block, whole[np.ix_(at, at)], atol=1e-9)
             np.testing.assert_allclose(own, rhs[at], atol=1e-9)
         else:  # points of the arms push on the trunk in the whole alone

@@ -37,6 +37,25 @@ IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What of a robot can be solved for together, the rest being held.
+
+    Attributes:
+        whole: every column.
+        base: root, legs and trunk, with all that they carry.
+        trunk: the same, without what the arms are asked.
+        limbs: all other joints.
+        nothing: none.
+    """
+
+    whole: Part
+    base: Part
+    trunk: Part
+    limbs: Part
+    nothing: Part
+
+
+@dataclass(frozen=True)
 class Problem:
     """A robot made ready for the kernels.
 
@@ -47,7 +66,7 @@ class Problem:
         foot_pitch_rad: angle of ankle to toe below the horizontal when the sole is flat.
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
-        whole: every column; trunk: root, legs and trunk, without what the arms are asked; limbs: all other joints; nothing: none.
+        parts: what can be solved for together.
     """
 
     robot: RobotModel
@@ -61,10 +80,7 @@ class Problem:
     foot_pitch_rad: float
     sole_count: tuple[int, int]
     can_roll: bool
-    whole: Part
-    trunk: Part
-    limbs: Part
-    nothing: Part
+    parts: Parts
 
     @property
     def leg_m(self) -> float:
@@ -72,8 +88,24 @@ class Problem:
         return 0.5 * (self.lengths_m["left_leg"] + self.lengths_m["right_leg"])
 
 
+_KEPT = 4
+_made: dict[int, Problem] = {}
+
+
 def make_problem(robot: RobotModel) -> Problem:
-    """Tables of a robot for the kernels; raises ModelError where the profile lacks a point or a sole."""
+    """Tables of a robot for the kernels, kept for the last few robots; raises ModelError where the profile lacks a point or a
+    sole."""
+    known = _made.get(id(robot))
+    if known is not None and known.robot is robot:
+        return known
+    problem = _make_problem(robot)
+    while len(_made) >= _KEPT:
+        _made.pop(next(iter(_made)))
+    _made[id(robot)] = problem
+    return problem
+
+
+def _make_problem(robot: RobotModel) -> Problem:
     zero = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), np.zeros((1, robot.dof)))
     at = {name: zero.points(*robot.point(name))[0] for name in robot.profile.points}
     lengths = _lengths(at)
@@ -83,17 +115,13 @@ def make_problem(robot: RobotModel) -> Problem:
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
     vectors, ground, capsules = _vectors(robot, tree, lengths), _ground(robot, soles), _capsules(robot)
-    whole, trunk, limbs, nothing = parts(robot, tree, ground, capsules)
     return Problem(
         robot=robot,
         tree=tree,
         vectors=vectors,
         ground=ground,
         capsules=capsules,
-        whole=whole,
-        trunk=trunk,
-        limbs=limbs,
-        nothing=nothing,
+        parts=make_parts(robot, tree, ground, capsules),
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
@@ -105,8 +133,7 @@ def make_problem(robot: RobotModel) -> Problem:
 
 def with_ground(problem: Problem, ground: Ground) -> Problem:
     """The problem with another table of ground points, its parts made anew."""
-    whole, trunk, limbs, nothing = parts(problem.robot, problem.tree, ground, problem.capsules)
-    return replace(problem, ground=ground, whole=whole, trunk=trunk, limbs=limbs, nothing=nothing)
+    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules))
 
 
 def _lengths(at: dict[str, F64]) -> dict[str, float]:
@@ -236,8 +263,8 @@ def _columns(tree: Tree, a: int, b: int) -> list[int]:
     return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
 
 
-def parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> tuple[Part, Part, Part, Part]:
-    """The whole robot; root, legs and trunk without what the arms are asked; the joints left over; nothing."""
+def make_parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> Parts:
+    """The parts of a problem with these tables."""
     trunk = set(range(6)) | {6 + j for j in _chain(tree, robot.point("neck")[0])}
     for side in SIDES:
         trunk |= {6 + j for j in _chain(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
@@ -246,17 +273,18 @@ def parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> 
     all_bodies, all_tasks = np.ones_like(carried), np.ones(len(VECTORS), dtype=np.bool_)
     arms = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
     of_trunk = np.array([not name.startswith(arms) for name in VECTORS])
-    return (
-        _part(every, robot, ground, capsules, all_bodies, all_tasks),
-        _part(trunk, robot, ground, capsules, carried, of_trunk),
-        _part(every - trunk, robot, ground, capsules, ~carried, all_tasks),
-        _part(set(), robot, ground, capsules, ~all_bodies, ~all_tasks),
+    return Parts(
+        whole=_part(every, robot, ground, capsules, all_bodies, all_tasks),
+        base=_part(trunk, robot, ground, capsules, all_bodies, all_tasks),
+        trunk=_part(trunk, robot, ground, capsules, carried, of_trunk),
+        limbs=_part(every - trunk, robot, ground, capsules, ~carried, all_tasks),
+        nothing=_part(set(), robot, ground, capsules, ~all_bodies, ~all_tasks),
     )
 
 
 def _part(columns: set[int], robot: RobotModel, ground: Ground, capsules: Capsules, bodies: Bool, task: Bool) -> Part:
-    """The part of these columns, with the terms of `task` (V,) and of `bodies` (B,). A pair of bodies, one of which is a
-    limb's, is the limb's concern: the trunk does not yield to it."""
+    """The part of these columns, with the terms of `task` (V,) and of `bodies` (B,). A pair with a body of the limbs is the
+    limbs' concern: the trunk does not yield to it."""
     place = np.full(6 + robot.dof, -1, dtype=np.int64)
     cols = np.array(sorted(columns), dtype=np.int64)
     place[cols] = np.arange(len(cols))

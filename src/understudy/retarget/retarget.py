@@ -16,7 +16,7 @@ from understudy.geom.filters import lowpass
 from understudy.geom.rotations import quat_continuous
 from understudy.retarget._tables import Pose
 from understudy.retarget.amplitude import amplitude_loss, loss_warning
-from understudy.retarget.coarse import first_pose
+from understudy.retarget.coarse import solve_from_targets
 from understudy.retarget.feasibility import (
     LIMIT_M,
     Infeasible,
@@ -101,8 +101,7 @@ def retarget(
     settings = settings or Settings()
     problem = make_problem(robot)
     targets = make_targets(motion, problem)
-    start, settled = first_pose(problem, targets, settings, motion.rate_hz)
-    pose = solve_clip(problem, targets, start, settings, motion.rate_hz, progress=progress, settled=settled)
+    pose = solve_from_targets(problem, targets, settings, motion.rate_hz, progress)
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)
     found = stretches(residual, motion.t_ns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -37,7 +38,8 @@ CALM, MOST_DAMPING = 1e-3, 1e4
 RESTLESS = 0.01
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
-Parts = tuple[Part, Part]
+Pair = tuple[Part, Part]
+Begin = Literal["ramp", "settled", "polish"]
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 FEET_POINTS = 4
@@ -55,12 +57,14 @@ class Settings:
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off (a trace is kept against jitter).
         iterations: Gauss-Newton steps, the ramp included.
-        stretch: frames factored at a time.
+        polish: steps at the clip's own rate where it was solved at a lower one.
+        stretch: most frames eliminated at a time; fewer where memory asks for it.
     """
 
     lowpass_hz: float = 5.0
     iterations: int = 20
-    stretch: int = 2048
+    polish: int = 2
+    stretch: int = 1_000_000
 
 
 def acceleration_weight(lowpass_hz: float) -> float:
@@ -144,38 +148,43 @@ class Trajectory:
         self,
         progress: Callable[[int, int], None] | None = None,
         *,
-        ramped: bool = True,
+        begin: Begin = "ramp",
         before: Callable[[int, Pose], None] | None = None,
     ) -> Pose:
         """Run the iterations; returns the clamped solution.
 
         Args:
             progress: called with (done, most) iterations.
-            ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
+            begin: `ramp` brings the stiff terms in by degrees; `settled` where the pose has contacts and limits in it already;
+                `polish` where it is a solution but for the very frames in which feet are planted.
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
-        first, total = (0 if ramped else len(RAMP) - 1), len(self.pose.q)
+        first, total = (0 if begin == "ramp" else len(RAMP) - 1), len(self.pose.q)
+        last = first + self.settings.polish if begin == "polish" else self.settings.iterations
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
-        for i in range(first, self.settings.iterations):
+        for i in range(first, last):
             if not self.problem.can_roll:
                 self._stand_on_edges()
             if before is not None:
                 before(i, self.pose)
             for window in [(0, total)] if i < len(RAMP) else self._restless():
-                self._solve_window(self._parts(i), self._stiff(i), *window)
+                self._solve_window(self._parts(i, begin), self._stiff(i), *window)
             if progress is not None:
-                progress(i + 1, self.settings.iterations)
+                progress(i + 1, last)
             if i >= len(RAMP) and self.size.max() < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
 
-    def _parts(self, iteration: int) -> Parts:
+    def _parts(self, iteration: int, begin: Begin) -> Pair:
         """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
-        p = self.problem
-        feet_alone = len(p.ground.slip_body) == FEET_POINTS
-        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 and feet_alone else (p.whole, p.nothing)
+        p = self.problem.parts
+        if len(self.problem.ground.slip_body) > FEET_POINTS:
+            return (p.whole, p.nothing)
+        if begin == "polish":
+            return (p.base, p.nothing)
+        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
@@ -209,7 +218,7 @@ class Trajectory:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
-    def _solve_window(self, parts: Parts, stiff: Stiff, first: int, stop: int) -> None:
+    def _solve_window(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> None:
         """One Gauss-Newton step of the frames [first, stop); those around them are held."""
         total = len(self.pose.q)
         low, high = max(0, first - REACH), min(total, stop + REACH)
@@ -220,7 +229,7 @@ class Trajectory:
         self.damping[held] = damping
         self._move(stiff, first, step[first - low : stop - low])
 
-    def _step(self, parts: Parts, stiff: Stiff, first: int, stop: int) -> F64:
+    def _step(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> F64:
         """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
         longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (8 * sum(_room(part) for part in parts))))
         starts = range(first, stop, longest)
@@ -241,7 +250,7 @@ class Trajectory:
                 step[start - first : end - first, part.cols] = found[:-REACH]
         return step
 
-    def _eliminated(self, parts: Parts, stiff: Stiff, first: int, stop: int, handed: list[F64]) -> tuple[F64, F64]:
+    def _eliminated(self, parts: Pair, stiff: Stiff, first: int, stop: int, handed: list[F64]) -> tuple[F64, F64]:
         """Rows of the frames [first, stop) and the two after them, eliminated, in memory that the next call uses again."""
         p, frames = self.problem, stop - first + REACH
         sizes = [frames * _room(part) for part in parts]
