@@ -11,12 +11,16 @@ from understudy.retarget._tables import Drive, Pose
 from understudy.retarget.problem import Problem
 from understudy.retarget.surfaces import FEET_POINTS, foot_points
 from understudy.retarget.targets import Targets
+from understudy.retarget.trajectory import RAMP
 from understudy.spec.skeleton import SURFACES
 
 KEEP_M = 0.005
 """A point that rests goes on resting unless another is lower by more than this."""
-LOOSE = 0.03
-"""Share of the weight that holds a surface down which rests but moves: where it is on the person's body is known less well."""
+FIRM, LOOSE = 0.1, 0.03
+"""Shares of the ground's weight that draw a planted surface down, and one that rests but moves. What would sink is kept up with
+the whole of it: a robot of other proportions may not reach the floor with everything at once, and then a part stays above it."""
+SLIP_SHARE = 0.1
+"""Share of the feet's weight against slipping."""
 CHOICES = 12
 """Iterations in which the points are chosen anew; afterwards they are kept, so that the solve comes to an end."""
 
@@ -29,42 +33,50 @@ class Rests:
         points: surface to its ground points, in the order in which they were given to `with_surfaces`.
         targets: what of the person rests and is planted.
         drive: what every frame is asked; its `pull` and `slip` are written to.
-        pull, slip: weights of the height and of the slip between two frames.
+        push, slip: weights that keep a point above the floor, and a planted foot where it stands.
     """
 
     def __init__(
-        self, problem: Problem, points: dict[str, I64], targets: Targets, drive: Drive, *, pull: float, slip: float
+        self, problem: Problem, points: dict[str, I64], targets: Targets, drive: Drive, *, push: float, slip: float
     ) -> None:
-        self.problem, self.drive, self.pull, self.slip = problem, drive, pull, slip
+        self.problem, self.drive, self.push, self.slip = problem, drive, push, SLIP_SHARE * slip
         self.parts: list[tuple[I64, int, I64, Bool]] = []
         column = FEET_POINTS
         for i, rows in enumerate(foot_points(problem)):
             frames = np.flatnonzero(targets.lying[:, i])
             if len(frames):
                 self.parts.append((rows, -1, frames, targets.lying_still[:, i]))
-                sliding = frames[~targets.lying_still[frames, i]]
-                drive.slip[sliding, 2 * i : 2 * i + 2] = 0.0
+                still = targets.lying_still[frames, i]
+                drive.slip[frames, 2 * i : 2 * i + 2] *= np.where(still, SLIP_SHARE, 0.0)[:, None]
         for name, rows in points.items():
             surface = SURFACES.index(name)
             frames = np.flatnonzero(targets.touch[:, surface])
             if len(frames):
                 self.parts.append((rows, column, frames, targets.planted[:, surface]))
             column += len(rows)
+        self.feet_pull, self.feet_slip = drive.pull.copy(), drive.slip.copy()
 
     def __call__(self, iteration: int, pose: Pose) -> None:
         """Choose, in every frame, the point of each resting surface that is held on the floor."""
         if iteration >= CHOICES:
             return
+        ramp = RAMP[min(iteration, len(RAMP) - 1)]
+        self.drive.pull[:] = ramp * self.feet_pull
+        self.drive.slip[:] = ramp * self.feet_slip
         poses = body_poses(self.problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
         for rows, column, frames, planted in self.parts:
-            chosen = _chosen(self._gaps(poses, rows, frames), frames)
-            self.drive.pull[np.ix_(frames, rows)] = 0.0
-            self.drive.pull[frames, rows[chosen]] = np.where(planted[frames], 1.0, LOOSE) * self.pull
+            gap = self._gaps(poses, rows, frames)
+            chosen = _chosen(gap, frames)
+            sinks = gap[np.arange(len(frames)), chosen] < 0.0
+            if column < 0:
+                self.drive.pull[np.ix_(frames, rows)] = 0.0
+            self.drive.pull[frames, rows[chosen]] = (
+                np.where(sinks, 1.0, np.where(planted[frames], FIRM, LOOSE)) * ramp * self.push
+            )
             if column < 0:
                 continue
-            self.drive.slip[:, column : column + len(rows)] = 0.0
             on = np.flatnonzero((np.diff(frames) == 1) & planted[frames[:-1]] & planted[frames[1:]])
-            self.drive.slip[frames[on], column + chosen[on]] = self.slip
+            self.drive.slip[frames[on], column + chosen[on]] = ramp * self.slip
 
     def _gaps(self, poses: BodyPoses, rows: I64, frames: I64) -> F64:
         """(F, N) metres between each of a surface's points and the floor."""

@@ -41,6 +41,6 @@ def solve_clip(
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings, rate_hz, weight)
     step = REFERENCE_HZ / rate_hz
-    rests = Rests(problem, points, targets, drive, pull=GROUND * step, slip=SLIP / step)
+    rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step)
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat)
     return solver.solve(progress, ramped=not settled, before=rests)
