@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.mocap.live._wire import Cursor, DamagedPacket
+from understudy.mocap.live._wire import Cursor, DamagedPacketError
 
 BONE = np.dtype([("id", "<i4"), ("pos", "<f4", 3), ("quat_xyzw", "<f4", 4), ("error", "<f4"), ("flags", "<i2")])
 """A bone or rigid body; flag 1: tracked in this frame."""
@@ -26,8 +26,11 @@ LABELLED_MARKER_BYTES = 4 + 12 + 4 + 2 + 4
 MODELS_CHANGED = 2
 """Flag of a frame: the list of tracked models is another one than in the frame before."""
 STAMPS_BYTES, PRECISE_BYTES, END_BYTES = 8 + 8 + 3 * 8, 8, 2 + 4
+"""Time code, software clock and three host stamps; a precise time that is there in most; flags and the zero bytes."""
 SECTIONS_AFTER_ASSETS = 3
 MOST_SECTIONS = 16
+LONGEST_S = 4e9
+"""No clock has run for longer."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def parse_frame(payload: bytes, minor: int) -> NatNetFrame:
     """The frame in the payload of a packet of version 4.`minor`.
 
     Raises:
-        DamagedPacket: says what does not fit, and where.
+        DamagedPacketError: says what does not fit, and where.
     """
     at = Cursor(payload, "<")
     number = at.integer("i", "frame number")
@@ -97,11 +100,11 @@ def parse_frame(payload: bytes, minor: int) -> NatNetFrame:
     time_s = at.number("d", "time stamp")
     exposure, _, transmit = (at.integer("Q", "host stamps") for _ in range(3))
     if at.left < END_BYTES:
-        raise DamagedPacket(f"{at.left} bytes are left for flags and end, {END_BYTES} are needed")
+        raise DamagedPacketError(f"{at.left} bytes are left for flags and end, {END_BYTES} are needed")
     at.take(at.left - END_BYTES, "precise time")
     flags = at.integer("H", "flags")
-    if not math.isfinite(time_s) or abs(time_s) > 1e10:
-        raise DamagedPacket(f"the time stamp is {time_s:g} s")
+    if not math.isfinite(time_s) or abs(time_s) > LONGEST_S:
+        raise DamagedPacketError(f"the time stamp is {time_s:g} s")
     return NatNetFrame(number, skeletons, assets, time_s, exposure, transmit, bool(flags & MODELS_CHANGED))
 
 
@@ -112,12 +115,11 @@ def _hop(at: Cursor, section: str) -> None:
 
 def _hop_to_suffix(at: Cursor) -> None:
     """Over labelled markers, force plates, devices, and what versions after 4.4 put behind them."""
-    least = 8 + STAMPS_BYTES - 8 + END_BYTES
     for k in range(MOST_SECTIONS):
-        if k >= SECTIONS_AFTER_ASSETS and at.left <= least + PRECISE_BYTES:
+        if k >= SECTIONS_AFTER_ASSETS and at.left <= STAMPS_BYTES + PRECISE_BYTES + END_BYTES:
             return
         _hop(at, "a section behind the assets")
-    raise DamagedPacket(f"over {MOST_SECTIONS} sections behind the assets")
+    raise DamagedPacketError(f"over {MOST_SECTIONS} sections behind the assets")
 
 
 def _walk_markers(at: Cursor) -> None:
@@ -141,7 +143,7 @@ def _bodies(at: Cursor, section: str, *, sized: bool, with_markers: bool) -> dic
     count = at.integer("i", section) if sized else at.count(8, section)
     own = Cursor(at.take(at.integer("i", f"size of {section}"), section), "<") if sized else at
     if not 0 <= count * 8 <= own.left:
-        raise DamagedPacket(f"{count} {section} do not fit into {own.left} bytes")
+        raise DamagedPacketError(f"{count} {section} do not fit into {own.left} bytes")
     for _ in range(count):
         body = own.integer("i", f"id of {section}")
         bones = own.array(BONE, own.count(BONE.itemsize, f"bones of {section}"), f"bones of {section}")

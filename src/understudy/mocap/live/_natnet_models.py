@@ -16,7 +16,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import quat_apply, quat_mul, xyzw_to_wxyz
-from understudy.mocap.live._wire import Cursor, DamagedPacket
+from understudy.mocap.live._wire import Cursor, DamagedPacketError
 
 CONNECT, SERVER_INFO, REQUEST, RESPONSE = 0, 1, 2, 3
 REQUEST_DEFINITIONS, DEFINITIONS, FRAME, MESSAGE, KEEP_ALIVE = 4, 5, 7, 8, 10
@@ -72,26 +72,22 @@ class BodyDefinition:
     offset_m: F64
 
 
-def packet(message: int, payload: bytes = b"") -> bytes:
-    """A packet as a client sends it; a zero byte ends it."""
-    return struct.pack("<HH", message, len(payload)) + payload + b"\0"
-
-
-def connect_packet(major: int = 0, minor: int = 0) -> bytes:
-    """The first packet of a client; a version other than 0.0 asks a unicast server for this layout."""
-    return packet(CONNECT, struct.pack("<256s4s4sB4sx", b"Ping", b"", b"", 0, bytes((major, minor, 0, 0))))
+def request(message: int, text: str = "") -> bytes:
+    """A packet as a client sends it: text that ends with a zero byte."""
+    payload = text.encode() + b"\0"
+    return struct.pack("<HH", message, len(payload)) + payload
 
 
 def split_packet(data: bytes) -> tuple[int, bytes]:
     """Message number and payload of a packet.
 
     Raises:
-        DamagedPacket: it is shorter than it says, or of no known kind.
+        DamagedPacketError: it is shorter than it says, or of no known kind.
     """
     at = Cursor(data, "<")
     message, size = at.integer("H", "message number"), at.integer("H", "size")
     if message not in KNOWN_MESSAGES:
-        raise DamagedPacket(f"message number {message} is not known in NatNet")
+        raise DamagedPacketError(f"message number {message} is not known in NatNet")
     return message, at.take(size, "the packet")
 
 
@@ -99,7 +95,7 @@ def parse_server_info(payload: bytes) -> ServerInfo:
     """Who the server is.
 
     Raises:
-        DamagedPacket: the packet is too short.
+        DamagedPacketError: the packet is too short.
     """
     at = Cursor(payload, "<")
     name = at.take(NAME_BYTES, "the server's name").split(b"\0", 1)[0].decode("utf-8", "replace")
@@ -117,7 +113,7 @@ def parse_definitions(payload: bytes, minor: int) -> tuple[BodyDefinition, ...]:
     """Skeletons, and assets with bones, of version 4.`minor`; the rest is passed over.
 
     Raises:
-        DamagedPacket: says what does not fit, and where.
+        DamagedPacketError: says what does not fit, and where.
     """
     at = Cursor(payload, "<")
     out: list[BodyDefinition] = []
@@ -140,7 +136,7 @@ def _body(at: Cursor, minor: int, *, asset: bool) -> BodyDefinition:
     number = at.integer("i", f"id of {name[:40]!r}")
     count = at.count(25, f"bones of {name[:40]!r}")
     if count > MOST_BONES:
-        raise DamagedPacket(f"{name[:40]!r} has {count} bones; up to {MOST_BONES} are allowed")
+        raise DamagedPacketError(f"{name[:40]!r} has {count} bones; up to {MOST_BONES} are allowed")
     bones = [_bone(at, minor) for _ in range(count)]
     ids = [bone[1] for bone in bones]
     place = {number: k for k, number in enumerate(ids)}
@@ -148,7 +144,7 @@ def _body(at: Cursor, minor: int, *, asset: bool) -> BodyDefinition:
     offset = np.array([bone[3] for bone in bones], dtype=np.float64).reshape(-1, 3)
     turn = np.array([bone[4] for bone in bones], dtype=np.float64).reshape(-1, 4)
     if not (np.isfinite(offset).all() and np.abs(offset).max(initial=0.0) < 1e3):
-        raise DamagedPacket(f"an offset of {name[:40]!r} is no length of a person")
+        raise DamagedPacketError(f"an offset of {name[:40]!r} is no length of a person")
     return BodyDefinition(
         name=name,
         id=number,
@@ -186,7 +182,7 @@ def _rest_pose(parents: I64, offset: F64, turn_xyzw: F64, name: str) -> F64:
     while not done.all():
         ready = np.flatnonzero(~done & done[parents])
         if not len(ready):
-            raise DamagedPacket(f"the bones of {name[:40]!r} hang under each other in a ring")
+            raise DamagedPacketError(f"the bones of {name[:40]!r} hang under each other in a ring")
         above = parents[ready]
         pos[ready] = pos[above] + quat_apply(rot[above], offset[ready])
         rot[ready] = quat_mul(rot[above], turn[ready])
@@ -217,7 +213,7 @@ def _walk(at: Cursor, kind: int) -> None:
         at.text("name of a camera")
         at.take(28, "camera")
     else:
-        raise DamagedPacket(f"kind {kind} of definition is not known in NatNet 4.0")
+        raise DamagedPacketError(f"kind {kind} of definition is not known in NatNet 4.0")
 
 
 def _walk_names(at: Cursor) -> None:

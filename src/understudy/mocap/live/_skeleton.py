@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._names import plain_name, without_common_prefix
 from understudy.mocap._tree import Tree, lay_out
@@ -42,7 +42,7 @@ class LiveSkeleton:
     def joints(self, node_pos_world_m: F64) -> F64:
         """(23, 3) joint centres from (N, 3) nodes, NaN where a node that a joint needs is not seen."""
         used = node_pos_world_m[list(self.nodes)]
-        seen = np.isfinite(used).all(axis=1)
+        seen: Bool = np.asarray(np.isfinite(used).all(axis=1))
         out = np.asarray(self.matrix @ np.where(seen[:, None], used, 0.0))
         weight = np.abs(self.matrix)
         toes = [INDEX[f"{side}_toe"] for side in SIDES]

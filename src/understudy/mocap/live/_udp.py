@@ -74,6 +74,11 @@ class UdpReceiver:
         self._thread = threading.Thread(target=self._receive, name=f"udp {self.address[1]}", daemon=True)
         self._thread.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
+
     def get(self, timeout_s: float) -> Datagram | None:
         """The oldest datagram in the queue, or None when none came within `timeout_s` or the receiver was closed."""
         with self._ready:

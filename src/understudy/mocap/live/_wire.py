@@ -12,7 +12,7 @@ from understudy.errors import MocapError
 LONGEST_NAME = 1024
 
 
-class DamagedPacket(MocapError):
+class DamagedPacketError(MocapError):
     """A packet that is not what its protocol says."""
 
 
@@ -33,10 +33,10 @@ class Cursor:
         """The next `size` bytes.
 
         Raises:
-            DamagedPacket: the packet ends before.
+            DamagedPacketError: the packet ends before.
         """
         if not 0 <= size <= self.left:
-            raise DamagedPacket(f"{what} needs {size} bytes at byte {self.at}, {self.left} are left")
+            raise DamagedPacketError(f"{what} needs {size} bytes at byte {self.at}, {self.left} are left")
         self.at += size
         return self._data[self.at - size : self.at]
 
@@ -54,22 +54,24 @@ class Cursor:
         """A 32-bit count of things of at least `each` bytes that follow.
 
         Raises:
-            DamagedPacket: it is negative, or more than the packet has room for.
+            DamagedPacketError: it is negative, or more than the packet has room for.
         """
         value = self.integer("i", what)
         if not 0 <= value * each <= self.left:
-            raise DamagedPacket(f"{what} is {value} at byte {self.at - 4}; {self.left} bytes have room for {self.left // each}")
+            raise DamagedPacketError(
+                f"{what} is {value} at byte {self.at - 4}; {self.left} bytes have room for {self.left // each}"
+            )
         return value
 
     def text(self, what: str) -> str:
         """Text up to a zero byte.
 
         Raises:
-            DamagedPacket: there is none within the longest name allowed.
+            DamagedPacketError: there is none within the longest name allowed.
         """
         end = self._data.find(b"\0", self.at, self.at + LONGEST_NAME)
         if end < 0:
-            raise DamagedPacket(f"{what} at byte {self.at} does not end within {LONGEST_NAME} bytes")
+            raise DamagedPacketError(f"{what} at byte {self.at} does not end within {LONGEST_NAME} bytes")
         return self.take(end + 1 - self.at, what)[:-1].decode("utf-8", "replace")
 
     def array(self, dtype: np.dtype[np.void], size: int, what: str) -> NDArray[np.void]:
