@@ -16,7 +16,7 @@ from understudy.spec.skeleton import JOINTS, HumanMotion
 from understudy.testing.live_senders_faults import Faults, with_faults
 from understudy.testing.live_senders_vmc import PACKINGS, VmcSender, osc_message, send_all
 
-RATE_HZ = 60.0
+RATE_HZ = 30.0
 BEGIN_S = 10.0
 END, END_SAID = b"/end\0\0\0\0,Z\0\0", "/end: type 'Z' is not known"
 
