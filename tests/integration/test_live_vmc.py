@@ -147,6 +147,12 @@ def test_damage_is_counted_and_named(motion: HumanMotion, stream: VmcStream) -> 
     assert "7 numbers are due" in stream.counters.last_damage
 
 
+def test_a_sender_without_an_avatar_is_said(stream: VmcStream) -> None:
+    stream.feed(osc_message("/VMC/Ext/OK", 0), 0)
+    assert "has no avatar" in stream.counters.last_damage
+    assert stream.counters.damaged == 0
+
+
 def test_the_joints_have_their_names(motion: HumanMotion, stream: VmcStream) -> None:
     """No mirror: every joint is nearest to the one of its own name."""
     sender = VmcSender(motion)
