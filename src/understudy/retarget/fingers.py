@@ -181,8 +181,9 @@ def ask(hand: RobotHand, tree: HandTree, person: F64) -> Asked:
 def palm_coordinates(hand: F64, side: str) -> F64:
     """(T, 21, 3) joints from the wrist: along the hand, to the thumb's side, out of the palm.
 
-    A tip that is not known is laid on from the last bone, three quarters as long and bent by two thirds of the bend before it, the
-    thumb's straight on.
+    A tip that is not known is laid on from the last bone, three quarters as long and bent by two thirds of the bend before it;
+    the thumb's straight on.
+
     Source: Rijpkema and Girard, "Computer animation of knowledge-based human grasping", SIGGRAPH 1991 (two thirds).
     """
     forward, radial = palm_axes(hand)
