@@ -39,6 +39,7 @@ class MarkerTake:
         up: axis of the file that points up where the file says so, else None.
         parameters: measures of the subject that the file holds, metres (`LKneeWidth`).
         warnings: what the reader noticed.
+        radial: (T, 2, 3) thumb's side of the left and right hand in the axes of the file, where it has rotations.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class MarkerTake:
     up: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    radial: F64 | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pos_m", frozen_f64(self.pos_m))

@@ -199,11 +199,17 @@ def _metadata(
         "retarget_scale": result.scale,
         "retarget_infeasible_stretches": json.dumps([asdict(s) for s in result.stretches]),
         "retarget_amplitude_loss": json.dumps(result.amplitude_loss),
+        "retarget_fingers": json.dumps([_finite(asdict(hand)) for hand in result.fingers]),
         **{f"retarget_{key}": value for key, value in asdict(options).items()},
     }
     if label.get("mirror_of"):
         found["mirror_of"] = str(label["mirror_of"])
     return found
+
+
+def _finite(values: dict[str, object]) -> dict[str, object]:
+    """The figures without those that are not known."""
+    return {key: value for key, value in values.items() if not (isinstance(value, float) and math.isnan(value))}
 
 
 def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[str, Json]:

@@ -1,12 +1,12 @@
 """Retargeting: a person's motion in, a robot's motion out, with how well it went.
 
-targets -> start (two sweeps) -> whole-clip solve -> steps softened -> infeasible frames found and treated
+targets -> start (two sweeps) -> whole-clip solve -> steps softened -> infeasible frames found and treated -> fingers
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from understudy.retarget.feasibility import (
     stretches,
     treat,
 )
-from understudy.retarget.problem import make_problem
+from understudy.retarget.fingers import FingerReport, Fingers
+from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.solve import solve_clip
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
@@ -56,6 +57,7 @@ class Retargeted:
         amplitude_loss: limb to share of its fast swing that is missing.
         fast_steps: joint steps over 15 rad/s that are left.
         warnings: what the user should know.
+        fingers: per hand how well its fingers were copied; empty where the person's or the robot's hands have none.
     """
 
     motion: RobotMotion
@@ -69,6 +71,7 @@ class Retargeted:
     amplitude_loss: dict[str, float]
     fast_steps: int
     warnings: tuple[str, ...]
+    fingers: tuple[FingerReport, ...] = ()
 
 
 def retarget(
@@ -113,6 +116,7 @@ def retarget(
         result = _as_motion(pose, motion, robot)
     if arm_filter_hz > 0:
         result = _filter_arms(result, robot, motion.rate_hz, arm_filter_hz)
+    result, fingers = _with_fingers(result, motion, robot, settings.lowpass_hz)
     loss = amplitude_loss(targets.vectors, reached_vectors(result, problem), motion.rate_hz)
     fast = _fast_steps(result.joint_pos, motion.rate_hz)
     return Retargeted(
@@ -127,6 +131,7 @@ def retarget(
         amplitude_loss=loss,
         fast_steps=int(fast.sum()),
         warnings=_warnings(motion, targets, found, loss, settings, int(fast.sum())),
+        fingers=fingers,
     )
 
 
@@ -143,6 +148,18 @@ def _as_motion(pose: Pose, motion: HumanMotion, robot: RobotModel) -> RobotMotio
         joint_pos=pose.q,
         joint_names=robot.joint_names,
     )
+
+
+def _with_fingers(
+    result: RobotMotion, motion: HumanMotion, robot: RobotModel, lowpass_hz: float
+) -> tuple[RobotMotion, tuple[FingerReport, ...]]:
+    """The motion with the person's fingers on the robot's, where both have some, and how well they were copied."""
+    if motion.hand_pos_world_m is None:
+        return result, ()
+    q, reports = Fingers(robot).solve(
+        motion.hand_pos_world_m, result.joint_pos, rate_hz=motion.rate_hz, lowpass_hz=lowpass_hz
+    )  # fmt: skip
+    return replace(result, joint_pos=q), reports
 
 
 def _filter_arms(motion: RobotMotion, robot: RobotModel, rate_hz: float, cutoff_hz: float) -> RobotMotion:

@@ -16,6 +16,7 @@ from understudy.geom.rotations import matrix_to_quat
 from understudy.retarget._tables import Active, Drive, Pose, Stiff
 from understudy.retarget._trajectory_kernels import assemble, take_step
 from understudy.retarget.contacts import ENTER_M_S, FLAT_PITCH_RAD, LEAVE_M_S, RISE_M, UPRIGHT
+from understudy.retarget.fingers import Fingers
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import solve_alone
 from understudy.retarget.targets import Calibration, task_weights, vector_targets
@@ -90,13 +91,18 @@ class StreamingRetargeter:
         self._band = np.empty((3 * self._nv, 5 * self._nv), order="F")
         self._rhs = np.empty(5 * self._nv)
         self._begun = False
+        self._fingers = Fingers(robot)
+        self._gripped = False
+        """Whether the fingers follow already: the first hand seen is taken as it is."""
 
-    def step(self, joint_pos_world_m: F64, t_ns: int) -> LivePose:
+    def step(self, joint_pos_world_m: F64, t_ns: int, *, hand_pos_world_m: F64 | None = None) -> LivePose:
         """The robot's pose for the next frame.
 
         Args:
             joint_pos_world_m: (23, 3) joints in `world`, metres, order `spec.skeleton.JOINTS`.
             t_ns: stamp, after the last one's.
+            hand_pos_world_m: (2, 21, 3) joints of both hands, order `spec.skeleton.HAND_JOINTS`, NaN where not known; without
+                them the fingers stay as they are.
 
         Raises:
             ShapeError: wrong shape, not finite, or a stamp that does not increase; the retargeter is as it was.
@@ -111,7 +117,9 @@ class StreamingRetargeter:
         if fresh:
             self._restart(vectors)
         rate_hz = self.rate_hz if fresh or len(self._past) < 2 else 1e9 / (self._past[-1][0] - self._past[-2][0])
+        before = self._pose.q[2].copy()
         self._solve(vectors, standing, float(np.clip(rate_hz, 10.0, 1000.0)))
+        self._move_fingers(before, hand_pos_world_m, rate_hz)
         return LivePose(
             t_ns=t_ns,
             root_pos_world_m=frozen_f64(self._pose.root_pos[2]),
@@ -120,6 +128,14 @@ class StreamingRetargeter:
             stance=standing,
             restarted=fresh,
         )
+
+    def _move_fingers(self, before: F64, hand_pos_world_m: F64 | None, rate_hz: float) -> None:
+        """Put the fingers where the person has them, or leave them where they were."""
+        q = self._pose.q[2]
+        q[self._fingers.columns] = before[self._fingers.columns]
+        if hand_pos_world_m is not None and self._fingers.hands:
+            q[:] = self._fingers.step(hand_pos_world_m, q, dt_s=1.0 / rate_hz, fresh=not self._gripped)
+            self._gripped = True
 
     def _restart(self, vectors: F64) -> None:
         alone = solve_alone(self.problem, vectors, self._weights)
