@@ -126,7 +126,7 @@ def _retarget(job: Job) -> Outcome:
     return Outcome((ref.path,), _summary(episode, motion, result))
 
 
-RETARGET = Step("retarget", 1, _retarget)
+RETARGET = Step("retarget", 2, _retarget)
 
 
 @lru_cache(maxsize=4)
@@ -192,6 +192,7 @@ def _metadata(
         "source_subject_height_m": subject.height_m,
         "retarget_scale": result.scale,
         "retarget_infeasible_stretches": json.dumps([asdict(s) for s in result.stretches]),
+        "retarget_recollect": json.dumps([asdict(entry) for entry in result.recollect]),
         "retarget_amplitude_loss": json.dumps(result.amplitude_loss),
         **{f"retarget_{key}": value for key, value in asdict(options).items()},
     }
@@ -210,4 +211,5 @@ def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[
         "foot_residual_cm": 100.0 * float(np.mean(result.residual_m[:, 2:])),
         "infeasible_pct": 100.0 * float(np.mean(result.infeasible)),
         "warnings": list(result.warnings),
+        "recollect": len(result.recollect),
     }

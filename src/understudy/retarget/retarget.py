@@ -28,6 +28,7 @@ from understudy.retarget.feasibility import (
     treat,
 )
 from understudy.retarget.problem import Problem, make_problem
+from understudy.retarget.recollect import Recollect, as_treated, recollect_list
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings, Trajectory, make_drive
@@ -50,6 +51,7 @@ class Retargeted:
         infeasible: (T,) any of them over 5 cm, before treatment.
         stance: (T, 2) feet that the person stood on.
         stretches: infeasible stretches and what was done with each.
+        recollect: those to record again, and what to tell the demonstrator.
         scale: robot's leg over the person's.
         amplitude_loss: limb to share of its fast swing that is missing.
         fast_steps: joint steps over 15 rad/s that are left.
@@ -62,6 +64,7 @@ class Retargeted:
     infeasible: Bool
     stance: Bool
     stretches: tuple[Stretch, ...]
+    recollect: tuple[Recollect, ...]
     scale: float
     amplitude_loss: dict[str, float]
     fast_steps: int
@@ -103,6 +106,11 @@ def retarget(
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)
     found = stretches(residual, motion.t_ns)
+    subject = motion.subject()
+    listed = recollect_list(
+        found, result, targets, problem, residual,
+        person_m={"arm": subject.arm_m, "leg": subject.leg_m}, lowpass_hz=settings.lowpass_hz, rate_hz=motion.rate_hz,
+    )  # fmt: skip
     if infeasible != "flag" and found:
         edge = _as_motion(start_pose(problem, targets), motion, robot)
         asked, weight, found = treat(infeasible, found, targets, edge, problem, motion.rate_hz)
@@ -120,6 +128,7 @@ def retarget(
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,
         stretches=found,
+        recollect=as_treated(listed, found),
         scale=targets.scale,
         amplitude_loss=loss,
         fast_steps=int(fast.sum()),

@@ -99,18 +99,25 @@ def build(
 
 
 def _show(summary: BuildSummary, page: Path | None, json: bool) -> None:
-    from understudy.apps.cli._clips import as_json, print_summary
+    from understudy.apps.cli._clips import as_json, print_recollect, print_summary
     from understudy.apps.cli._console import say, say_json
 
-    places = {"dataset": summary.dataset.root, "export": summary.export, "report": page}
+    listed = summary.recollect
+    places = {
+        "dataset": summary.dataset.root,
+        "export": summary.export,
+        "report": page,
+        "recollect": listed.csv if listed and (json or listed.segments) else None,
+    }
     if json:
-        clips = as_json(summary.clips, summary.checked)
+        clips = as_json(summary.clips, summary.checked, listed)
         say_json({"clips": clips, **{name: str(place) if place else None for name, place in places.items()}})
         return
     print_summary(summary.clips, summary.checked)
+    print_recollect(summary.clips, listed)
     for name, place in places.items():
         if place:
-            say(f"{name:<9}{place}")
+            say(f"{name:<10}{place}")
 
 
 def _report(root: Path, video: bool) -> Path:

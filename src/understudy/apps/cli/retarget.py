@@ -48,11 +48,12 @@ def retarget(
         workers: clips retargeted at a time.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, check_workers, errors, labelled, options, print_summary
+    from understudy.apps.cli._clips import as_json, check_workers, errors, labelled, options, print_recollect, print_summary
     from understudy.apps.cli._console import complain, progress, say_json
     from understudy.kinematics.load import load_robot
-    from understudy.pipeline.build import open_or_create, retarget_clips
+    from understudy.pipeline.build import disk_refused, open_or_create, retarget_clips
     from understudy.pipeline.read import ReadOptions
+    from understudy.pipeline.recollect import write_recollect
 
     how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
     check_workers(workers)
@@ -61,10 +62,12 @@ def retarget(
     dataset = open_or_create(into, model)
     reading = ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline)
     results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress, reading=reading)
+    listed = None if disk_refused(results) else write_recollect(dataset)
     if json:
-        say_json(as_json(results))
+        say_json(as_json(results, None, listed))
     else:
         print_summary(results, None)
+        print_recollect(results, listed)
     for message in errors(results):
         complain(message)
     return DONE if all(r.ok for r in results) else UNUSABLE
