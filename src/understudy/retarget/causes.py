@@ -14,8 +14,9 @@ from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.jacobian import point_jacobians
 from understudy.retarget.feasibility import CHAINS, limb_of, reached_and_asked
 from understudy.retarget.problem import Problem
+from understudy.retarget.speed import MET, speed_bound
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import FASTEST_RAD_S, MARGIN_M, SPEED_SHARE
+from understudy.retarget.trajectory import MARGIN_M
 from understudy.spec.robot import RobotMotion
 
 Cause = Literal["reach", "joint_limit", "speed", "self_collision", "floor", "standing", "smoothing", "other"]
@@ -118,9 +119,9 @@ def _speed(seen: Moment, motion: RobotMotion, problem: Problem, rate_hz: float) 
     joints, names = _joints(seen, problem)
     near = max(1, round(NEAR_S * rate_hz))
     first, stop = max(int(seen.frames[0]) - near, 0), int(seen.frames[-1]) + near + 1
-    most = np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s)[joints]
+    most = speed_bound(problem.robot)[joints]
     speed = np.abs(np.diff(motion.joint_pos[first:stop][:, joints], axis=0)) * rate_hz
-    bound = speed > 0.97 * most
+    bound = speed > MET * most
     late = [bool(bound[max(f - near - first, 0) : f + near - first].any()) for f in seen.frames]
     worst = int(np.argmax((speed / most).max(axis=0)))
     return Reason("speed", float(np.mean(late)), names[worst], float(most[worst]))

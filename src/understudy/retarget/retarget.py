@@ -29,13 +29,13 @@ from understudy.retarget.feasibility import (
 )
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.recollect import Recollect, as_treated, recollect_list
+from understudy.retarget.speed import fast_steps, fast_warning, meets_bound
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings, Trajectory, make_drive
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
 
-STEP_LIMIT_RAD_S = 15.0
 SHORTEST = 5
 """Fewest frames that can be smoothed and differentiated."""
 
@@ -120,7 +120,6 @@ def retarget(
     if arm_filter_hz > 0:
         result = _filter_arms(result, robot, motion.rate_hz, arm_filter_hz)
     loss = amplitude_loss(targets.vectors, reached_vectors(result, problem), motion.rate_hz)
-    fast = _fast_steps(result.joint_pos, motion.rate_hz)
     return Retargeted(
         motion=result,
         human_target_world_m=person_at_robot_size(motion, targets, problem),
@@ -131,8 +130,8 @@ def retarget(
         recollect=as_treated(listed, found),
         scale=targets.scale,
         amplitude_loss=loss,
-        fast_steps=int(fast.sum()),
-        warnings=_warnings(motion, targets, found, loss, settings, int(fast.sum())),
+        fast_steps=int(fast_steps(result, motion.rate_hz).sum()),
+        warnings=_warnings(motion, result, targets, found, loss, settings, robot),
     )
 
 
@@ -143,11 +142,6 @@ def _solve(
     """The whole-clip solve from a first pose."""
     drive = make_drive(problem, targets, settings, rate_hz, weight)
     return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
-
-
-def _fast_steps(q: F64, rate_hz: float) -> Bool:
-    """(T - 1, J) joint steps over 15 rad/s."""
-    return np.asarray(np.abs(np.diff(q, axis=0)) * rate_hz > STEP_LIMIT_RAD_S)
 
 
 def _as_motion(pose: Pose, motion: HumanMotion, robot: RobotModel) -> RobotMotion:
@@ -170,12 +164,14 @@ def _filter_arms(motion: RobotMotion, robot: RobotModel, rate_hz: float, cutoff_
 
 
 def _warnings(
-    motion: HumanMotion, targets: Targets, found: tuple[Stretch, ...], loss: dict[str, float], settings: Settings, fast: int
-) -> tuple[str, ...]:
+    motion: HumanMotion, result: RobotMotion, targets: Targets, found: tuple[Stretch, ...], loss: dict[str, float],
+    settings: Settings, robot: RobotModel,
+) -> tuple[str, ...]:  # fmt: skip
     said = [*motion.source.warnings]
     if not targets.stance.any():
         said.append("no foot ever stands still: the floor was put under the lowest ankles and no foot is planted")
-    if settings.lowpass_hz > 0 and (sentence := loss_warning(loss, settings.lowpass_hz)):
+    bound = meets_bound(result, robot, motion.rate_hz)
+    if settings.lowpass_hz > 0 and (sentence := loss_warning(loss, settings.lowpass_hz, at_bound=bound)):
         said.append(sentence)
     if found:
         worst = max(found, key=lambda s: s.worst_m)
@@ -183,6 +179,6 @@ def _warnings(
             f"{len(found)} infeasible stretches; worst: {worst.end.replace('_', ' ')} {100 * worst.worst_m:.0f} cm off "
             f"at {worst.start_s:.2f} to {worst.end_s:.2f} s ({worst.treated})"
         )
-    if fast:
-        said.append(f"{fast} joint steps over {STEP_LIMIT_RAD_S:g} rad/s are left; slow the motion down or lower --lowpass")
+    if sentence := fast_warning(result, motion.rate_hz, settings.lowpass_hz):
+        said.append(sentence)
     return tuple(said)
