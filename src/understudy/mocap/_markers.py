@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, frozen_f64
+from understudy.mocap._gait_events import Event
 
 MM, CM, M = 0.001, 0.01, 1.0
 
@@ -39,6 +40,7 @@ class MarkerTake:
         up: axis of the file that points up where the file says so, else None.
         parameters: measures of the subject that the file holds, metres (`LKneeWidth`).
         warnings: what the reader noticed.
+        events: what was marked in the file, in order of time.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class MarkerTake:
     up: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pos_m", frozen_f64(self.pos_m))

@@ -80,10 +80,16 @@ def write_recollect(dataset: Dataset) -> RecollectList:
     segments.sort(key=lambda s: (-s.off_cm, s.episode, s.start_s))
     folder = dataset.root / "reports"
     table, text = folder / "recollect.csv", folder / "recollect.json"
-    write_text(table, _csv(segments))
+    _replace(table, _csv(segments))
     said = {"format": FORMAT, "format_version": 1, "episodes": listed, "segments": [asdict(s) for s in segments]}
-    write_text(text, json.dumps(said, indent=2) + "\n")
+    _replace(text, json.dumps(said, indent=2) + "\n")
     return RecollectList(tuple(segments), listed, table, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file unless it says the same already."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
 
 
 def segments_of(episode: Episode) -> tuple[Segment, ...]:
