@@ -21,6 +21,7 @@ from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.feasibility import Infeasible
 from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.root_path import RootPath
 from understudy.retarget.trajectory import Settings
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotModel
@@ -35,11 +36,13 @@ class RetargetOptions:
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
         infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
+        root_path: the person's path at the robot's size, or in the person's own metres.
         arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
     """
 
     lowpass_hz: float = 5.0
     infeasible: Infeasible = "flag"
+    root_path: RootPath = "scaled"
     arm_filter_hz: float = 0.0
 
     def __post_init__(self) -> None:
@@ -105,6 +108,7 @@ def _retarget(job: Job) -> Outcome:
         robot,
         settings=Settings(lowpass_hz=options.lowpass_hz),
         infeasible=options.infeasible,
+        root_path=options.root_path,
         arm_filter_hz=options.arm_filter_hz,
     )
     result = replace(result, warnings=(*said, *result.warnings))

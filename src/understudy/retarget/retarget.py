@@ -29,6 +29,7 @@ from understudy.retarget.feasibility import (
 )
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.recollect import Recollect, as_treated, recollect_list
+from understudy.retarget.root_path import RootPath, drawn_on_path, on_root_path
 from understudy.retarget.speed import fast_steps, fast_warning, meets_bound
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
@@ -77,6 +78,7 @@ def retarget(
     *,
     settings: Settings | None = None,
     infeasible: Infeasible = "flag",
+    root_path: RootPath = "scaled",
     arm_filter_hz: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Retargeted:
@@ -87,6 +89,7 @@ def retarget(
         robot: who is to do it.
         settings: of the whole-clip solve.
         infeasible: `flag`, `clip` or `interpolate` frames whose end-effector residual exceeds 5 cm.
+        root_path: `scaled` takes the person's path over the floor at the robot's size, `metric` in metres.
         arm_filter_hz: run a zero-phase Butterworth over trunk, arm and hand joints afterwards (0: none). Legs and root are
             never filtered afterwards: it would lift planted feet.
         progress: called with (done, total) solver iterations.
@@ -100,7 +103,7 @@ def retarget(
         raise MocapError(f"{motion.source.path}: {len(motion)} frames are too few to retarget; at least {SHORTEST} are needed")
     settings = settings or Settings()
     problem = make_problem(robot)
-    targets = make_targets(motion, problem)
+    targets = on_root_path(make_targets(motion, problem), motion, problem, root_path)
     start, settled = first_pose(problem, targets, settings, motion.rate_hz)
     pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress, settled=settled)
     result = _as_motion(pose, motion, robot)
@@ -122,7 +125,7 @@ def retarget(
     loss = amplitude_loss(targets.vectors, reached_vectors(result, problem), motion.rate_hz)
     return Retargeted(
         motion=result,
-        human_target_world_m=person_at_robot_size(motion, targets, problem),
+        human_target_world_m=drawn_on_path(person_at_robot_size(motion, targets, problem), targets, motion, root_path),
         residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,

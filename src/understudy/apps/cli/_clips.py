@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.check import CheckSummary
     from understudy.pipeline.labels import LabelledClip
     from understudy.pipeline.recollect import RecollectList, Segment
-    from understudy.pipeline.retarget import RetargetOptions
     from understudy.pipeline.run import TaskResult
-    from understudy.retarget.feasibility import Infeasible
 
 
 def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None) -> list[LabelledClip]:
@@ -33,21 +31,6 @@ def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction
     if sentence := missing_labels(found):
         note(sentence)
     return found
-
-
-def options(*, lowpass: float, infeasible: Infeasible, arm_filter: float) -> RetargetOptions:
-    """How to retarget, as the options of the command say it.
-
-    Raises:
-        UsageError: a value that makes no sense.
-    """
-    from understudy.errors import InputError
-    from understudy.pipeline.retarget import RetargetOptions
-
-    try:
-        return RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
-    except InputError as error:
-        raise UsageError(str(error)) from None
 
 
 def check_workers(workers: int) -> None:
