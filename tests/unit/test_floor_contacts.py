@@ -10,6 +10,8 @@ import pytest
 from understudy.geom.arrays import F64
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
+from understudy.retarget import start
+from understudy.retarget._tables import Pose
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.rests import _chosen
@@ -191,34 +193,47 @@ def test_a_robot_that_sits_sits_on_the_floor(robot: RobotModel, problem: Problem
     assert moved[on[1:] & on[:-1]].max() < 1e-3
 
 
+def test_a_foot_that_stands_flat_does_not_turn(robot: RobotModel) -> None:
+    """Heel and toe are both planted, which holds the yaw."""
+    motion = walk(3.0, rate_hz=30.0)
+    done = retarget(motion, robot).motion
+    poses = body_poses(robot, done.root_pos_world_m, done.root_quat_world_wxyz, done.joint_pos)
+    lying = make_targets(motion, make_problem(robot)).flat
+    for i, side in enumerate(("left", "right")):
+        ahead = poses.points(*robot.point(f"{side}_toe")) - poses.points(*robot.point(f"{side}_ankle"))
+        yaw = np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
+        both = lying[1:, i] & lying[:-1, i]
+        assert both.sum() > 20
+        assert np.degrees(np.abs(np.diff(yaw))[both].max()) < 0.1
+
+
 def test_a_clip_on_feet_alone_is_solved_as_if_there_were_nothing_else(robot: RobotModel, problem: Problem) -> None:
     motion = walk(3.0, rate_hz=30.0)
     targets = make_targets(motion, problem)
-    settings, start = Settings(), start_pose(problem, targets)
+    settings, first = Settings(), start_pose(problem, targets)
     drive = make_drive(problem, targets, settings, motion.rate_hz)
-    alone = Trajectory(problem, drive, start, settings, motion.rate_hz, flat=targets.flat).solve()
-    whole = solve_clip(problem, targets, start, settings, motion.rate_hz)
+    alone = Trajectory(problem, drive, first, settings, motion.rate_hz, flat=targets.flat).solve()
+    whole = solve_clip(problem, targets, first, settings, motion.rate_hz)
     for a, b in zip(alone, whole, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_arms_that_both_sweeps_lose_behind_the_back_are_found_again(problem: Problem) -> None:
-    """Arms that go over the top backward end at their limits; what comes after is solved afresh."""
-    motion = walk(4.0, rate_hz=30.0)
-    pos = motion.joint_pos_world_m.copy()
-    turn = np.clip((np.arange(len(motion)) - 30.0) / 40.0, 0.0, 1.0) * 2.0 * np.pi
-    c, s = np.cos(turn), np.sin(turn)
-    for side in ("left", "right"):
-        shoulder = pos[:, INDEX[f"{side}_shoulder"]]
-        for part in ("elbow", "wrist", "hand"):
-            arm = pos[:, INDEX[f"{side}_{part}"]] - shoulder
-            around = np.stack([c * arm[:, 0] + s * arm[:, 2], arm[:, 1], -s * arm[:, 0] + c * arm[:, 2]], axis=1)
-            pos[:, INDEX[f"{side}_{part}"]] = shoulder + around
-    swung = replace(motion, joint_pos_world_m=pos)
-    targets = make_targets(swung, problem)
-    after = slice(80, len(motion))
-    found, plain = (start_pose(problem, t).q[after] for t in (targets, make_targets(motion, problem)))
-    assert np.abs(found - plain).max() < 0.3
+def test_where_both_sweeps_are_stuck_a_fresh_one_is_taken(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = make_targets(walk(4.0, rate_hz=30.0), problem)
+    good, total, stuck = start_pose(problem, targets), len(targets.vectors), slice(40, 80)
+    real = start._one_way
+
+    def spoiled(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple[Pose, F64]:
+        pose, cost = real(problem, target, weight, forward)
+        if len(target) == total:  # the two sweeps over the whole clip, not those from a seed
+            pose.q[stuck, -14:] = problem.tree.upper[-14:]
+            cost[stuck] = 3.0
+        return pose, cost
+
+    monkeypatch.setattr(start, "_one_way", spoiled)
+    assert np.abs(start_pose(problem, targets).q - good.q).max() < 0.3
+    monkeypatch.setattr(start, "STUCK", 1e9)
+    assert np.abs(start_pose(problem, targets).q - good.q).max() > 1.0
 
 
 def _some(targets: Targets) -> int:

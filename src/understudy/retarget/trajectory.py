@@ -35,9 +35,10 @@ RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 ROOT_POS_ACCEL = 100.0
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
-RESTLESS = 0.01
+RESTLESS, CLOSE = 0.01, 0.002
 STILL = 0.025
-"""Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
+"""Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
+when no step exceeds STILL, radians or metres."""
 Pair = tuple[Part, Part]
 Begin = Literal["ramp", "settled", "polish"]
 REACH, HELD = 2, 1e12
@@ -164,10 +165,7 @@ class Trajectory:
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, last):
-            if not self.problem.can_roll:
-                self._stand_on_edges()
-            if before is not None:
-                before(i, self.pose)
+            self._ask_anew(i, before)
             for window in [(0, total)] if i < len(RAMP) else self._restless():
                 self._solve_window(self._parts(i, begin), self._stiff(i), *window)
             if progress is not None:
@@ -177,10 +175,27 @@ class Trajectory:
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
 
+    @property
+    def _feet_alone(self) -> bool:
+        """Whether nothing but the feet can bear on the floor."""
+        return len(self.problem.ground.slip_body) == FEET_POINTS
+
+    def _ask_anew(self, iteration: int, before: Callable[[int, Pose], None] | None) -> None:
+        """Let contacts be chosen anew by the present pose; a frame that is asked something else is solved again."""
+        if self.problem.can_roll and before is None:
+            return
+        pull, slip = self.drive.pull.copy(), self.drive.slip.copy()
+        if not self.problem.can_roll:
+            self._stand_on_edges()
+        if before is not None:
+            before(iteration, self.pose)
+        changed = (pull != self.drive.pull).any(axis=1) | (slip != self.drive.slip).any(axis=1)
+        self.size[changed & (self.size > 0)] = np.maximum(self.size[changed & (self.size > 0)], 2.0 * RESTLESS)
+
     def _parts(self, iteration: int, begin: Begin) -> Pair:
         """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
         p = self.problem.parts
-        if len(self.problem.ground.slip_body) > FEET_POINTS:
+        if not self._feet_alone:
             return (p.whole, p.nothing)
         if begin == "polish":
             return (p.base, p.nothing)
@@ -188,7 +203,7 @@ class Trajectory:
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
-        moving = np.flatnonzero(self.size > RESTLESS)
+        moving = np.flatnonzero(self.size > (RESTLESS if self._feet_alone else CLOSE))
         margin = max(2, round(MARGIN_S * REFERENCE_HZ / self.step))
         windows: list[tuple[int, int]] = []
         for f in moving.tolist():
