@@ -10,7 +10,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget.problem import VECTORS, Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 from understudy.spec.robot import RobotModel, RobotMotion
 
 Infeasible = Literal["flag", "clip", "interpolate"]
@@ -149,7 +149,7 @@ def treat(
     within the limits). `interpolate` asks for nothing, so the limb bridges the gap with the least acceleration; a stretch
     longer than 0.5 s is left as it is.
     """
-    weight = np.tile(targets.weights, (len(targets.vectors), 1))
+    weight = frame_weights(targets)
     vectors = targets.vectors.copy()
     edge = reached_vectors(reachable, problem) if mode == "clip" else vectors
     done = []

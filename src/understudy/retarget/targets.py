@@ -31,6 +31,9 @@ WEIGHTS: dict[str, float] = {
 """Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre."""
 
 
+LYING_SOLE = 0.3
+"""Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
+
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
 
 
@@ -141,6 +144,14 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
         height_shift_m=known.height_shift_m,
         hip_mismatch_pct=known.hip_mismatch_pct,
     )
+
+
+def frame_weights(targets: Targets) -> F64:
+    """(T, V) weights of the vector tasks in every frame: a foot that lies on its back or side need not point as the person's."""
+    out = np.tile(targets.weights, (len(targets.vectors), 1))
+    for i, side in enumerate(SIDES):
+        out[targets.lying[:, i], PLACE[f"{side}_sole"]] *= LYING_SOLE
+    return out
 
 
 def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem) -> F64:

@@ -20,7 +20,7 @@ from understudy.kinematics.forward import body_poses
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.problem import Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 
 REFERENCE_HZ = 30.0
 """The rate at which the weights below were chosen; other rates scale them by their step."""
@@ -83,7 +83,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
     """What every frame is asked, with weights scaled to the clip's own time step."""
     step = REFERENCE_HZ / rate_hz
     total = len(targets.vectors)
-    weights = np.tile(targets.weights, (total, 1)) if weight is None else weight
+    weights = frame_weights(targets) if weight is None else weight
     accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
     accel[:3] *= ROOT_POS_ACCEL
     return Drive(
