@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.mocap.live._wire import Cursor, DamagedPacketError
+from understudy.mocap.live._wire import Cursor, DamagedPacketError, as_f64
 
 PORT = 9763
 HEADER = struct.Struct(">4s2sIBBIBBBB2sH")
@@ -120,8 +120,8 @@ def parse_items(header: Header, payload: bytes) -> Pose:
     """
     dtype = POSE_ITEM[header.kind]
     rows = Cursor(payload, ">").array(dtype, header.items, f"{header.items} segments")
-    pos = rows["pos"].astype(np.float64)
-    quat = rows["quat_wxyz"].astype(np.float64) if header.kind == QUATERNION else None
+    pos = as_f64(rows["pos"])
+    quat = as_f64(rows["quat_wxyz"]) if header.kind == QUATERNION else None
     if not np.isfinite(pos).all() or np.abs(pos).max(initial=0.0) > FARTHEST:
         raise DamagedPacketError("a segment's position is no finite number")
     return Pose(header, rows["id"].astype(np.int64), pos, quat)

@@ -86,15 +86,19 @@ class MxtpStream:
             left_s = end_s - time.monotonic()
             if datagram is None:
                 return None
-            try:
-                frame = self._understand(datagram)
-            except DamagedPacketError as error:
-                self.counters.damaged += 1
-                self.counters.last_damage = str(error)
-                continue
+            frame = self.hear(datagram)
             if frame is not None:
                 return frame
         return None
+
+    def hear(self, datagram: Datagram) -> LiveFrame | None:
+        """The frame that a datagram completes; what is damaged is counted. Raises MocapError as `read` does."""
+        try:
+            return self._understand(datagram)
+        except DamagedPacketError as error:
+            self.counters.damaged += 1
+            self.counters.last_damage = str(error)
+            return None
 
     def close(self) -> None:
         """Free the socket and the thread."""
@@ -139,7 +143,8 @@ class MxtpStream:
             return str(character) == wanted
         if wanted is not None:
             named = seen.keys() <= self._names.keys()
-            if wanted not in self._names.values() and (named or t_ns - min(seen.values()) > NAMED_S * 1e9):
+            patience_s = SETTLING_S if named else NAMED_S
+            if wanted not in self._names.values() and t_ns - min(seen.values()) > patience_s * 1e9:
                 near = did_you_mean(wanted, self._names.values())
                 also = "" if named else "; tick Character Meta Data in the streamer, or choose by number"
                 raise MocapError(f"{self._where}: no character is called {wanted[:60]!r}{near}; there are {listed}{also}")

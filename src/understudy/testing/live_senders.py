@@ -1,0 +1,165 @@
+"""Live sources without their hardware: a motion sent as OptiTrack or Xsens would, over a network as bad as wanted.
+
+    python -m understudy.testing.live_senders natnet walk.bvh
+    python -m understudy.testing.live_senders mxtp
+
+sends a file, or a made-up person, over and over to this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from understudy.spec.live import LiveCounters
+from understudy.spec.skeleton import HumanMotion
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What a network does to datagrams.
+
+    Attributes:
+        lost: share that never arrives.
+        repeated: share that arrives twice.
+        late: share that arrives behind later ones.
+        latest: up to how many places behind.
+        seed: of the chance.
+    """
+
+    lost: float = 0.0
+    repeated: float = 0.0
+    late: float = 0.0
+    latest: int = 4
+    seed: int = 0
+
+
+class Sender(Protocol):
+    """Sends single frames of a motion."""
+
+    frames: int
+    rate_hz: float
+
+    def send(self, index: int) -> None:
+        """Send frame `index` now."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Begin with the first frame again, as a program does that was started again."""
+        ...
+
+
+def arrivals(frames: int, faults: Faults) -> list[int]:
+    """Numbers of frames in the order in which they arrive, lost ones left out and repeated ones twice."""
+    rng = np.random.default_rng(faults.seed)
+    placed: list[tuple[float, int]] = []
+    for k in range(frames):
+        chance = rng.random(3)
+        if chance[0] < faults.lost:
+            continue
+        behind = int(rng.integers(1, faults.latest + 1)) + 0.5 if chance[1] < faults.late else 0.0
+        placed.append((k + behind, k))
+        if chance[2] < faults.repeated:
+            placed.append((k + behind + int(rng.integers(0, faults.latest + 1)) + 0.25, k))
+    return [k for _, k in sorted(placed)]
+
+
+def expected_counters(order: Sequence[int]) -> LiveCounters:
+    """What a receiver that hands out the newest must count when frames arrive in this order."""
+    counters, seen, handed = LiveCounters(), set[int](), list[int]()
+    for number in order:
+        if number in seen:
+            counters.duplicates += 1
+        elif handed and number < handed[-1]:
+            counters.late += 1
+        else:
+            handed.append(number)
+        seen.add(number)
+    counters.frames = len(handed)
+    counters.lost = handed[-1] - handed[0] + 1 - len(handed) if handed else 0
+    return counters
+
+
+class Replay:
+    """A thread that sends a motion over and over at its own rate."""
+
+    def __init__(self, sender: Sender, faults: Faults | None = None) -> None:
+        """A replay that has not begun."""
+        self._sender = sender
+        self._order = arrivals(sender.frames, faults or Faults())
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, or go on after a stop from the first frame."""
+        if self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, name="live sender", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more; safe to call twice."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._sender.begin_anew()
+            begun_s = time.monotonic()
+            for k, index in enumerate(self._order):
+                wait_s = begun_s + k / self._sender.rate_hz - time.monotonic()
+                if self._stop.wait(max(wait_s, 0.0)):
+                    return
+                self._sender.send(index)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Send until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m understudy.testing.live_senders", description=__doc__)
+    parser.add_argument("protocol", choices=("natnet", "mxtp"))
+    parser.add_argument("file", nargs="?", type=Path, help="any motion file; a made-up person without it")
+    parser.add_argument("--lost", type=float, default=0.0, help="share of frames that never arrive")
+    parser.add_argument("--late", type=float, default=0.0, help="share of frames that arrive behind later ones")
+    parser.add_argument("--repeated", type=float, default=0.0, help="share of frames that arrive twice")
+    given = parser.parse_args(argv)
+    replay = Replay(_sender(given.protocol, _motion(given.file)), Faults(given.lost, given.repeated, given.late))
+    replay.start()
+    print(f"sending to {given.protocol}://127.0.0.1 until Ctrl-C")
+    try:
+        while True:
+            time.sleep(1.0)
+    except KeyboardInterrupt:
+        replay.stop()
+
+
+def _motion(path: Path | None) -> HumanMotion:
+    if path is not None:
+        from understudy.mocap.read import read_motion
+
+        return read_motion(path)
+    from understudy.simulate.walker import parametric_motion
+
+    return parametric_motion()
+
+
+def _sender(protocol: str, motion: HumanMotion) -> Sender:
+    if protocol == "natnet":
+        from understudy.testing.live_senders_natnet import NatNetServer
+
+        return NatNetServer(motion, port=1510)
+    from understudy.testing.live_senders_mxtp import MxtpSender
+
+    return MxtpSender(motion, ("127.0.0.1", 9763))
+
+
+if __name__ == "__main__":
+    main()
