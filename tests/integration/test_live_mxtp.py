@@ -15,7 +15,8 @@ from understudy.mocap.live.mxtp import PLUGIN, MxtpStream
 from understudy.simulate.walker import walk
 from understudy.spec.live import LiveFrame, LiveStream
 from understudy.spec.skeleton import HAND_JOINTS, INDEX, JOINTS, HumanMotion
-from understudy.testing.live_senders import Faults, Replay, arrivals, expected_counters
+from understudy.testing.live_senders import Replay, arrivals, expected_counters
+from understudy.testing.live_senders_faults import Faults
 from understudy.testing.live_senders_mxtp import MxtpSender
 
 MOTION = walk(2.0, rate_hz=60.0)
@@ -123,7 +124,7 @@ def test_fingers_come_out_as_they_went_in(props: int) -> None:
 @pytest.mark.parametrize(("seed", "first"), [(1, 0), (2, 2**32 - 50)])
 def test_a_bad_network_is_counted_exactly(seed: int, first: int) -> None:
     """Also where the 32 bits of the sample counter run over."""
-    order = arrivals(len(MOTION), Faults(lost=0.1, repeated=0.1, late=0.15, latest=5, seed=seed))
+    order = arrivals(len(MOTION), Faults(loss=0.1, duplicate=0.1, reorder=0.1, late=0.1, seed=seed))
     wanted = expected_counters(order)
     assert min(wanted.lost, wanted.late, wanted.duplicates) > 3
     with streaming() as (stream, address):
@@ -226,6 +227,15 @@ def test_what_is_no_pose_is_counted_or_passed_over() -> None:
         assert [frame.sequence for frame in read_all(stream, 1)] == [1]
         sender.close()
         assert stream.counters.damaged == 5
+
+
+def test_only_the_named_host_is_listened_to() -> None:
+    for host, heard in (("127.0.0.1", 1), ("127.0.0.2", 0)):
+        with streaming(f"mxtp://127.0.0.1:0?from={host}") as (stream, address):
+            sender = MxtpSender(MOTION, address)
+            sender.send(0)
+            assert (stream.read(2.0 if heard else 0.1) is not None) == bool(heard)
+            sender.close()
 
 
 def test_a_silent_port_is_no_error_and_a_taken_one_is() -> None:

@@ -16,7 +16,8 @@ from understudy.mocap.live.natnet import PLUGIN
 from understudy.simulate.walker import walk
 from understudy.spec.live import LiveFrame, LiveStream
 from understudy.spec.skeleton import HAND_JOINTS, INDEX, JOINTS, HumanMotion
-from understudy.testing.live_senders import Faults, arrivals, expected_counters
+from understudy.testing.live_senders import arrivals, expected_counters
+from understudy.testing.live_senders_faults import Faults
 from understudy.testing.live_senders_natnet import NatNetServer
 
 MOTION = walk(2.0, rate_hz=60.0)
@@ -104,7 +105,7 @@ def test_without_fingers_the_knuckles_are_laid_along_the_forearm() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_bad_network_is_counted_exactly(seed: int) -> None:
-    order = arrivals(len(MOTION), Faults(lost=0.1, repeated=0.1, late=0.15, latest=5, seed=seed))
+    order = arrivals(len(MOTION), Faults(loss=0.1, duplicate=0.1, reorder=0.1, late=0.1, seed=seed))
     wanted = expected_counters(order)
     assert min(wanted.lost, wanted.late, wanted.duplicates) > 3
     server = NatNetServer(MOTION)

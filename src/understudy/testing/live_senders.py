@@ -12,33 +12,12 @@ import argparse
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from understudy.spec.live import LiveCounters
 from understudy.spec.skeleton import HumanMotion
-
-
-@dataclass(frozen=True)
-class Faults:
-    """What a network does to datagrams.
-
-    Attributes:
-        lost: share that never arrives.
-        repeated: share that arrives twice.
-        late: share that arrives behind later ones.
-        latest: up to how many places behind.
-        seed: of the chance.
-    """
-
-    lost: float = 0.0
-    repeated: float = 0.0
-    late: float = 0.0
-    latest: int = 4
-    seed: int = 0
+from understudy.testing.live_senders_faults import Faults, with_faults
 
 
 class Sender(Protocol):
@@ -58,17 +37,7 @@ class Sender(Protocol):
 
 def arrivals(frames: int, faults: Faults) -> list[int]:
     """Numbers of frames in the order in which they arrive, lost ones left out and repeated ones twice."""
-    rng = np.random.default_rng(faults.seed)
-    placed: list[tuple[float, int]] = []
-    for k in range(frames):
-        chance = rng.random(3)
-        if chance[0] < faults.lost:
-            continue
-        behind = int(rng.integers(1, faults.latest + 1)) + 0.5 if chance[1] < faults.late else 0.0
-        placed.append((k + behind, k))
-        if chance[2] < faults.repeated:
-            placed.append((k + behind + int(rng.integers(0, faults.latest + 1)) + 0.25, k))
-    return [k for _, k in sorted(placed)]
+    return list(with_faults(range(frames), faults).arriving)
 
 
 def expected_counters(order: Sequence[int]) -> LiveCounters:
@@ -127,11 +96,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m understudy.testing.live_senders", description=__doc__)
     parser.add_argument("protocol", choices=("natnet", "mxtp"))
     parser.add_argument("file", nargs="?", type=Path, help="any motion file; a made-up person without it")
-    parser.add_argument("--lost", type=float, default=0.0, help="share of frames that never arrive")
-    parser.add_argument("--late", type=float, default=0.0, help="share of frames that arrive behind later ones")
-    parser.add_argument("--repeated", type=float, default=0.0, help="share of frames that arrive twice")
+    parser.add_argument("--loss", type=float, default=0.0, help="share of frames that never arrive")
+    parser.add_argument("--duplicate", type=float, default=0.0, help="share of frames that arrive twice")
+    parser.add_argument("--late", type=float, default=0.0, help="share of frames that arrive five frames late")
     given = parser.parse_args(argv)
-    replay = Replay(_sender(given.protocol, _motion(given.file)), Faults(given.lost, given.repeated, given.late))
+    faults = Faults(loss=given.loss, duplicate=given.duplicate, late=given.late)
+    replay = Replay(_sender(given.protocol, _motion(given.file)), faults)
     replay.start()
     print(f"sending to {given.protocol}://127.0.0.1 until Ctrl-C")
     try:

@@ -24,6 +24,7 @@ from understudy.spec.live import LiveCounters, LiveFrame, LiveSource, LiveStream
 OPTIONS = {
     "body": "the character's name or number in MVN, where several are streamed",
     "up": "y or z, as the streamer is set (z)",
+    "from": "the only host that is listened to",
 }
 FORM = "mxtp://[INTERFACE][:9763] with this machine's IPv4 number, or 0.0.0.0 for all its interfaces"
 SETTLING_S = 1.0
@@ -69,7 +70,12 @@ class MxtpStream:
         self._kind = 0
         self._skeleton: LiveSkeleton | None = None
         self._shape = (0, 0)
-        self._receiver = UdpReceiver(self._where, url.port, interface=ipv4(url.host, self._where))
+        self._receiver = UdpReceiver(
+            self._where,
+            url.port,
+            interface=ipv4(url.host, self._where),
+            only_from=ipv4(url.options["from"], self._where) if "from" in url.options else None,
+        )
         self.address = self._receiver.address
 
     def read(self, timeout_s: float) -> LiveFrame | None:
