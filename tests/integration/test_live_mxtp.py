@@ -93,7 +93,7 @@ def test_the_hands_follow_their_orientation_once_the_scale_is_known(unit_m: floa
     with streaming() as (stream, address):
         sender = MxtpSender(MOTION, address, unit_m=unit_m)
         sender.send(0)
-        sender.begin_anew()
+        sender.introduce()
         for k in range(1, 30):
             sender.send(k)
         first, *frames = read_all(stream, 30)
@@ -109,7 +109,7 @@ def test_fingers_come_out_as_they_went_in(props: int) -> None:
     motion = fingered(MOTION)
     with streaming() as (stream, address):
         sender = MxtpSender(motion, address, props=props, per_datagram=30)
-        sender.begin_anew()
+        sender.introduce()
         for k in range(5):
             sender.send(k)
         frames = read_all(stream, 5)

@@ -30,8 +30,8 @@ class Sender(Protocol):
         """Send frame `index` now."""
         ...
 
-    def begin_anew(self) -> None:
-        """Begin with the first frame again, as a program does that was started again."""
+    def introduce(self) -> None:
+        """Say who is sent, where the protocol says so now and then without being asked."""
         ...
 
 
@@ -82,9 +82,10 @@ class Replay:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._sender.begin_anew()
             begun_s = time.monotonic()
             for k, index in enumerate(self._order):
+                if k % round(self._sender.rate_hz) == 0:
+                    self._sender.introduce()
                 wait_s = begun_s + k / self._sender.rate_hz - time.monotonic()
                 if self._stop.wait(max(wait_s, 0.0)):
                     return

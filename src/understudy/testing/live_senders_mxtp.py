@@ -73,7 +73,7 @@ class MxtpSender:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._hands = motion.hand_pos_world_m
 
-    def begin_anew(self) -> None:
+    def introduce(self) -> None:
         """Send who and how large the person is, as MVN does now and then."""
         self.send_character()
         self.send_scale()

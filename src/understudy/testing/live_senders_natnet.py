@@ -96,8 +96,8 @@ class NatNetServer:
         """Whether a client has the definitions."""
         return self._met.wait(timeout_s)
 
-    def begin_anew(self) -> None:
-        """Motive counts its frames from the beginning of a take by itself: nothing is to be done."""
+    def introduce(self) -> None:
+        """Nothing: clients ask."""
 
     def send(self, index: int) -> None:
         """Send frame `index`."""

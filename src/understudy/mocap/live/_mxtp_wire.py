@@ -5,8 +5,8 @@ same sample number, numbered from 0; the last one's number has bit 7 set.
 
 Source: Xsens, "MVN real-time network streaming protocol specification", revision N (2018); the same layout is read
 independently by Google's safari_sdk (header, poses), Movella's receiver for Blender (header, poses, character, scale) and
-packets seen from MVN Analyze (760 bytes for 23 segments). The specification gives centimetres for every pose; MVN
-itself sends type 02 in metres, so the unit is taken from the person.
+packets seen from MVN Analyze (760 bytes for 23 segments). The specification gives centimetres, the MVN user manual
+(MV0319P) metres for both kinds of poses, so the unit is taken from the person.
 """
 
 from __future__ import annotations
