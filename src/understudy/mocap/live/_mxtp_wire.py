@@ -5,8 +5,8 @@ same sample number, numbered from 0; the last one's number has bit 7 set.
 
 Source: Xsens, "MVN real-time network streaming protocol specification", revision N (2018); the same layout is read
 independently by Google's safari_sdk (header, poses), Movella's receiver for Blender (header, poses, character, scale) and
-packets seen from MVN Analyze (760 bytes for 23 segments). The specification gives centimetres for every pose; MVN
-itself sends type 02 in metres, so the unit is taken from the person.
+packets seen from MVN Analyze (760 bytes for 23 segments). The specification gives centimetres, the MVN user manual
+(MV0319P) metres for both kinds of poses, so the unit is taken from the person.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.mocap.live._wire import Cursor, DamagedPacketError
+from understudy.mocap.live._wire import Cursor, DamagedPacketError, as_f64
 
 PORT = 9763
 HEADER = struct.Struct(">4s2sIBBIBBBB2sH")
@@ -120,8 +120,8 @@ def parse_items(header: Header, payload: bytes) -> Pose:
     """
     dtype = POSE_ITEM[header.kind]
     rows = Cursor(payload, ">").array(dtype, header.items, f"{header.items} segments")
-    pos = rows["pos"].astype(np.float64)
-    quat = rows["quat_wxyz"].astype(np.float64) if header.kind == QUATERNION else None
+    pos = as_f64(rows["pos"])
+    quat = as_f64(rows["quat_wxyz"]) if header.kind == QUATERNION else None
     if not np.isfinite(pos).all() or np.abs(pos).max(initial=0.0) > FARTHEST:
         raise DamagedPacketError("a segment's position is no finite number")
     return Pose(header, rows["id"].astype(np.int64), pos, quat)

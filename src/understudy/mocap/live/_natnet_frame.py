@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.mocap.live._wire import Cursor, DamagedPacketError
+from understudy.mocap.live._wire import Cursor, DamagedPacketError, as_f64
 
 BONE = np.dtype([("id", "<i4"), ("pos", "<f4", 3), ("quat_xyzw", "<f4", 4), ("error", "<f4"), ("flags", "<i2")])
 """A bone or rigid body; flag 1: tracked in this frame."""
@@ -152,7 +152,7 @@ def _bodies(at: Cursor, section: str, *, sized: bool, with_markers: bool) -> dic
         out[body] = BodyBones(
             id=body,
             bone_id=(bones["id"].astype(np.int64) & 0xFFFF),
-            pos_m=bones["pos"].astype(np.float64),
+            pos_m=as_f64(bones["pos"]),
             tracked=np.asarray((bones["flags"] & 1) != 0),
         )
     return out

@@ -11,7 +11,7 @@ LATE_FRAMES = 128
 """A frame number that lies further back is no late frame: the source began anew."""
 LATE_S = 1.0
 """A stamp that lies further back is no late frame either."""
-SILENCE_S = 0.5
+SILENCE_S = 0.2
 """Where no newer frame came for so long, an older number means that the source began anew."""
 LOST_FRAMES = 100_000
 """A number that lies further ahead is no gap: the source counts from somewhere else now."""

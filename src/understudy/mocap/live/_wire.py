@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import MocapError
+from understudy.geom.arrays import F64
 
 LONGEST_NAME = 1024
 
@@ -81,3 +82,9 @@ class Cursor:
     def floats(self, size: int, what: str) -> tuple[float, ...]:
         """The next `size` 32-bit floats."""
         return struct.unpack(f"{self._order}{size}f", self.take(4 * size, what))
+
+
+def as_f64(values: NDArray[np.floating]) -> F64:
+    """The values in double precision; bit patterns that are no number become NaN without a warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)

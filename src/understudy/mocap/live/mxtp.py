@@ -24,6 +24,7 @@ from understudy.spec.live import LiveCounters, LiveFrame, LiveSource, LiveStream
 OPTIONS = {
     "body": "the character's name or number in MVN, where several are streamed",
     "up": "y or z, as the streamer is set (z)",
+    "from": "the only host that is listened to",
 }
 FORM = "mxtp://[INTERFACE][:9763] with this machine's IPv4 number, or 0.0.0.0 for all its interfaces"
 SETTLING_S = 1.0
@@ -69,7 +70,12 @@ class MxtpStream:
         self._kind = 0
         self._skeleton: LiveSkeleton | None = None
         self._shape = (0, 0)
-        self._receiver = UdpReceiver(self._where, url.port, interface=ipv4(url.host, self._where))
+        self._receiver = UdpReceiver(
+            self._where,
+            url.port,
+            interface=ipv4(url.host, self._where),
+            only_from=ipv4(url.options["from"], self._where) if "from" in url.options else None,
+        )
         self.address = self._receiver.address
 
     def read(self, timeout_s: float) -> LiveFrame | None:
@@ -86,15 +92,19 @@ class MxtpStream:
             left_s = end_s - time.monotonic()
             if datagram is None:
                 return None
-            try:
-                frame = self._understand(datagram)
-            except DamagedPacketError as error:
-                self.counters.damaged += 1
-                self.counters.last_damage = str(error)
-                continue
+            frame = self.hear(datagram)
             if frame is not None:
                 return frame
         return None
+
+    def hear(self, datagram: Datagram) -> LiveFrame | None:
+        """The frame that a datagram completes; what is damaged is counted. Raises MocapError as `read` does."""
+        try:
+            return self._understand(datagram)
+        except DamagedPacketError as error:
+            self.counters.damaged += 1
+            self.counters.last_damage = str(error)
+            return None
 
     def close(self) -> None:
         """Free the socket and the thread."""
@@ -139,7 +149,8 @@ class MxtpStream:
             return str(character) == wanted
         if wanted is not None:
             named = seen.keys() <= self._names.keys()
-            if wanted not in self._names.values() and (named or t_ns - min(seen.values()) > NAMED_S * 1e9):
+            patience_s = SETTLING_S if named else NAMED_S
+            if wanted not in self._names.values() and t_ns - min(seen.values()) > patience_s * 1e9:
                 near = did_you_mean(wanted, self._names.values())
                 also = "" if named else "; tick Character Meta Data in the streamer, or choose by number"
                 raise MocapError(f"{self._where}: no character is called {wanted[:60]!r}{near}; there are {listed}{also}")

@@ -111,7 +111,7 @@ class NatNetStream:
             left_s = end_s - time.monotonic()
             if datagram is None and left_s <= 0.0:
                 return None
-            frame = None if datagram is None else self._heard(datagram)
+            frame = None if datagram is None else self.hear(datagram)
             if frame is not None:
                 return frame
         return None
@@ -137,8 +137,8 @@ class NatNetStream:
             self._ask(natnet.KEEP_ALIVE, every_s=KEEP_ALIVE_S)
         return None
 
-    def _heard(self, datagram: Datagram) -> LiveFrame | None:
-        """The frame in a datagram; what is damaged is counted, and what cannot go on is asked for anew."""
+    def hear(self, datagram: Datagram) -> LiveFrame | None:
+        """The frame in a datagram; what is damaged is counted. Raises MocapError as `read` does."""
         try:
             return self._understand(datagram)
         except DamagedPacketError as error:
