@@ -1,0 +1,276 @@
+"""A live session: frames in, the robot's pose out, held where the source falls silent, recorded on demand."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from understudy.errors import InputError
+from understudy.pipeline.live.calibration import ASK, StandingCalibration
+from understudy.pipeline.live.figures import LiveFigures, Ring, source_rate_hz
+from understudy.pipeline.live.follower import Follower, compile_ahead
+from understudy.pipeline.live.limbs import LimbKeeper
+from understudy.pipeline.live.recorder import Recorder, TakeStatus
+from understudy.pipeline.live.sample import LiveSample
+from understudy.pipeline.live.stamps import SessionClock
+from understudy.pipeline.live.take import TakeLabel
+from understudy.retarget.feasibility import ENDS
+from understudy.retarget.problem import make_problem
+from understudy.retarget.targets import Calibration
+from understudy.spec.live import LiveFrame, LiveStream
+from understudy.spec.robot import RobotModel
+from understudy.store.dataset import Dataset
+
+State = Literal["preparing", "waiting", "calibrating", "live", "held", "failed"]
+SILENT_S = 0.2
+"""A source that is silent for longer has stopped: the robot holds."""
+READ_S = 0.05
+_USUAL_HZ = 60.0
+
+
+@dataclass(frozen=True)
+class LiveSnapshot:
+    """A session at one moment.
+
+    Attributes:
+        state: `preparing` (compiling), `waiting` (no usable frame yet), `calibrating`, `live`, `held` (the source is silent: the
+            robot keeps its pose), `failed` (it can never deliver).
+        message: what to know or to do; empty for nothing.
+        progress: 0 to 1 of the calibration.
+        sample: the newest frame and pose; None before the first.
+        figures: rates, times and counts.
+        take: what the recorder is at.
+    """
+
+    state: State
+    message: str
+    progress: float
+    sample: LiveSample | None
+    figures: LiveFigures
+    take: TakeStatus
+
+
+class LiveSession:
+    """Reads a stream in a thread of its own; everything else may be called from any thread.
+
+        with LiveSession(open_source("walk.bvh"), load_robot("unitree_g1")) as session:
+            pose = session.snapshot().sample
+
+    Args:
+        stream: an open live source; it is closed with the session.
+        robot: who follows.
+        known: the person, where that is known already; None calibrates on the first two seconds of standing.
+        dataset: where takes are saved; None records nothing.
+        clock_ns: the host's monotonic clock, on which `LiveFrame.t_arrival_ns` is too.
+    """
+
+    def __init__(
+        self,
+        stream: LiveStream,
+        robot: RobotModel,
+        *,
+        known: Calibration | None = None,
+        dataset: Dataset | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.robot, self.stream = robot, stream
+        self._clock_ns, self._known = clock_ns, known
+        self._problem = make_problem(robot)
+        self._recorder = Recorder(self._problem, dataset)
+        self._standing = StandingCalibration(self._problem, stream.name)
+        self._limbs, self._stamps = LimbKeeper(), SessionClock()
+        self._follower: Follower | None = None
+        self._before: Follower | None = None
+        self._newest: LiveSample | None = None
+        self._newest_arrival_ns: int | None = None
+        self._arrivals_s, self._step_ms, self._latency_ms = Ring(), Ring(), Ring()
+        self._unusable, self._anew = 0, False
+        self._prepared, self._failure = False, ""
+        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> LiveSession:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread = threading.Thread(target=self._run, name="understudy-live", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading, close the stream, save the running take and wait for the disk; safe to call twice."""
+        self._closing.set()
+        self.stream.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._recorder.close()
+
+    def prepare(self) -> None:
+        """Compile what the first frame needs; `start` does it by itself."""
+        compile_ahead(self._problem)
+        self._prepared = True
+
+    def poll(self, timeout_s: float) -> LiveSample | None:
+        """Do what was asked for and take the next frame: what the session's thread does again and again.
+
+        Returns:
+            What was made of the frame; None where none came, or where it was not usable.
+        """
+        while not self._asked.empty():
+            self._asked.get_nowait()()
+        frame = self.stream.read(timeout_s)
+        return None if frame is None else self._take_in(frame)
+
+    def recalibrate(self, *, on_movement: bool = False) -> None:
+        """Calibrate anew; a running take is ended and saved.
+
+        Args:
+            on_movement: at once, on the last ten seconds of whatever the person did.
+        """
+        self._asked.put(self._calibrate_on_movement if on_movement else self._calibrate_anew)
+
+    def start_take(self, label: TakeLabel) -> None:
+        """Begin to record; the snapshot's `take` says whether it does."""
+        self._asked.put(lambda: self._recorder.start(label, self.stream.name, self._known))
+
+    def stop_take(self) -> None:
+        """End the take and save it."""
+        self._asked.put(self._recorder.stop)
+
+    def save_again(self) -> None:
+        """Try again to save what the disk refused."""
+        self._asked.put(self._recorder.save_again)
+
+    def snapshot(self) -> LiveSnapshot:
+        """The session now."""
+        now_ns = self._clock_ns()
+        state = self._state(now_ns)
+        return LiveSnapshot(
+            state=state,
+            message=self._message(state),
+            progress=self._standing.progress.share if state == "calibrating" else float(self._known is not None),
+            sample=self._newest,
+            figures=self._figures(now_ns),
+            take=self._recorder.status(),
+        )
+
+    def _run(self) -> None:
+        try:
+            self.prepare()
+            while not self._closing.is_set():
+                self.poll(READ_S)
+        except InputError as error:
+            self._failure = str(error)
+        except BaseException as error:
+            self._failure = f"the session stopped: {error!r}; what was recorded is saved"
+            raise
+        finally:
+            self._recorder.stop()
+
+    def _take_in(self, frame: LiveFrame) -> LiveSample | None:
+        t_ns, anew = self._stamps.stamp(frame.t_ns, frame.t_arrival_ns)
+        self._anew |= anew
+        self._arrivals_s.append(frame.t_arrival_ns * 1e-9)
+        whole = self._limbs.fill(frame.joint_pos_world_m, t_ns)
+        if whole is None:
+            self._unusable += 1
+            return None
+        pose = self._newest.pose if self._newest is not None else None
+        sample = LiveSample(t_ns, whole.joint_pos_world_m, pose, np.zeros(len(ENDS)), whole.held, whole.lost)
+        if self._known is None and frame.whole:
+            self._known = self._standing.add(frame.joint_pos_world_m, t_ns)
+        if self._known is not None:
+            sample = self._follow(sample, self._known)
+            self._recorder.add(sample)
+        self._newest, self._newest_arrival_ns = sample, frame.t_arrival_ns
+        self._latency_ms.append((self._clock_ns() - frame.t_arrival_ns) * 1e-6)
+        return sample
+
+    def _follow(self, sample: LiveSample, known: Calibration) -> LiveSample:
+        if self._follower is None:
+            self._follower = Follower(self._problem, known, self._rate_hz())
+            self._follower.take_over(self._before)
+        started_s = time.perf_counter()
+        pose = self._follower.step(sample.joint_pos_world_m, sample.t_ns, anew=self._anew)
+        self._step_ms.append((time.perf_counter() - started_s) * 1e3)
+        self._anew = False
+        return replace(sample, pose=pose, residual_m=self._follower.residual_m(pose, sample.joint_pos_world_m))
+
+    def _rate_hz(self) -> float:
+        """The stream's nominal rate, else the one seen so far."""
+        return self.stream.rate_hz or source_rate_hz(self._arrivals_s, self._clock_ns() * 1e-9) or _USUAL_HZ
+
+    def _calibrate_anew(self) -> None:
+        self._recorder.stop()
+        self._standing = StandingCalibration(self._problem, self.stream.name)
+        self._before, self._follower, self._known = self._follower or self._before, None, None
+
+    def _calibrate_on_movement(self) -> None:
+        if self._known is None:
+            self._known = self._standing.on_movement()
+
+    def _state(self, now_ns: int) -> State:
+        if self._failure:
+            return "failed"
+        if not self._prepared:
+            return "preparing"
+        if self._newest_arrival_ns is None:
+            return "waiting"
+        if (now_ns - self._newest_arrival_ns) * 1e-9 > SILENT_S:
+            return "held" if self._newest is not None and self._newest.pose is not None else "waiting"
+        return "live" if self._known is not None else "calibrating"
+
+    def _message(self, state: State) -> str:
+        if state == "failed":
+            return self._failure
+        if state == "preparing":
+            return "compiling; this takes some seconds, and the first time up to a minute"
+        if state == "calibrating":
+            return self._standing.progress.say
+        if state == "waiting" and self._unusable:
+            return "frames come, but without the hips, or with a joint that was never seen; step into view whole"
+        if state == "waiting":
+            return f"nothing comes from {self.stream.name} yet; then: {ASK[0].lower()}{ASK[1:]}"
+        if state == "held":
+            return self._why_held()
+        return ""
+
+    def _why_held(self) -> str:
+        if getattr(self.stream, "ended", False):
+            return "the clip has ended; the robot holds its last pose"
+        arrivals = self._arrivals_s.values()
+        if len(arrivals) and self._clock_ns() * 1e-9 - float(arrivals.max()) < SILENT_S:
+            return "the hips are not seen; the robot holds"
+        return "the source is silent; the robot holds"
+
+    def _figures(self, now_ns: int) -> LiveFigures:
+        counted = self.stream.counters
+        age_s = float("nan") if self._newest_arrival_ns is None else (now_ns - self._newest_arrival_ns) * 1e-9
+        return LiveFigures(
+            source_hz=source_rate_hz(self._arrivals_s, now_ns * 1e-9),
+            step_p50_ms=self._step_ms.percentile(50.0),
+            step_p99_ms=self._step_ms.percentile(99.0),
+            latency_p50_ms=self._latency_ms.percentile(50.0),
+            latency_p99_ms=self._latency_ms.percentile(99.0),
+            age_s=age_s,
+            frames=counted.frames,
+            lost=counted.lost,
+            late=counted.late,
+            duplicates=counted.duplicates,
+            damaged=counted.damaged,
+            restarts=counted.restarts,
+            unusable=self._unusable,
+            last_damage=counted.last_damage,
+        )
