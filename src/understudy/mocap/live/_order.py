@@ -15,6 +15,8 @@ SILENCE_S = 0.5
 """Where no newer frame came for so long, an older number means that the source began anew."""
 LOST_FRAMES = 100_000
 """A number that lies further ahead is no gap: the source counts from somewhere else now."""
+RATE_NEEDS_S = 0.5
+"""Time over which frames are counted before a rate is told."""
 REMEMBERED = 512
 """Numbers by which a repeated frame is told from a late one."""
 
@@ -39,8 +41,17 @@ class FrameOrder:
         self._newest_t_ns: int | None = None
         self._newest_arrival_ns = 0
         self._first, self._taken, self._step = 0, 0, 0
+        self._first_t_ns: int | None = None
         self._lost_before = 0
         self._seen: deque[tuple[int, int | None]] = deque(maxlen=REMEMBERED)
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frames per second that the source sends, by its own numbers and stamps; None before enough of them came."""
+        if self._newest is None or self._newest_t_ns is None or self._first_t_ns is None or not self._step:
+            return None
+        span_s = (self._newest_t_ns - self._first_t_ns) * 1e-9
+        return (self._newest - self._first) / self._step / span_s if span_s >= RATE_NEEDS_S else None
 
     def take(self, sequence: int | None, t_ns: int | None, t_arrival_ns: int) -> int | None:
         """The number under which a frame is handed out, or None where it is left out.
@@ -83,6 +94,7 @@ class FrameOrder:
         self._lost_before = self._counters.lost
         self._seen.clear()
         self._first, self._taken, self._step = number, 0, 0
+        self._first_t_ns = t_ns
         self._newest = number - 1
         return self._hand_out(number, t_ns, t_arrival_ns)
 

@@ -62,6 +62,7 @@ class UdpReceiver:
         self.dropped = 0
         self._only_from = only_from
         self._socket = _bound(where, port, interface, group)
+        self._sockets = [self._socket]
         name: tuple[str, int] = self._socket.getsockname()
         self.address: tuple[str, int] = (name[0], name[1])
         self._wake, self._waker = socket.socketpair()
@@ -73,6 +74,11 @@ class UdpReceiver:
         self._thread = threading.Thread(target=self._receive, name=f"udp {self.address[1]}", daemon=True)
         self._thread.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
+
     def get(self, timeout_s: float) -> Datagram | None:
         """The oldest datagram in the queue, or None when none came within `timeout_s` or the receiver was closed."""
         with self._ready:
@@ -82,6 +88,20 @@ class UdpReceiver:
             oldest = self._queue.popleft()
             self._queued_bytes -= len(oldest.data)
             return oldest
+
+    def join(self, where: str, group: str, port: int, interface: str) -> None:
+        """Take the datagrams of a multicast group as well.
+
+        Raises:
+            MocapError: the port cannot be had.
+        """
+        joined = _bound(where, port, interface, group)
+        with self._closing:
+            if self._closed:
+                joined.close()
+                return
+            self._sockets = [*self._sockets, joined]
+            self._waker.send(b"+")
 
     def send(self, data: bytes, to: tuple[str, int]) -> bool:
         """Send a datagram from the same port; False where the network refused it, which may pass."""
@@ -101,22 +121,26 @@ class UdpReceiver:
                 self._ready.notify_all()
             self._waker.send(b"x")
             self._thread.join()
-            for own in (self._socket, self._wake, self._waker):
+            for own in (*self._sockets, self._wake, self._waker):
                 own.close()
 
     def _receive(self) -> None:
-        while True:
-            readable, _, _ = select.select([self._socket, self._wake], [], [])
-            if self._wake in readable:
-                return
-            try:
-                data, sender = self._socket.recvfrom(LARGEST_DATAGRAM)
-            except OSError:
-                # An ICMP message about something sent earlier: the host is not listening yet, and may begin to.
-                continue
-            t_arrival_ns = time.monotonic_ns()
-            if self._only_from is None or sender[0] == self._only_from:
-                self._put(Datagram(data, t_arrival_ns, (sender[0], sender[1])))
+        while not self._closed:
+            readable, _, _ = select.select([*self._sockets, self._wake], [], [])
+            for own in readable:
+                if own is self._wake:
+                    own.recv(64)
+                else:
+                    self._take(own)
+
+    def _take(self, own: socket.socket) -> None:
+        try:
+            data, sender = own.recvfrom(LARGEST_DATAGRAM)
+        except OSError:
+            return  # an ICMP message about something sent earlier: the host does not listen yet, and may begin to
+        t_arrival_ns = time.monotonic_ns()
+        if self._only_from is None or sender[0] == self._only_from:
+            self._put(Datagram(data, t_arrival_ns, (sender[0], sender[1])))
 
     def _put(self, datagram: Datagram) -> None:
         with self._ready:
