@@ -48,7 +48,7 @@ def live(
     from understudy.apps.cli._live import known_person, run_until_interrupted, summary
     from understudy.apps.web.live.server import LiveServer
     from understudy.kinematics.load import load_robot
-    from understudy.mocap.live._open import open_source
+    from understudy.mocap.live import open_source
     from understudy.pipeline.build import open_or_create
     from understudy.pipeline.live import LiveSession, TakeLabel
 

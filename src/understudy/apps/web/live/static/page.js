@@ -7,7 +7,7 @@ const WORDS = {
   preparing: "preparing", waiting: "waiting", calibrating: "calibrating", live: "live", held: "held", failed: "stopped", gone: "no connection",
 };
 const NAMES = { left_arm: "left hand", right_arm: "right hand", left_leg: "left foot", right_leg: "right foot" };
-const PERIOD_MS = 1000 / 60;
+const PERIOD_MS = 1000 / 30;
 const MOVEMENT_S = 6;
 const FADE_MS = 150;
 const root = document.documentElement;
