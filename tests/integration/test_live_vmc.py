@@ -18,6 +18,7 @@ from understudy.testing.live_senders_vmc import PACKINGS, VmcSender, osc_message
 
 RATE_HZ = 60.0
 BEGIN_S = 10.0
+END, END_SAID = b"/end\0\0\0\0,Z\0\0", "/end: type 'Z' is not known"
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +35,23 @@ def stream() -> Iterator[VmcStream]:
 
 
 def _received(stream: VmcStream, datagrams: list[bytes]) -> list[LiveFrame]:
-    """Frames made of datagrams that are sent at once; they arrive in order on loopback, and the last is waited for."""
-    frames = []
+    """Frames made of datagrams that are sent at once. A last one that is damaged tells that all have arrived."""
+    frames: list[LiveFrame | None] = []
     for datagram in datagrams:
         send_all([datagram], stream.address)
-        while (frame := stream.read(0.0)) is not None:
-            frames.append(frame)
-    while (frame := stream.read(0.2)) is not None:
-        frames.append(frame)
-    return frames
+        frames.append(stream.read(0.0))
+    while frames[-1] is not None:
+        frames.append(stream.read(0.0))
+    send_all([END], stream.address)
+    for _ in range(1000):
+        frames.append(stream.read(0.02))
+        if END_SAID in stream.counters.last_damage:
+            break
+    else:
+        pytest.fail("the last datagram never came")
+    stream.counters.damaged -= 1
+    stream.counters.last_damage = ""
+    return [frame for frame in frames if frame is not None]
 
 
 def _nearest(frame: LiveFrame, motion: HumanMotion) -> int:
@@ -134,6 +143,7 @@ def test_damage_is_counted_and_named(motion: HumanMotion, stream: VmcStream) -> 
     frames = _received(stream, [*datagrams[:5], b"GET / HTTP/1.1", datagrams[5][:100], broken, *datagrams[5:]])
     assert len(frames) == 9
     assert stream.counters.damaged == 3
+    stream.feed(broken, 0)
     assert "7 numbers are due" in stream.counters.last_damage
 
 
