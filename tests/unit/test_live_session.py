@@ -231,6 +231,17 @@ def test_without_the_hips_nothing_can_be_done_and_it_says_so(stage: Stage, walki
     assert found.figures.unusable == 30
 
 
+def test_frames_that_waited_give_way_to_newer_ones(stage: Stage, walking: HumanMotion) -> None:
+    stage.play(walking.joint_pos_world_m[:10])
+    for k in range(10, 16):
+        stage.clock.wait(0.02)
+        stage.source.frames.append(LiveFrame(k + 1, stage.clock.now_ns, stage.clock.now_ns, walking.joint_pos_world_m[k]))
+    sample = stage.session.poll(0.0)
+    assert sample is not None
+    np.testing.assert_array_equal(sample.joint_pos_world_m, walking.joint_pos_world_m[13])
+    assert stage.session.snapshot().figures.skipped == 3
+
+
 def test_figures_count_what_came(stage: Stage, walking: HumanMotion) -> None:
     stage.play(walking.joint_pos_world_m[:60])
     figures = stage.session.snapshot().figures
@@ -277,26 +288,20 @@ def test_a_take_is_read_back_as_it_was_shown(robot: RobotModel, known: Calibrati
     np.testing.assert_array_equal(human[:100], walking.joint_pos_world_m[:100])
 
 
-def test_a_disk_that_refuses_loses_nothing(
-    robot: RobotModel, known: Calibration, walking: HumanMotion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from understudy.errors import StorageError
-
-    def full(self: Dataset, episode: object) -> object:
-        raise StorageError("the disk is full; free some space")
-
+def test_a_disk_that_refuses_loses_nothing(robot: RobotModel, known: Calibration, walking: HumanMotion, tmp_path: Path) -> None:
     dataset = open_or_create(tmp_path / "takes", robot)
+    in_the_way = dataset.root / "episodes" / "unlabelled"
+    in_the_way.write_text("no folder")
     stage = Stage(robot, known, dataset)
-    with monkeypatch.context() as patched:
-        patched.setattr(Dataset, "add", full)
-        stage.session.start_take(TakeLabel())
-        stage.play(walking.joint_pos_world_m[:60])
-        stage.session.stop_take()
-        stage.session.poll(0.0)
-        stage.session._recorder._writer.submit(lambda: None).result()
-        status = stage.session.snapshot().take
-        assert status.unsaved == 1
-        assert "disk is full" in status.message
+    stage.session.start_take(TakeLabel())
+    stage.play(walking.joint_pos_world_m[:60])
+    stage.session.stop_take()
+    stage.session.poll(0.0)
+    stage.session._recorder.wait()
+    status = stage.session.snapshot().take
+    assert (status.unsaved, status.saved) == (1, ())
+    assert str(in_the_way) in status.message
+    in_the_way.unlink()
     stage.session.save_again()
     stage.session.poll(0.0)
     stage.session.close()

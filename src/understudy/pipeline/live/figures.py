@@ -20,6 +20,7 @@ class LiveFigures:
         latency_p50_ms, latency_p99_ms: from the frame's arrival to the robot's pose.
         age_s: since the newest usable frame arrived.
         frames, lost, late, duplicates, damaged, restarts: as in `spec.live.LiveCounters`.
+        skipped: frames left out because a newer one was there already.
         unusable: frames left out because the hips were not seen, or a joint never was.
         last_damage: why the newest damaged packet was one.
     """
@@ -36,6 +37,7 @@ class LiveFigures:
     duplicates: int
     damaged: int
     restarts: int
+    skipped: int
     unusable: int
     last_damage: str
 

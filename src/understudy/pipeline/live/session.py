@@ -32,6 +32,11 @@ State = Literal["preparing", "waiting", "calibrating", "live", "held", "failed"]
 SILENT_S = 0.2
 """A source that is silent for longer has stopped: the robot holds."""
 READ_S = 0.05
+BEHIND_S = 0.05
+"""A frame that waited for longer is left out where a newer one is there."""
+TOE_M = 0.03
+FLOOR_OFF_M = 0.1
+"""Toes that stand this far from where toes stand mean that the source's floor is not at z = 0."""
 _USUAL_HZ = 60.0
 
 
@@ -47,6 +52,7 @@ class LiveSnapshot:
         sample: the newest frame and pose; None before the first.
         figures: rates, times and counts.
         take: what the recorder is at.
+        floor_m: height of the floor under the person in the source's world, where that is not 0: what to draw them lower by.
     """
 
     state: State
@@ -55,6 +61,7 @@ class LiveSnapshot:
     sample: LiveSample | None
     figures: LiveFigures
     take: TakeStatus
+    floor_m: float = 0.0
 
 
 class LiveSession:
@@ -83,7 +90,7 @@ class LiveSession:
         self.robot, self.stream = robot, stream
         self._clock_ns, self._known = clock_ns, known
         self._problem = make_problem(robot)
-        self._recorder = Recorder(self._problem, dataset)
+        self._recorder = Recorder(robot, dataset)
         self._standing = StandingCalibration(self._problem, stream.name)
         self._limbs, self._stamps = LimbKeeper(), SessionClock()
         self._follower: Follower | None = None
@@ -91,7 +98,7 @@ class LiveSession:
         self._newest: LiveSample | None = None
         self._newest_arrival_ns: int | None = None
         self._arrivals_s, self._step_ms, self._latency_ms = Ring(), Ring(), Ring()
-        self._unusable, self._anew = 0, False
+        self._unusable, self._skipped, self._anew = 0, 0, False
         self._prepared, self._failure = False, ""
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -131,6 +138,12 @@ class LiveSession:
         while not self._asked.empty():
             self._asked.get_nowait()()
         frame = self.stream.read(timeout_s)
+        while frame is not None and (self._clock_ns() - frame.t_arrival_ns) * 1e-9 > BEHIND_S:
+            newer = self.stream.read(0.0)
+            if newer is None:
+                break
+            self._skipped += 1
+            frame = newer
         return None if frame is None else self._take_in(frame)
 
     def recalibrate(self, *, on_movement: bool = False) -> None:
@@ -159,11 +172,12 @@ class LiveSession:
         state = self._state(now_ns)
         return LiveSnapshot(
             state=state,
-            message=self._message(state),
+            message=self._message(state, now_ns),
             progress=self._standing.progress.share if state == "calibrating" else float(self._known is not None),
             sample=self._newest,
             figures=self._figures(now_ns),
             take=self._recorder.status(),
+            floor_m=0.0 if self._known is None else _floor_m(self._known),
         )
 
     def _run(self) -> None:
@@ -232,7 +246,7 @@ class LiveSession:
             return "held" if self._newest is not None and self._newest.pose is not None else "waiting"
         return "live" if self._known is not None else "calibrating"
 
-    def _message(self, state: State) -> str:
+    def _message(self, state: State, now_ns: int) -> str:
         if state == "failed":
             return self._failure
         if state == "preparing":
@@ -244,16 +258,17 @@ class LiveSession:
         if state == "waiting":
             return f"nothing comes from {self.stream.name} yet; then: {ASK[0].lower()}{ASK[1:]}"
         if state == "held":
-            return self._why_held()
+            return self._why_held(now_ns)
         return ""
 
-    def _why_held(self) -> str:
+    def _why_held(self, now_ns: int) -> str:
         if getattr(self.stream, "ended", False):
             return "the clip has ended; the robot holds its last pose"
+        held_s = (now_ns - (self._newest_arrival_ns or now_ns)) * 1e-9
         arrivals = self._arrivals_s.values()
-        if len(arrivals) and self._clock_ns() * 1e-9 - float(arrivals.max()) < SILENT_S:
-            return "the hips are not seen; the robot holds"
-        return "the source is silent; the robot holds"
+        if len(arrivals) and now_ns * 1e-9 - float(arrivals.max()) < SILENT_S:
+            return f"hips not seen for {held_s:.1f} s; the robot holds"
+        return f"source silent for {held_s:.1f} s; the robot holds"
 
     def _figures(self, now_ns: int) -> LiveFigures:
         counted = self.stream.counters
@@ -271,6 +286,12 @@ class LiveSession:
             duplicates=counted.duplicates,
             damaged=counted.damaged,
             restarts=counted.restarts,
+            skipped=self._skipped,
             unusable=self._unusable,
             last_damage=counted.last_damage,
         )
+
+
+def _floor_m(known: Calibration) -> float:
+    level_m = min(known.toe_level_m) - TOE_M
+    return level_m if abs(level_m) > FLOOR_OFF_M else 0.0

@@ -1,32 +1,25 @@
-"""A take of a live session, and the episode it becomes: the robot's motion as it was shown, not solved again."""
+"""A take of a live session as it grows: one row per frame, in blocks, so that neither growing nor ending it takes time."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from understudy.geom.arrays import F64, AnyArray
-from understudy.pipeline.labels import UNLABELLED
-from understudy.pipeline.live.calibration import human_motion
-from understudy.pipeline.live.sample import LiveSample, as_motion
-from understudy.pipeline.motion_episode import motion_episode
-from understudy.retarget.feasibility import stretches
-from understudy.retarget.problem import Problem
-from understudy.retarget.streaming import LOST_S, LivePose
-from understudy.retarget.targets import Calibration, Targets, person_at_robot_size, task_weights, vector_targets
-from understudy.spec.episode import Episode, MetadataValue
-from understudy.spec.skeleton import HumanMotion
-from understudy.store.dataset import Dataset
+from understudy.pipeline.live.limbs import LIMBS
+from understudy.pipeline.live.sample import LiveSample
+from understudy.retarget.feasibility import ENDS
+from understudy.retarget.targets import Calibration
+from understudy.spec.skeleton import JOINTS
 
-SHORTEST_S = 0.5
+Rows = NDArray[np.void]
+"""Records, one per frame; `Take.rows` names their fields."""
 LONGEST_FRAMES = 240_000
-"""A take of half an hour at 120 Hz: it is ended and saved then, for it is kept in memory."""
+"""Half an hour at 120 Hz: a take is ended and saved then, for it is kept in memory."""
 GAP_NS = round(0.2e9)
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,8 @@ class Take:
         source: name of the stream.
         known: the person.
         began: date and time of the first frame, UTC.
-        samples: frames so far.
+        dof: of the robot.
+        frames: rows so far.
         holds: (from, to) in the take, seconds, while the source was silent and the robot held.
     """
 
@@ -55,120 +49,85 @@ class Take:
     source: str
     known: Calibration
     began: datetime
-    samples: list[LiveSample] = field(default_factory=list)
+    dof: int
+    frames: int = 0
     holds: list[tuple[float, float]] = field(default_factory=list)
+    _blocks: list[Rows] = field(default_factory=list)
+    _first_ns: int = 0
+    _last_ns: int = 0
+    _step_ns: int = GAP_NS
 
     def add(self, sample: LiveSample) -> None:
-        """Append a frame with a pose; after a silence the held pose goes in once more, two frames before it."""
-        if self.samples and sample.t_ns - self.samples[-1].t_ns > GAP_NS:
-            last = self.samples[-1]
-            self.holds.append(((last.t_ns - self.samples[0].t_ns) * 1e-9, (sample.t_ns - self.samples[0].t_ns) * 1e-9))
-            step_ns = last.t_ns - self.samples[-2].t_ns if len(self.samples) > 1 else GAP_NS
-            until_ns = sample.t_ns - min(2 * step_ns, GAP_NS // 2)
-            pose = None if last.pose is None else replace(last.pose, t_ns=until_ns)
-            self.samples.append(replace(last, t_ns=until_ns, pose=pose))
-        self.samples.append(sample)
+        """Append a frame with a pose; after a silence the held frame goes in once more, two frames before it."""
+        row = _row(sample)
+        if row is None:
+            return
+        t_ns = sample.t_ns
+        if self.frames == 0:
+            self._first_ns = t_ns
+        elif t_ns - self._last_ns > GAP_NS:
+            self.holds.append(((self._last_ns - self._first_ns) * 1e-9, (t_ns - self._first_ns) * 1e-9))
+            again = self._blocks[-1][(self.frames - 1) % _BLOCK].copy()
+            again["t_ns"] = t_ns - min(2 * self._step_ns, GAP_NS // 2)
+            self._append(again)
+        else:
+            self._step_ns = t_ns - self._last_ns
+        self._append(row)
+        self._last_ns = t_ns
 
     @property
     def duration_s(self) -> float:
         """From the first to the last frame, seconds."""
-        return (self.samples[-1].t_ns - self.samples[0].t_ns) * 1e-9 if self.samples else 0.0
+        return (self._last_ns - self._first_ns) * 1e-9
 
     @property
     def full(self) -> bool:
         """Whether it must end."""
-        return len(self.samples) >= LONGEST_FRAMES
+        return self.frames >= LONGEST_FRAMES
+
+    def rows(self) -> Rows:
+        """(T,) records: `t_ns` from 0, `joints` (23, 3), `root` (3,), `quat` (4,), `q` (J,), `residual` (4,), `stance` (2,),
+        `restarted`, and `unseen` (5,) per limb of `limbs.LIMBS`."""
+        out = np.concatenate(self._blocks)[: self.frames]
+        out["t_ns"] -= self._first_ns
+        return out
+
+    def _append(self, row: object) -> None:
+        if self.frames % _BLOCK == 0:
+            self._blocks.append(np.empty(_BLOCK, dtype=_row_type(self.dof)))
+        self._blocks[-1][self.frames % _BLOCK] = row
+        self.frames += 1
 
 
-def take_episode(take: Take, problem: Problem, dataset: Dataset, *, index: int) -> Episode:
-    """The episode of a take.
-
-    Args:
-        take: at least half a second of it.
-        problem: of the robot.
-        dataset: whose schema it follows.
-        index: number of the take in its session; the next free one is taken where an episode of that name is there.
-    """
-    poses = [sample.pose for sample in take.samples if sample.pose is not None]
-    human = human_motion(
-        np.stack([s.joint_pos_world_m for s in take.samples]), np.array([s.t_ns for s in take.samples]), take.source
+def _row_type(dof: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [
+            ("t_ns", np.int64),
+            ("joints", np.float64, (len(JOINTS), 3)),
+            ("root", np.float64, (3,)),
+            ("quat", np.float64, (4,)),
+            ("q", np.float64, (dof,)),
+            ("residual", np.float64, (len(ENDS),)),
+            ("stance", np.bool_, (2,)),
+            ("restarted", np.bool_),
+            ("unseen", np.bool_, (len(LIMBS),)),
+        ]
     )
-    residual = np.stack([s.residual_m for s in take.samples])
-    return motion_episode(
-        problem.robot,
-        as_motion(poses, problem.robot.joint_names),
-        episode_id=_free_id(take, dataset, index),
-        schema_toml=dataset.schema_text,
-        metadata=_metadata(take, human, residual),
-        extra=_streams(take, human, poses, residual, problem),
+
+
+def _row(sample: LiveSample) -> tuple[object, ...] | None:
+    pose = sample.pose
+    if pose is None:
+        return None
+    unseen = [limb in sample.held or limb in sample.lost for limb in LIMBS]
+    return (
+        sample.t_ns,
+        sample.joint_pos_world_m,
+        pose.root_pos_world_m,
+        pose.root_quat_world_wxyz,
+        pose.joint_pos,
+        sample.residual_m,
+        pose.stance,
+        pose.restarted,
+        unseen,
     )
-
-
-def _streams(take: Take, human: HumanMotion, poses: list[LivePose], residual: F64, problem: Problem) -> Mapping[str, AnyArray]:
-    stance = np.stack([pose.stance for pose in poses])
-    known = take.known
-    targets = Targets(
-        vectors=vector_targets(human.joint_pos_world_m, known, problem),
-        weights=task_weights(known.hip_mismatch_pct),
-        stance=stance,
-        flat=stance,
-        scale=known.scale,
-        height_shift_m=known.height_shift_m,
-        hip_mismatch_pct=known.hip_mismatch_pct,
-    )
-    return {
-        "debug/human_joints_world": human.joint_pos_world_m,
-        "debug/human_target_world": person_at_robot_size(human, targets, problem),
-        "debug/ee_residual": residual,
-        "debug/infeasible": np.stack([s.infeasible.any() for s in take.samples]),
-        "debug/source_contact": stance,
-    }
-
-
-def _metadata(take: Take, human: HumanMotion, residual: F64) -> dict[str, MetadataValue]:
-    subject, found = human.subject(), stretches(residual, human.t_ns)
-    return {
-        "task_id": take.label.task or UNLABELLED,
-        "demonstrator_id": take.label.demonstrator or UNLABELLED,
-        "language_instruction": take.label.instruction or UNLABELLED,
-        "motion_source": "mocap",
-        "clip": take.source,
-        "warnings": json.dumps(_warnings(take)),
-        "source_path": take.source,
-        "source_format": "live",
-        "source_rate_hz": human.rate_hz,
-        "source_subject_leg_m": subject.leg_m,
-        "source_subject_arm_m": subject.arm_m,
-        "source_subject_height_m": subject.height_m,
-        "record_began_utc": take.began.isoformat(timespec="milliseconds"),
-        "record_holds_s": json.dumps([[round(a, 3), round(b, 3)] for a, b in take.holds]),
-        "retarget_mode": "streaming",
-        "retarget_scale": take.known.scale,
-        "retarget_infeasible": "flag",
-        "retarget_infeasible_stretches": json.dumps([vars(s) for s in found]),
-    }
-
-
-def _warnings(take: Take) -> list[str]:
-    said = []
-    if take.holds:
-        silent_s = sum(b - a for a, b in take.holds)
-        said.append(f"the source was silent {len(take.holds)} times, {silent_s:.1f} s in all; the robot held its pose")
-    for limb in sorted({limb for s in take.samples for limb in (*s.held, *s.lost)}):
-        frames = sum(limb in s.held or limb in s.lost for s in take.samples)
-        said.append(f"{limb} was not wholly seen in {frames} of {len(take.samples)} frames and was held there")
-    restarts = sum(s.pose is not None and s.pose.restarted for s in take.samples[1:])
-    if restarts:
-        said.append(f"retargeting began afresh {restarts} times, after gaps over {LOST_S:g} s or because the source began anew")
-    return said
-
-
-def _free_id(take: Take, dataset: Dataset, index: int) -> str:
-    source = re.sub(r"[^A-Za-z0-9]+", "-", take.source).strip("-")[:40] or "live"
-    while True:
-        name = dataset.schema.naming.recorded.format(
-            date=f"{take.began:%Y-%m-%d}", time=f"{take.began:%H%M%S}", source=source, index=f"{index:03d}"
-        )
-        if dataset.find(name) is None:
-            return name
-        index += 1

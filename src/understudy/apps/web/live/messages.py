@@ -19,8 +19,8 @@ _DIGITS = 4
 def snapshot_json(snapshot: LiveSnapshot, robot: RobotModel) -> bytes:
     """A snapshot for the page.
 
-    Lengths in metres with four digits. `human` has 23 x 3 numbers; `bodies` per body the three rows of its rotation and its
-    position, 12 numbers. What was not measured is null.
+    Lengths in metres with four digits. `human` has 23 x 3 numbers, the floor at z = 0; `bodies` per body the three rows of its
+    rotation and its position, 12 numbers. What was not measured is null.
     """
     told: dict[str, object] = {
         "state": snapshot.state,
@@ -30,14 +30,14 @@ def snapshot_json(snapshot: LiveSnapshot, robot: RobotModel) -> bytes:
         "take": asdict(snapshot.take),
     }
     if snapshot.sample is not None:
-        told |= _sample(snapshot.sample, robot)
+        told |= _sample(snapshot.sample, robot, snapshot.floor_m)
     return json.dumps(told, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _sample(sample: LiveSample, robot: RobotModel) -> dict[str, object]:
+def _sample(sample: LiveSample, robot: RobotModel, floor_m: float) -> dict[str, object]:
     return {
         "t_s": round(sample.t_ns * 1e-9, 4),
-        "human": _rounded(sample.joint_pos_world_m),
+        "human": _rounded(sample.joint_pos_world_m - np.array([0.0, 0.0, floor_m])),
         "bodies": None if sample.pose is None else _bodies(sample, robot),
         "residual_m": _rounded(sample.residual_m),
         "infeasible": sample.infeasible.tolist(),

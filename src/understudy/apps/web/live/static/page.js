@@ -74,12 +74,12 @@ function showFigures(figures) {
   put("latency_p50_ms", figures.latency_p50_ms, 1);
   put("step_p99_ms", figures.step_p99_ms, 2);
   put("age", figures.age_s === null ? null : 1000 * figures.age_s);
-  for (const id of ["lost", "late", "duplicates", "damaged"]) put(id, figures[id]);
+  for (const id of ["lost", "late", "duplicates", "skipped", "damaged", "restarts"]) put(id, figures[id]);
   $("damaged").parentElement.classList.toggle("bad", figures.damaged > 0);
   $("damage").textContent = figures.last_damage;
 }
 
-function showState(state, message, progress, age) {
+function showState(state, message, progress) {
   document.body.dataset.state = state;
   $("state").textContent = WORDS[state];
   const banner = $("banner");
@@ -87,7 +87,7 @@ function showState(state, message, progress, age) {
   if (state === "held") {
     const [what, then] = message.split("; ");
     banner.innerHTML = "";
-    banner.append(`${what[0].toUpperCase()}${what.slice(1)} for ${age.toFixed(1)} s`, Object.assign(document.createElement("small"), { textContent: then }));
+    banner.append(`${what[0].toUpperCase()}${what.slice(1)}`, Object.assign(document.createElement("small"), { textContent: then }));
   } else banner.textContent = message;
   const ahead = ["preparing", "waiting", "calibrating"].includes(state);
   $("task-ahead").hidden = !ahead;
@@ -101,7 +101,7 @@ function showState(state, message, progress, age) {
 
 function show(got) {
   snapshot = got;
-  showState(got.state, got.message, got.progress, got.figures.age_s ?? 0);
+  showState(got.state, got.message, got.progress);
   showTake(got.take);
   showFigures(got.figures);
   showReach(got);
@@ -128,7 +128,7 @@ async function follow() {
       if (!answer.ok) throw new Error(await answer.text());
       show(await answer.json());
     } catch {
-      showState("gone", "The page has lost Understudy. Is `understudy live` still running?", 0, 0);
+      showState("gone", "The page has lost Understudy. Is `understudy live` still running?", 0);
       await new Promise((next) => setTimeout(next, 500));
     }
     await new Promise((next) => setTimeout(next, Math.max(0, PERIOD_MS - (performance.now() - started))));
