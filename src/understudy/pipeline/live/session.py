@@ -250,13 +250,13 @@ class LiveSession:
         if state == "failed":
             return self._failure
         if state == "preparing":
-            return "compiling; this takes some seconds, and the first time up to a minute"
+            return "getting ready: some seconds, and the first time up to a minute"
         if state == "calibrating":
             return self._standing.progress.say
         if state == "waiting" and self._unusable:
-            return "frames come, but without the hips, or with a joint that was never seen; step into view whole"
+            return "frames come, but without the hips, or with a joint that was never seen: step into view whole"
         if state == "waiting":
-            return f"nothing comes from {self.stream.name} yet; then: {ASK[0].lower()}{ASK[1:]}"
+            return f"waiting for {self.stream.name}: start the source, then {ASK[0].lower()}{ASK[1:]}"
         if state == "held":
             return self._why_held(now_ns)
         return ""

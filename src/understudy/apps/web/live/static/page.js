@@ -41,6 +41,8 @@ function toggleTake() {
   recording ? ask("stop") : ask("record", label);
 }
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function clock(s) {
   return `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
 }
@@ -87,12 +89,14 @@ function showState(state, message, progress) {
   if (state === "held") {
     const [what, then] = message.split("; ");
     banner.innerHTML = "";
-    banner.append(`${what[0].toUpperCase()}${what.slice(1)}`, Object.assign(document.createElement("small"), { textContent: then }));
+    banner.append(capital(what), Object.assign(document.createElement("small"), { textContent: then }));
   } else banner.textContent = message;
   const ahead = ["preparing", "waiting", "calibrating"].includes(state);
   $("task-ahead").hidden = !ahead;
   if (ahead) {
-    $("say").textContent = `${message[0].toUpperCase()}${message.slice(1)}`;
+    const [what, why = ""] = message.split(/: (?=[^:]*$)/);
+    $("say").textContent = capital(what);
+    $("why").textContent = capital(why);
     $("progress").style.width = `${100 * progress}%`;
   }
   calibratingSince = state === "calibrating" ? calibratingSince || performance.now() : 0;
