@@ -150,6 +150,10 @@ def test_a_question_mark_may_be_part_of_a_name(motion: HumanMotion, tmp_path: Pa
         ("{path}x", "no such file"),
         ("filo://x", "did you mean 'file'"),
         ("spam://x", "known are file://"),
+        ("a\0b", "a name with a zero byte"),
+        ("file:///a%00b", "a name with a zero byte"),
+        ("a" * 5000, "cannot be read"),
+        ("", "a directory"),
     ],
 )
 def test_wrong_addresses_say_what_is_allowed(motion: HumanMotion, tmp_path: Path, url: str, said: str) -> None:

@@ -16,7 +16,7 @@ from understudy.spec.skeleton import JOINTS, HumanMotion
 from understudy.testing.live_senders_faults import Faults, with_faults
 from understudy.testing.live_senders_vmc import PACKINGS, VmcSender, osc_message, send_all
 
-RATE_HZ = 60.0
+RATE_HZ = 30.0
 BEGIN_S = 10.0
 END, END_SAID = b"/end\0\0\0\0,Z\0\0", "/end: type 'Z' is not known"
 
@@ -145,6 +145,12 @@ def test_damage_is_counted_and_named(motion: HumanMotion, stream: VmcStream) -> 
     assert stream.counters.damaged == 3
     stream.feed(broken, 0)
     assert "7 numbers are due" in stream.counters.last_damage
+
+
+def test_a_sender_without_an_avatar_is_said(stream: VmcStream) -> None:
+    stream.feed(osc_message("/VMC/Ext/OK", 0), 0)
+    assert "has no avatar" in stream.counters.last_damage
+    assert stream.counters.damaged == 0
 
 
 def test_the_joints_have_their_names(motion: HumanMotion, stream: VmcStream) -> None:

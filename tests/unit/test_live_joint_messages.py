@@ -181,7 +181,7 @@ def test_names_may_change_on_the_way() -> None:
 
 
 def test_a_mailbox_keeps_the_newest() -> None:
-    box = Mailbox()
+    box: Mailbox[str] = Mailbox()
     for k in range(MOST_QUEUED + 10):
         box.put(str(k))
     got = box.get(0.0)

@@ -8,6 +8,7 @@ from typing import cast
 
 from understudy import plugins
 from understudy.errors import MocapError, did_you_mean
+from understudy.mocap.live.replay import is_file
 from understudy.spec.live import LiveSource, LiveStream
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):(?=//|\S)", re.IGNORECASE)
@@ -25,12 +26,10 @@ def open_source(url: str | Path) -> LiveStream:
         MocapError: no source knows the scheme, the address is wrong or cannot be had, the file cannot be read.
         MissingDependencyError: the protocol needs a library that is not installed.
     """
-    if isinstance(url, Path) or Path(url).is_file():
-        return sources()[FILE].open(str(url))
-    found = _SCHEME.match(url)
-    known = sources()
+    known, text = sources(), str(url)
+    found = None if isinstance(url, Path) or is_file(text) else _SCHEME.match(text)
     if found is None:
-        return known[FILE].open(url)
+        return known[FILE].open(text)
     scheme = found[1].lower()
     if scheme not in known:
         listed = ", ".join(f"{name}://" for name in sorted(known))
@@ -38,7 +37,7 @@ def open_source(url: str | Path) -> LiveStream:
             f"{url}: no live source has the scheme {scheme!r}{did_you_mean(scheme, known)}; known are {listed} "
             "and the path of a motion capture file"
         )
-    return known[scheme].open(url)
+    return known[scheme].open(text)
 
 
 def sources() -> dict[str, LiveSource]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from understudy.errors import MocapError
 
+Content = TypeVar("Content")
 Payload = tuple[bytes | str, int]
 """A message and its arrival on the host's monotonic clock, nanoseconds."""
 MOST_QUEUED = 256
@@ -34,18 +35,18 @@ class Transport(Protocol):
         ...
 
 
-class Mailbox:
-    """Messages between the thread of a connection and the reader."""
+class Mailbox(Generic[Content]):
+    """What comes between the thread of a connection and the reader."""
 
     def __init__(self) -> None:
         """Empty and open."""
-        self._queue: deque[Payload] = deque(maxlen=MOST_QUEUED)
+        self._queue: deque[tuple[Content, int]] = deque(maxlen=MOST_QUEUED)
         self._ready = threading.Condition()
         self._closed = False
         self._refusal = ""
 
-    def put(self, data: bytes | str) -> None:
-        """A message that came just now."""
+    def put(self, data: Content) -> None:
+        """Something that came just now."""
         with self._ready:
             self._queue.append((data, time.monotonic_ns()))
             self._ready.notify()
@@ -56,8 +57,8 @@ class Mailbox:
             self._refusal = why
             self._ready.notify()
 
-    def get(self, timeout_s: float) -> Payload | None:
-        """The oldest message, or None when none came within `timeout_s` or the box was closed.
+    def get(self, timeout_s: float) -> tuple[Content, int] | None:
+        """The oldest and its arrival, or None when none came within `timeout_s` or the box was closed.
 
         Raises:
             MocapError: nothing can ever come, and why.

@@ -42,7 +42,8 @@ class WebSocketClient:
             raise MocapError(f"{url}: a host, and no fragment, is due; write ws://host:port/path")
         self.address = (parts.hostname, port)
         self.trouble = ""
-        self._url, self._box, self._closed = url, Mailbox(), threading.Event()
+        self._box: Mailbox[bytes | str] = Mailbox()
+        self._url, self._closed = url, threading.Event()
         self._connection: ClientConnection | None = None
         self._thread = threading.Thread(target=self._stay, name=f"websocket to {parts.hostname}", daemon=True)
         self._thread.start()
@@ -113,7 +114,8 @@ class WebSocketListener:
                 f"ws-listen://{host}:{parts.port}?token=..., and senders connect to ws://this-machine:{parts.port}/?token=..."
             )
         self.trouble = ""
-        self._box, self._now = Mailbox(), threading.Lock()
+        self._box: Mailbox[bytes | str] = Mailbox()
+        self._now = threading.Lock()
         self._sender: ServerConnection | None = None
         try:
             self._server = serve(

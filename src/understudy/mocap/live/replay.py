@@ -141,10 +141,20 @@ class Replay:
         )
 
 
+def is_file(text: str) -> bool:
+    """Whether there is a file of that name; no for names that the system does not take."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _path_and_options(url: str) -> tuple[Path, dict[str, str]]:
     """The file and what follows the question mark; a file whose own name has one is found too."""
+    if "\0" in unquote(url):
+        raise MocapError(f"{url!r}: a name with a zero byte; name a motion capture file")
     is_url = url[:5].lower() == "file:"
-    if not is_url and Path(url).is_file():
+    if not is_url and is_file(url):
         return Path(url), {}
     text, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))

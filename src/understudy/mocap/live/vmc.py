@@ -97,6 +97,8 @@ class VmcStream:
         for frame in frames:
             self._hand_out(frame, t_arrival_ns)
         self._count()
+        if not self._frames.available:
+            self.counters.last_damage = f"{self.name}: the sender says that it has no avatar, or no tracking (/VMC/Ext/OK)"
         if self._frames.unusable:
             raise MocapError(f"{self.name}: {self._frames.unusable}")
 
