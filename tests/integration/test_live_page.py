@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -22,7 +26,7 @@ from understudy.pipeline.build import open_or_create
 from understudy.pipeline.live import LiveSession
 from understudy.retarget.problem import make_problem
 from understudy.retarget.targets import calibrate
-from understudy.simulate.walker import walk
+from understudy.simulate.walker import walk, write_bvh
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
 
@@ -190,6 +194,26 @@ def test_the_robots_triangles_have_normals_and_limbs(robot: RobotModel) -> None:
     normal: F64 = vertices["normal"][:, :3].astype(np.float64).reshape(-1, 3, 3).mean(axis=1) / 127.0
     agree = np.sum(flat * normal, axis=1) / np.maximum(np.linalg.norm(flat, axis=1), 1e-12)
     assert np.mean(agree > 0.7) > 0.99
+
+
+def test_the_command_records_and_saves_when_it_is_ended(tmp_path: Path) -> None:
+    clip, into = tmp_path / "walk.bvh", tmp_path / "takes"
+    write_bvh(walk(3.0, rate_hz=60.0), clip)
+    command = [sys.executable, "-m", "understudy", "live", f"{clip}?loop=1", "--robot", "unitree_g1", "--into", str(into)]
+    with subprocess.Popen([*command, "--port", "0", "--no-browser", "--json"], stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stderr is not None
+        browser = Browser(process.stderr.readline().split()[1])
+        browser.until("live")
+        browser.do("record", task="walk")
+        started = time.monotonic()
+        while int(str(json.loads(browser.ask("/state")[1])["take"]["frames"])) < 60:
+            assert time.monotonic() - started < WAIT_S
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        said, complaints = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, complaints) == (0, "")
+    (take,) = json.loads(said)["takes"]
+    assert (into / "episodes" / "walk" / f"{take}.h5").is_file()
 
 
 def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64
 from understudy.geom.rotations import quat_conj, quat_mul, quat_to_rotvec
 from understudy.kinematics.load import load_robot
+from understudy.mocap.read import read_motion
 from understudy.pipeline.build import open_or_create
 from understudy.pipeline.live import LiveSample, LiveSession, TakeLabel
 from understudy.retarget.problem import make_problem
@@ -22,7 +23,7 @@ from understudy.retarget.trajectory import FASTEST_RAD_S, SPEED_SHARE
 from understudy.simulate.walker import reach, stand, walk
 from understudy.spec.live import LiveCounters, LiveFrame
 from understudy.spec.robot import RobotModel
-from understudy.spec.skeleton import INDEX, HumanMotion
+from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion
 from understudy.store.dataset import Dataset
 
 RATE_HZ = 60.0
@@ -284,8 +285,14 @@ def test_a_take_is_read_back_as_it_was_shown(robot: RobotModel, known: Calibrati
     kept = np.delete(np.arange(161), 100)
     np.testing.assert_array_equal(np.asarray(joints.data)[kept], poses[:, 7:])
     np.testing.assert_array_equal(np.asarray(joints.data)[100], poses[99, 7:])
-    human = np.asarray(episode.streams["debug/human_joints_world"].data)
+    human: F64 = np.asarray(episode.streams["debug/human_joints_world"].data, dtype=np.float64)
     np.testing.assert_array_equal(human[:100], walking.joint_pos_world_m[:100])
+    speeds: F64 = np.asarray(episode.streams["observations/joint_velocities"].data, dtype=np.float64)
+    assert (np.abs(speeds) <= robot.velocity_rad_s).all()
+    archive = tmp_path / "take.npz"
+    stamps = episode.streams["debug/human_joints_world"].t_ns
+    np.savez(archive, joint_pos=human, joint_names=JOINTS, t_s=stamps * 1e-9, unit="m", up="z")
+    np.testing.assert_allclose(read_motion(archive).joint_pos_world_m[:100], human[:100], atol=1e-9)
 
 
 def test_a_disk_that_refuses_loses_nothing(robot: RobotModel, known: Calibration, walking: HumanMotion, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import webbrowser
 from dataclasses import asdict
 from time import sleep
@@ -28,7 +29,14 @@ def known_person(stream: LiveStream, robot: RobotModel) -> Calibration | None:
 
 
 def run_until_interrupted(session: LiveSession, url: str) -> str:
-    """Wait for Ctrl-C or for the session to fail; says why it failed. Opens `url` in a browser where there is one."""
+    """Wait for Ctrl-C, the end of the terminal, or for the session to fail; says why it failed.
+
+    Args:
+        session: running.
+        url: opened in a browser, where there is one; empty for none.
+    """
+    for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
+        signal.signal(ending, signal.default_int_handler)  # a closed terminal saves the take too
     try:
         if url:
             webbrowser.open(url)

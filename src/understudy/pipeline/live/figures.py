@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.spec.live import LiveCounters
+
 KEPT = 1024
 WINDOW_S = 2.0
 
@@ -75,3 +77,36 @@ def source_rate_hz(arrivals_s: Ring, now_s: float) -> float:
         return 0.0
     span = float(recent.max() - recent.min())
     return (len(recent) - 1) / span if span > 0 else 0.0
+
+
+class Meter:
+    """What a session measures of itself; its thread writes, others read."""
+
+    def __init__(self) -> None:
+        self.arrivals_s, self.step_ms, self.latency_ms = Ring(), Ring(), Ring()
+        self.skipped = self.unusable = 0
+
+    def quiet_s(self, now_ns: int) -> float:
+        """Seconds since the newest frame arrived, usable or not; infinite before the first."""
+        arrivals = self.arrivals_s.values()
+        return now_ns * 1e-9 - float(arrivals.max()) if len(arrivals) else float("inf")
+
+    def figures(self, counted: LiveCounters, now_ns: int, age_s: float) -> LiveFigures:
+        """The figures now."""
+        return LiveFigures(
+            source_hz=source_rate_hz(self.arrivals_s, now_ns * 1e-9),
+            step_p50_ms=self.step_ms.percentile(50.0),
+            step_p99_ms=self.step_ms.percentile(99.0),
+            latency_p50_ms=self.latency_ms.percentile(50.0),
+            latency_p99_ms=self.latency_ms.percentile(99.0),
+            age_s=age_s,
+            frames=counted.frames,
+            lost=counted.lost,
+            late=counted.late,
+            duplicates=counted.duplicates,
+            damaged=counted.damaged,
+            restarts=counted.restarts,
+            skipped=self.skipped,
+            unusable=self.unusable,
+            last_damage=counted.last_damage,
+        )

@@ -6,19 +6,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal
 
 import numpy as np
 
 from understudy.errors import InputError
-from understudy.pipeline.live.calibration import ASK, StandingCalibration
-from understudy.pipeline.live.figures import LiveFigures, Ring, source_rate_hz
+from understudy.pipeline.live.calibration import StandingCalibration
+from understudy.pipeline.live.figures import Meter, source_rate_hz
 from understudy.pipeline.live.follower import Follower, compile_ahead
 from understudy.pipeline.live.limbs import LimbKeeper
-from understudy.pipeline.live.recorder import Recorder, TakeStatus
+from understudy.pipeline.live.recorder import Recorder
 from understudy.pipeline.live.sample import LiveSample
+from understudy.pipeline.live.snapshot import LiveSnapshot, State, floor_m, why_held, why_waiting
 from understudy.pipeline.live.stamps import SessionClock
 from understudy.pipeline.live.take import TakeLabel
 from understudy.retarget.feasibility import ENDS
@@ -28,40 +28,12 @@ from understudy.spec.live import LiveFrame, LiveStream
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
 
-State = Literal["preparing", "waiting", "calibrating", "live", "held", "failed"]
 SILENT_S = 0.2
 """A source that is silent for longer has stopped: the robot holds."""
 READ_S = 0.05
 BEHIND_S = 0.05
 """A frame that waited for longer is left out where a newer one is there."""
-TOE_M = 0.03
-FLOOR_OFF_M = 0.1
-"""Toes that stand this far from where toes stand mean that the source's floor is not at z = 0."""
 _USUAL_HZ = 60.0
-
-
-@dataclass(frozen=True)
-class LiveSnapshot:
-    """A session at one moment.
-
-    Attributes:
-        state: `preparing` (compiling), `waiting` (no usable frame yet), `calibrating`, `live`, `held` (the source is silent: the
-            robot keeps its pose), `failed` (it can never deliver).
-        message: what to know or to do; empty for nothing.
-        progress: 0 to 1 of the calibration.
-        sample: the newest frame and pose; None before the first.
-        figures: rates, times and counts.
-        take: what the recorder is at.
-        floor_m: height of the floor under the person in the source's world, where that is not 0: what to draw them lower by.
-    """
-
-    state: State
-    message: str
-    progress: float
-    sample: LiveSample | None
-    figures: LiveFigures
-    take: TakeStatus
-    floor_m: float = 0.0
 
 
 class LiveSession:
@@ -97,8 +69,7 @@ class LiveSession:
         self._before: Follower | None = None
         self._newest: LiveSample | None = None
         self._newest_arrival_ns: int | None = None
-        self._arrivals_s, self._step_ms, self._latency_ms = Ring(), Ring(), Ring()
-        self._unusable, self._skipped, self._anew = 0, 0, False
+        self._meter, self._anew = Meter(), False
         self._prepared, self._failure = False, ""
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -142,7 +113,7 @@ class LiveSession:
             newer = self.stream.read(0.0)
             if newer is None:
                 break
-            self._skipped += 1
+            self._meter.skipped += 1
             frame = newer
         return None if frame is None else self._take_in(frame)
 
@@ -175,9 +146,9 @@ class LiveSession:
             message=self._message(state, now_ns),
             progress=self._standing.progress.share if state == "calibrating" else float(self._known is not None),
             sample=self._newest,
-            figures=self._figures(now_ns),
+            figures=self._meter.figures(self.stream.counters, now_ns, self._age_s(now_ns)),
             take=self._recorder.status(),
-            floor_m=0.0 if self._known is None else _floor_m(self._known),
+            floor_m=0.0 if self._known is None else floor_m(self._known),
         )
 
     def _run(self) -> None:
@@ -196,10 +167,10 @@ class LiveSession:
     def _take_in(self, frame: LiveFrame) -> LiveSample | None:
         t_ns, anew = self._stamps.stamp(frame.t_ns, frame.t_arrival_ns)
         self._anew |= anew
-        self._arrivals_s.append(frame.t_arrival_ns * 1e-9)
+        self._meter.arrivals_s.append(frame.t_arrival_ns * 1e-9)
         whole = self._limbs.fill(frame.joint_pos_world_m, t_ns)
         if whole is None:
-            self._unusable += 1
+            self._meter.unusable += 1
             return None
         pose = self._newest.pose if self._newest is not None else None
         sample = LiveSample(t_ns, whole.joint_pos_world_m, pose, np.zeros(len(ENDS)), whole.held, whole.lost)
@@ -209,7 +180,7 @@ class LiveSession:
             sample = self._follow(sample, self._known)
             self._recorder.add(sample)
         self._newest, self._newest_arrival_ns = sample, frame.t_arrival_ns
-        self._latency_ms.append((self._clock_ns() - frame.t_arrival_ns) * 1e-6)
+        self._meter.latency_ms.append((self._clock_ns() - frame.t_arrival_ns) * 1e-6)
         return sample
 
     def _follow(self, sample: LiveSample, known: Calibration) -> LiveSample:
@@ -218,13 +189,13 @@ class LiveSession:
             self._follower.take_over(self._before)
         started_s = time.perf_counter()
         pose = self._follower.step(sample.joint_pos_world_m, sample.t_ns, anew=self._anew)
-        self._step_ms.append((time.perf_counter() - started_s) * 1e3)
+        self._meter.step_ms.append((time.perf_counter() - started_s) * 1e3)
         self._anew = False
         return replace(sample, pose=pose, residual_m=self._follower.residual_m(pose, sample.joint_pos_world_m))
 
     def _rate_hz(self) -> float:
         """The stream's nominal rate, else the one seen so far."""
-        return self.stream.rate_hz or source_rate_hz(self._arrivals_s, self._clock_ns() * 1e-9) or _USUAL_HZ
+        return self.stream.rate_hz or source_rate_hz(self._meter.arrivals_s, self._clock_ns() * 1e-9) or _USUAL_HZ
 
     def _calibrate_anew(self) -> None:
         self._recorder.stop()
@@ -249,49 +220,15 @@ class LiveSession:
     def _message(self, state: State, now_ns: int) -> str:
         if state == "failed":
             return self._failure
-        if state == "preparing":
-            return "getting ready: some seconds, and the first time up to a minute"
         if state == "calibrating":
             return self._standing.progress.say
-        if state == "waiting" and self._unusable:
-            return "frames come, but without the hips, or with a joint that was never seen: step into view whole"
         if state == "waiting":
-            return f"waiting for {self.stream.name}: start the source, then {ASK[0].lower()}{ASK[1:]}"
+            return why_waiting(self.stream.name, unusable=self._meter.unusable > 0)
         if state == "held":
-            return self._why_held(now_ns)
-        return ""
+            seen = self._meter.quiet_s(now_ns) < SILENT_S
+            return why_held(self._age_s(now_ns), ended=bool(getattr(self.stream, "ended", False)), hips_missing=seen)
+        return "getting ready: some seconds, and the first time up to a minute" if state == "preparing" else ""
 
-    def _why_held(self, now_ns: int) -> str:
-        if getattr(self.stream, "ended", False):
-            return "the clip has ended; the robot holds its last pose"
-        held_s = (now_ns - (self._newest_arrival_ns or now_ns)) * 1e-9
-        arrivals = self._arrivals_s.values()
-        if len(arrivals) and now_ns * 1e-9 - float(arrivals.max()) < SILENT_S:
-            return f"hips not seen for {held_s:.1f} s; the robot holds"
-        return f"source silent for {held_s:.1f} s; the robot holds"
-
-    def _figures(self, now_ns: int) -> LiveFigures:
-        counted = self.stream.counters
-        age_s = float("nan") if self._newest_arrival_ns is None else (now_ns - self._newest_arrival_ns) * 1e-9
-        return LiveFigures(
-            source_hz=source_rate_hz(self._arrivals_s, now_ns * 1e-9),
-            step_p50_ms=self._step_ms.percentile(50.0),
-            step_p99_ms=self._step_ms.percentile(99.0),
-            latency_p50_ms=self._latency_ms.percentile(50.0),
-            latency_p99_ms=self._latency_ms.percentile(99.0),
-            age_s=age_s,
-            frames=counted.frames,
-            lost=counted.lost,
-            late=counted.late,
-            duplicates=counted.duplicates,
-            damaged=counted.damaged,
-            restarts=counted.restarts,
-            skipped=self._skipped,
-            unusable=self._unusable,
-            last_damage=counted.last_damage,
-        )
-
-
-def _floor_m(known: Calibration) -> float:
-    level_m = min(known.toe_level_m) - TOE_M
-    return level_m if abs(level_m) > FLOOR_OFF_M else 0.0
+    def _age_s(self, now_ns: int) -> float:
+        """Since the newest usable frame arrived; NaN before the first."""
+        return float("nan") if self._newest_arrival_ns is None else (now_ns - self._newest_arrival_ns) * 1e-9

@@ -18,7 +18,8 @@ Rows = NDArray[np.void]
 """Records, one per frame; `Take.rows` names their fields."""
 LONGEST_FRAMES = 240_000
 """Half an hour at 120 Hz: a take is ended and saved then, for it is kept in memory."""
-GAP_NS = round(0.2e9)
+GAP_NS, HELD_NS = round(0.2e9), round(0.1e9)
+"""After a longer gap the held frame goes in once more, so long before the next: between stamps it is a straight line."""
 _BLOCK = 4096
 
 
@@ -55,10 +56,9 @@ class Take:
     _blocks: list[Rows] = field(default_factory=list)
     _first_ns: int = 0
     _last_ns: int = 0
-    _step_ns: int = GAP_NS
 
     def add(self, sample: LiveSample) -> None:
-        """Append a frame with a pose; after a silence the held frame goes in once more, two frames before it."""
+        """Append a frame with a pose; after a silence the held frame goes in once more before it."""
         row = _row(sample)
         if row is None:
             return
@@ -68,10 +68,8 @@ class Take:
         elif t_ns - self._last_ns > GAP_NS:
             self.holds.append(((self._last_ns - self._first_ns) * 1e-9, (t_ns - self._first_ns) * 1e-9))
             again = self._blocks[-1][(self.frames - 1) % _BLOCK].copy()
-            again["t_ns"] = t_ns - min(2 * self._step_ns, GAP_NS // 2)
+            again["t_ns"] = t_ns - HELD_NS
             self._append(again)
-        else:
-            self._step_ns = t_ns - self._last_ns
         self._append(row)
         self._last_ns = t_ns
 
