@@ -27,7 +27,8 @@ def _limb_of(joint: str) -> str:
 
 LIMB_OF: tuple[str, ...] = tuple(_limb_of(joint) for joint in JOINTS)
 """The limb of every joint, order `spec.skeleton.JOINTS`."""
-_PELVIS, _HIPS = INDEX["pelvis"], (INDEX["left_hip"], INDEX["right_hip"])
+LEAST_HIPS_M, LEAST_TRUNK_M = 0.03, 0.1
+_PELVIS, _NECK, _HIPS = INDEX["pelvis"], INDEX["neck"], (INDEX["left_hip"], INDEX["right_hip"])
 _BONES = tuple((INDEX[parent], INDEX[child]) for parent, child in BONES)
 
 
@@ -55,7 +56,7 @@ class LimbKeeper:
         self._seen_ns = np.zeros(len(JOINTS), dtype=np.int64)
 
     def fill(self, joint_pos_world_m: F64, t_ns: int) -> WholeFrame | None:
-        """The frame with what it lacks; None where the hips are not seen, or a joint never was.
+        """The frame with what it lacks; None where the hips are not seen, a joint never was, or hips and neck make no torso.
 
         Args:
             joint_pos_world_m: (23, 3) metres, NaN where a joint is not seen.
@@ -71,7 +72,7 @@ class LimbKeeper:
                 pos[child] = pos[parent] + self._facing @ self._offset_m[child]
             else:
                 self._offset_m[child] = self._facing.T @ (pos[child] - pos[parent])
-        if np.isnan(pos).any():
+        if np.isnan(pos).any() or not _has_torso(pos):
             return None
         self._seen_ns[seen] = t_ns
         away_s = (t_ns - self._seen_ns) * 1e-9
@@ -91,6 +92,13 @@ def _complete_hips(pos: F64) -> bool:
     elif missing:
         pos[missing[0]] = 2.0 * pos[_PELVIS] - pos[left if missing[0] == right else right]
     return True
+
+
+def _has_torso(pos: F64) -> bool:
+    """Whether hips and neck are apart and not in one line: without that nobody can say which way the person faces."""
+    across, up = pos[_HIPS[0]] - pos[_HIPS[1]], pos[_NECK] - pos[_PELVIS]
+    wide, tall = float(np.linalg.norm(across)), float(np.linalg.norm(up))
+    return wide > LEAST_HIPS_M and tall > LEAST_TRUNK_M and float(np.linalg.norm(np.cross(across, up))) > 0.1 * wide * tall
 
 
 def _facing(pos: F64, before: F64) -> F64:
