@@ -60,10 +60,9 @@ export class Scene {
     this.elapsed = (now - (this.drawn ?? now)) / 1000;
     this.drawn = now;
     gl.enable(gl.SCISSOR_TEST);
-    const beside = width >= height;
-    const [w, h] = beside ? [width / 2, height] : [width, height / 2];
-    this.view(beside ? [0, 0, w, h] : [0, h, w, h], 0, shown.human && shown.human.slice(0, 3), theme, () => this.person(shown, theme));
-    this.view(beside ? [w, 0, w, h] : [0, 0, w, h], 1, shown.bodies && shown.bodies.slice(9, 12), theme, () => this.machine(shown, theme));
+    const half = width / 2;
+    this.view([0, 0, half, height], 0, shown.human && shown.human.slice(0, 3), theme, () => this.person(shown, theme));
+    this.view([half, 0, half, height], 1, shown.bodies && shown.bodies.slice(9, 12), theme, () => this.machine(shown, theme));
   }
 
   view(box, side, middle, theme, subject) {
