@@ -65,6 +65,11 @@ class ReplayStream:
         """The frame that comes next, counted through all rounds."""
 
     @property
+    def motion(self) -> HumanMotion:
+        """What is replayed."""
+        return self._motion
+
+    @property
     def ended(self) -> bool:
         """Whether the last frame was handed out and nothing will follow."""
         return not self._loop and self._next >= len(self._motion)
