@@ -7,10 +7,12 @@ import pytest
 
 from understudy.geom.arrays import F64
 from understudy.geom.interpolation import lerp_at
+from understudy.geom.rotations import quat_to_matrix
 from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget._footing import Build, Footing, place_feet
+from understudy.retarget._stream_kernel import quat_of
 from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import LivePose, StreamingRetargeter
@@ -129,6 +131,15 @@ def test_feet_have_their_own_tasks(problem: Problem, robot: RobotModel) -> None:
         names = [robot.joint_names[j - 6] for j in joints if j >= 6]
         assert names
         assert all(name.startswith("left" if n < rows + 4 else "right") for name in names)
+
+
+def test_the_quaternion_is_that_of_the_matrix() -> None:
+    quat = np.random.default_rng(5).normal(size=(200, 4))
+    quat[:12] = [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]] * 3
+    rot = quat_to_matrix(quat / np.linalg.norm(quat, axis=1, keepdims=True))
+    found = np.array([quat_of(r) for r in rot])
+    np.testing.assert_allclose(quat_to_matrix(found), rot, atol=1e-12)
+    assert (found[:, 0] >= 0.0).all()
 
 
 @pytest.mark.parametrize("every", [2, 4, 8])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.retarget._stream_kernel import Asked, InForce, Room, solve_frame
+from understudy.retarget._stream_kernel import Asked, InForce, Room, misfit, solve_frame
 from understudy.retarget._tables import Stiff, Vectors
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import PLACE
@@ -123,14 +123,7 @@ class Arms:
 
     def _off(self, arm: Arm, target: F64) -> float:
         """The larger chord by which upper arm and forearm, as last solved, are off."""
-        v, room = self._vectors, self._room
-        off = 0.0
-        for row in arm.rows[:2]:
-            b, a = int(v.b_body[row]), int(v.a_body[row])
-            end = room.pos[b] + room.rot[b] @ v.b_off[row]
-            begin = room.pos[a] + room.rot[a] @ v.a_off[row]
-            off = max(off, float(np.linalg.norm((end - begin) * v.inv_len[row] - target[row])))
-        return off
+        return max(float(misfit(self._vectors, self._room, target, int(row))) for row in arm.rows[:2])
 
 
 def _chain(problem: Problem, point: str) -> list[int]:

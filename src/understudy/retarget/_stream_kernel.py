@@ -204,3 +204,44 @@ def _predict(tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, asked: As
         force.limit[i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
         turned = pred - asked.before[i]
         force.speed[i] = 2 if turned > asked.step[i] else (1 if turned < -asked.step[i] else 0)
+
+
+@nb.njit(cache=True, nogil=True)
+def misfit(vec: Vectors, room: Room, target: F64, row: int) -> float:
+    """How far one vector of the frame that was solved last is from its target."""
+    a, b = vec.a_body[row], vec.b_body[row]
+    begin, end = room.small[0], room.small[1]
+    k.carried(room.pos, room.rot, b, vec.b_off[row], end)
+    begin[:] = 0.0
+    if a >= 0:
+        k.carried(room.pos, room.rot, a, vec.a_off[row], begin)
+    off = 0.0
+    for i in range(3):
+        off += ((end[i] - begin[i]) * vec.inv_len[row] - target[row, i]) ** 2
+    return float(np.sqrt(off))
+
+
+@nb.njit(cache=True, nogil=True)
+def quat_of(rot: F64) -> F64:
+    """(4,) unit quaternion wxyz, w not negative, of a rotation matrix (3, 3): from the largest of its four parts."""
+    out = np.empty(4)
+    trace = rot[0, 0] + rot[1, 1] + rot[2, 2]
+    largest = 0
+    for i in range(3):
+        if 2.0 * rot[i, i] - trace > (trace if largest == 0 else 2.0 * rot[largest - 1, largest - 1] - trace):
+            largest = i + 1
+    if largest == 0:
+        out[0] = 1.0 + trace
+        for i in range(3):
+            out[i + 1] = rot[(i + 2) % 3, (i + 1) % 3] - rot[(i + 1) % 3, (i + 2) % 3]
+    else:
+        i = largest - 1
+        j, m = (i + 1) % 3, (i + 2) % 3
+        out[0] = rot[m, j] - rot[j, m]
+        out[i + 1] = 1.0 + 2.0 * rot[i, i] - trace
+        out[j + 1] = rot[j, i] + rot[i, j]
+        out[m + 1] = rot[m, i] + rot[i, m]
+    size = np.sqrt((out**2).sum()) * (1.0 if out[0] >= 0.0 else -1.0)
+    for i in range(4):
+        out[i] /= size
+    return out

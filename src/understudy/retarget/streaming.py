@@ -12,10 +12,9 @@ import numpy as np
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, Bool, frozen_f64
-from understudy.geom.rotations import matrix_to_quat
 from understudy.retarget._arms import Arms
 from understudy.retarget._footing import place_feet
-from understudy.retarget._stream_kernel import Asked, InForce, make_room, solve_frame
+from understudy.retarget._stream_kernel import Asked, InForce, make_room, quat_of, solve_frame
 from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
 from understudy.retarget._tables import Stiff
 from understudy.retarget.problem import VECTORS, Problem, make_problem
@@ -118,7 +117,7 @@ class StreamingRetargeter:
         return LivePose(
             t_ns=t_ns,
             root_pos_world_m=frozen_f64(self._root_pos),
-            root_quat_world_wxyz=frozen_f64(matrix_to_quat(self._root_rot)),
+            root_quat_world_wxyz=frozen_f64(quat_of(self._root_rot)),
             joint_pos=frozen_f64(self._q),
             stance=np.asarray(self._footing.held.min(axis=1) > STANDS),
             restarted=fresh,
