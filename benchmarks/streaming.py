@@ -66,7 +66,10 @@ def measure(clip: Path, robot: RobotModel) -> dict[str, Any]:
         "p50_ms": round(float(np.percentile(late, 50)), 3),
         "p99_ms": round(float(np.percentile(late, 99)), 3),
         "max_ms": round(float(late.max()), 3),
-        **{key: round(value, 4) for key, value in asdict(motion_metrics(motion, result, robot)).items()},
+        **{
+            key: value if value is None else round(value, 4)
+            for key, value in asdict(motion_metrics(motion, result, robot)).items()
+        },
     }
 
 

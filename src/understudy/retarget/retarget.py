@@ -28,7 +28,7 @@ from understudy.retarget.feasibility import (
     treat,
 )
 from understudy.retarget.fingers import FingerReport, Fingers
-from understudy.retarget.problem import Problem, make_problem
+from understudy.retarget.problem import Problem, make_problem, with_wrists
 from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings, Trajectory, make_drive
@@ -101,6 +101,7 @@ def retarget(
     settings = settings or Settings()
     problem = make_problem(robot)
     targets = make_targets(motion, problem)
+    problem = with_wrists(problem, targets.weights)
     start, settled = first_pose(problem, targets, settings, motion.rate_hz)
     pose = _solve(problem, targets, None, start, settings, motion.rate_hz, progress, settled=settled)
     result = _as_motion(pose, motion, robot)

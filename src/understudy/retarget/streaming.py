@@ -19,7 +19,7 @@ from understudy.retarget.contacts import ENTER_M_S, FLAT_PITCH_RAD, LEAVE_M_S, R
 from understudy.retarget.fingers import Fingers
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import solve_alone
-from understudy.retarget.targets import Calibration, task_weights, vector_targets
+from understudy.retarget.targets import Calibration, hand_weights, task_weights, vector_targets
 from understudy.retarget.trajectory import (
     FASTEST_RAD_S,
     GROUND,
@@ -33,6 +33,7 @@ from understudy.retarget.trajectory import (
     SPEED,
     SPEED_SHARE,
 )
+from understudy.spec.hand import palm_axes
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import INDEX, JOINTS, SIDES
 
@@ -113,7 +114,7 @@ class StreamingRetargeter:
             raise ShapeError(f"frame at {t_ns} ns comes after one at {self._past[-1][0]} ns; leave late frames out")
         fresh = not self._begun or (t_ns - self._past[-1][0]) * 1e-9 > LOST_S
         standing = self._stance(joint_pos_world_m, t_ns, fresh=fresh)
-        vectors = vector_targets(joint_pos_world_m[None], self.known, self.problem)[0]
+        vectors = self._vectors(joint_pos_world_m, hand_pos_world_m)
         if fresh:
             self._restart(vectors)
         rate_hz = self.rate_hz if fresh or len(self._past) < 2 else 1e9 / (self._past[-1][0] - self._past[-2][0])
@@ -128,6 +129,13 @@ class StreamingRetargeter:
             stance=standing,
             restarted=fresh,
         )
+
+    def _vectors(self, pos: F64, hands: F64 | None) -> F64:
+        """(V, 3) targets of the frame; a palm's turn counts where the hand's joints say it."""
+        radial = None if hands is None else palm_axes(hands)[1][None]
+        measured = np.full(len(JOINTS), hands is not None)
+        self._weights = task_weights(self.known.hip_mismatch_pct) + hand_weights(self.problem, measured, radial)
+        return np.asarray(vector_targets(pos[None], self.known, self.problem, radial)[0])
 
     def _move_fingers(self, before: F64, hand_pos_world_m: F64 | None, rate_hz: float) -> None:
         """Put the fingers where the person has them, or leave them where they were."""
