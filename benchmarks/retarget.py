@@ -68,7 +68,10 @@ def measure(clip: Path, robot: RobotModel, args: argparse.Namespace) -> dict[str
         "read_s": round(read_s, 4),
         "seconds": round(total_s, 4),
         "frames_per_s": round(len(human) / total_s, 1),
-        **{key: round(value, 4) for key, value in asdict(motion_metrics(human, result.motion, robot)).items()},
+        **{
+            key: value if value is None else round(value, 4)
+            for key, value in asdict(motion_metrics(human, result.motion, robot)).items()
+        },
         **root_error_cm(human, result, robot, args.root_path),
         "infeasible_pct": round(100.0 * float(result.infeasible.mean()), 3),
         "warnings": list(result.warnings),

@@ -93,7 +93,10 @@ def measure(clip: Path, robot: RobotModel, args: argparse.Namespace) -> dict[str
         "cpu_p99_ms": round(float(np.percentile(cpu_ms, 99)), 3),
         "cpu_over_1_ms_pct": round(100.0 * float((cpu_ms > 1.0).mean()), 2),
         "delay_ms": round(delay_ms(motion, result, known, robot), 1),
-        **{key: round(value, 4) for key, value in asdict(motion_metrics(motion, result, robot)).items()},
+        **{
+            key: value if value is None else round(value, 4)
+            for key, value in asdict(motion_metrics(motion, result, robot)).items()
+        },
     }
     if args.yardstick:
         row["yardstick"] = judged(args.yardstick, clip, result, robot, args.yardstick_model)

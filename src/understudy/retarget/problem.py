@@ -14,6 +14,7 @@ from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
 from understudy.retarget._frame_terms import SHARED, TAIL, TIP
 from understudy.retarget._tables import Capsules, Ground, Part, Tree, Vectors
+from understudy.retarget.robot_hand import Palm, palm_of
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 
@@ -29,11 +30,13 @@ VECTORS: tuple[str, ...] = (
     "pelvis_lateral", "pelvis_up", "trunk", "shoulder_line",
     "left_foot", "right_foot", "left_hand", "right_hand",
     "midhip", "left_sole", "right_sole",
+    "left_hand_aim", "right_hand_aim", "left_hand_side", "right_hand_side",
 )  # fmt: skip
-"""Vector tasks in the order of the kernels' tables."""
+"""Vector tasks in the order of the kernels' tables. `hand` is the wrist from the shoulder, `hand_aim` where the hand points, and
+`hand_side` where its thumb's side is."""
 
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
-"""Pull to the rest pose of joints that no direction determines (waist, wrist, ankle roll), and of the others."""
+"""Pull to the rest pose of joints that no direction determines (waist, ankle roll), and of the others."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Problem:
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
         parts: what can be solved for together.
+        palms: how the left and right hand sit on their arms; None where the profile has no hand.
     """
 
     robot: RobotModel
@@ -81,6 +85,7 @@ class Problem:
     sole_count: tuple[int, int]
     can_roll: bool
     parts: Parts
+    palms: tuple[Palm | None, Palm | None]
 
     @property
     def leg_m(self) -> float:
@@ -109,12 +114,13 @@ def _make_problem(robot: RobotModel) -> Problem:
     zero = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), np.zeros((1, robot.dof)))
     at = {name: zero.points(*robot.point(name))[0] for name in robot.profile.points}
     lengths = _lengths(at)
+    palms = (palm_of(robot, SIDES[0]), palm_of(robot, SIDES[1]))
     tree = _tree(robot)
     soles = [np.array(robot.profile.soles[s].outline_m) for s in SIDES]
     ankle, toe = at["left_ankle"], at["left_toe"]
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
-    vectors, ground, capsules = _vectors(robot, tree, lengths), _ground(robot, soles), _capsules(robot)
+    vectors, ground, capsules = _vectors(robot, tree, lengths, palms), _ground(robot, soles), _capsules(robot)
     return Problem(
         robot=robot,
         tree=tree,
@@ -128,12 +134,24 @@ def _make_problem(robot: RobotModel) -> Problem:
         foot_pitch_rad=float(np.arctan2(-fall[2], np.hypot(fall[0], fall[1]))),
         sole_count=(len(soles[0]), len(soles[1])),
         can_roll=_can_roll(robot, tree),
+        palms=palms,
     )
 
 
 def with_ground(problem: Problem, ground: Ground) -> Problem:
     """The problem with another table of ground points, its parts made anew."""
     return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules))
+
+
+def with_wrists(problem: Problem, weights: F64) -> Problem:
+    """The problem with those joints of the wrists let go that the tasks' weights (V,) determine; the others are drawn to rest."""
+    pull = problem.tree.rest_weight.copy()
+    for side, palm in zip(SIDES, problem.palms, strict=True):
+        if palm is not None:
+            aimed, turned = (weights[VECTORS.index(f"{side}_hand_{what}")] > 0.0 for what in ("aim", "side"))
+            free = [*(palm.aims if aimed else ()), *(palm.rolls if turned else ())]
+            pull[free] = JOINT_WEIGHT
+    return replace(problem, tree=problem.tree._replace(rest_weight=pull))
 
 
 def _lengths(at: dict[str, F64]) -> dict[str, float]:
@@ -215,7 +233,7 @@ def _idle_joints(robot: RobotModel, chain: I64, chain_len: I64) -> list[int]:
     return sorted(idle)
 
 
-def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vectors:
+def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float], palms: tuple[Palm | None, ...]) -> Vectors:
     body, offset = robot.point, np.zeros(3)
     root_y, root_z = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
     root = robot.frame(robot.profile.links["pelvis"])
@@ -228,6 +246,9 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vector
     rows += [(body(f"{s}_shoulder"), body(f"{s}_wrist"), lengths[f"{s}_arm"]) for s in SIDES]
     rows += [((-1, offset), body("pelvis"), 1.0)]
     rows += [(body(f"{s}_ankle"), body(f"{s}_toe"), lengths[f"{s}_sole"]) for s in SIDES]
+    bodies = [0 if palm is None else palm.body for palm in palms]
+    rows += [((b, offset), (b, root_y if p is None else p.forward), 1.0) for b, p in zip(bodies, palms, strict=True)]
+    rows += [((b, offset), (b, root_z if p is None else p.radial), 1.0) for b, p in zip(bodies, palms, strict=True)]
     cols = [_columns(tree, a[0], b[0]) for a, b, _ in rows]
     table = np.zeros((len(rows), 6 + robot.dof), dtype=np.int64)
     moves = np.full(table.shape, SHARED, dtype=np.uint8)

@@ -28,7 +28,7 @@ from understudy.retarget.feasibility import (
     treat,
 )
 from understudy.retarget.fingers import FingerReport, Fingers
-from understudy.retarget.problem import make_problem
+from understudy.retarget.problem import make_problem, with_wrists
 from understudy.retarget.recollect import Recollect, as_treated, recollect_list
 from understudy.retarget.root_path import RootPath, drawn_on_path, on_root_path
 from understudy.retarget.solve import solve_clip
@@ -110,6 +110,7 @@ def retarget(
     settings = settings or Settings()
     problem = make_problem(robot)
     targets = on_root_path(make_targets(motion, problem), motion, problem, root_path)
+    problem = with_wrists(problem, targets.weights)
     pose = solve_from_targets(problem, targets, settings, motion.rate_hz, progress)
     result = _as_motion(pose, motion, robot)
     residual = end_residual(result, targets, problem)

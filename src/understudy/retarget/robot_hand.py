@@ -27,16 +27,24 @@ class Palm:
     Attributes:
         body: that body.
         forward, radial: (3,) unit vectors in its axes: along the straight hand, and to the thumb's side.
-        wrist: joints beyond the elbow.
-        can_aim, can_roll: whether some of them turn the hand's direction, and the palm about it.
+        aims, rolls: joints beyond the elbow that turn the hand's direction, and the palm about it.
     """
 
     body: int
     forward: F64
     radial: F64
-    wrist: tuple[int, ...]
-    can_aim: bool
-    can_roll: bool
+    aims: tuple[int, ...]
+    rolls: tuple[int, ...]
+
+    @property
+    def can_aim(self) -> bool:
+        """Whether the arm can turn the hand's direction without moving the elbow or the wrist."""
+        return bool(self.aims)
+
+    @property
+    def can_roll(self) -> bool:
+        """Whether the arm can turn the palm about the hand's direction."""
+        return bool(self.rolls)
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,8 @@ def palm_of(robot: RobotModel, side: str) -> Palm | None:
     chain = _chain(robot, hand[0])
     beyond = tuple(j for j in chain if j not in _chain(robot, elbow[0]))
     forearm = zero.points(*wrist)[0] - zero.points(*elbow)[0]
-    rolls = [_axis(robot, zero, j) for j in beyond]
-    along = next((a * np.sign(a @ forearm) for a in rolls if abs(a @ unit(forearm)) > 0.9), None)
+    axes = [_axis(robot, zero, j) for j in beyond]
+    along = next((a * np.sign(a @ forearm) for a in axes if abs(a @ unit(forearm)) > 0.9), None)
     forward = unit(zero.points(*hand)[0] - zero.points(*wrist)[0]) if along is None else along
     bend = _chain(robot, elbow[0])[-1]
     folded = {
@@ -100,9 +108,12 @@ def palm_of(robot: RobotModel, side: str) -> Palm | None:
     radial = at_right_angles(sense * np.cross(_axis(robot, zero, bend), forearm), forward)
     if not (np.isfinite(forward).all() and np.isfinite(radial).all()):
         return None
-    lies_along = [abs(float(a @ forward)) > PARALLEL for a in rolls]
+    along_hand = {j: abs(float(a @ forward)) > PARALLEL for j, a in zip(beyond, axes, strict=True)}
     to_body = zero.rot_world[0, hand[0]].T
-    return Palm(hand[0], to_body @ forward, to_body @ radial, beyond, not all(lies_along), any(lies_along))
+    return Palm(
+        hand[0], to_body @ forward, to_body @ radial,
+        aims=tuple(j for j in beyond if not along_hand[j]), rolls=tuple(j for j in beyond if along_hand[j]),
+    )  # fmt: skip
 
 
 def robot_hand(robot: RobotModel, side: str) -> RobotHand | None:

@@ -10,7 +10,7 @@ from understudy.geom.arrays import F64, Bool
 from understudy.retarget.feasibility import LIMIT_M, end_residual
 from understudy.retarget.problem import Problem
 from understudy.retarget.streaming import LivePose
-from understudy.retarget.targets import Calibration, Targets, task_weights, vector_targets
+from understudy.retarget.targets import Calibration
 from understudy.spec.robot import RobotMotion
 
 
@@ -42,15 +42,7 @@ class LiveSample:
 def ends_residual(pose: LivePose, joint_pos_world_m: F64, known: Calibration, problem: Problem) -> F64:
     """(4,) metres between each hand and foot of a pose and what the person's joints (23, 3) ask of it."""
     stance = pose.stance[None]
-    targets = Targets(
-        vectors=vector_targets(joint_pos_world_m[None], known, problem),
-        weights=task_weights(known.hip_mismatch_pct),
-        stance=stance,
-        flat=stance,
-        scale=known.scale,
-        height_shift_m=known.height_shift_m,
-        hip_mismatch_pct=known.hip_mismatch_pct,
-    )
+    targets = live_targets(joint_pos_world_m[None], stance, known, problem)
     return np.asarray(end_residual(as_motion([pose], problem.robot.joint_names), targets, problem)[0])
 
 

@@ -22,7 +22,7 @@ from understudy.pipeline.motion_episode import motion_episode
 from understudy.retarget.feasibility import LIMIT_M, stretches
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import LOST_S
-from understudy.retarget.targets import Calibration, Targets, person_at_robot_size, task_weights, vector_targets
+from understudy.retarget.targets import Calibration, person_at_robot_size
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotMotion
 from understudy.spec.skeleton import HumanMotion
@@ -93,15 +93,7 @@ def take_episode(take: Take, problem: Problem, dataset: Dataset, *, index: int) 
 
 
 def _person_at_robot_size(human: HumanMotion, standing: Bool, known: Calibration, problem: Problem) -> F64:
-    targets = Targets(
-        vectors=vector_targets(human.joint_pos_world_m, known, problem),
-        weights=task_weights(known.hip_mismatch_pct),
-        stance=standing,
-        flat=standing,
-        scale=known.scale,
-        height_shift_m=known.height_shift_m,
-        hip_mismatch_pct=known.hip_mismatch_pct,
-    )
+    targets = live_targets(human.joint_pos_world_m, standing, known, problem)
     return person_at_robot_size(human, targets, problem)
 
 
