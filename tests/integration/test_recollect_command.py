@@ -14,6 +14,7 @@ from understudy.apps.cli import _console
 from understudy.apps.cli._main import main
 from understudy.simulate.walker import stand
 from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion
+from understudy.store.dataset import Dataset
 
 LABELS = ("--task", "fold", "--demonstrator", "p01", "--instruction", "fold the arm")
 
@@ -78,3 +79,14 @@ def test_nothing_to_record_again_is_said_too(clips: dict[str, Path], tmp_path: P
     assert "Nothing to record again." in capsys.readouterr().out
     assert (tmp_path / "d" / "reports" / "recollect.csv").read_text().startswith("episode,clip,task,demonstrator,")
     assert json.loads((tmp_path / "d" / "reports" / "recollect.json").read_text())["segments"] == []
+
+
+def test_the_root_path_is_written_into_the_episode(clips: dict[str, Path], tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    given: tuple[str, ...]
+    for given, word in (((), "scaled"), (("--root-path", "metric"), "metric")):
+        arguments = ["--robot", "unitree_h1", "--into", str(root / word), *LABELS, *given]
+        assert main(["retarget", str(clips["stand"]), *arguments]) == 0
+        dataset = Dataset.open(root / word)
+        (ref,) = dataset.refs("all")
+        assert dataset.read(ref.id).metadata["retarget_root_path"] == word

@@ -16,6 +16,7 @@ from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.recollect import Recollect
 from understudy.retarget.retarget import retarget
 from understudy.retarget.targets import Targets, make_targets
+from understudy.retarget.trajectory import Settings
 from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import INDEX, HumanMotion
@@ -160,3 +161,17 @@ def test_a_stretched_arm_asks_beyond_the_reach(g1: RobotModel) -> None:
 def test_names_of_capsules_are_body_parts() -> None:
     assert body_part("left_thigh_2") == "left thigh"
     assert body_part("torso_1") == "torso"
+
+
+def test_what_the_low_pass_took_is_told_so(h1: RobotModel) -> None:
+    """An arm that swings four times a second, within limits and speed: at 1.5 Hz most of it is lost."""
+    motion = stand(3.0, rate_hz=60.0)
+    pos = motion.joint_pos_world_m.copy()
+    swing = 0.5 + 0.35 * np.sin(2.0 * np.pi * 4.0 * motion.t_ns * 1e-9)
+    reach = np.stack([np.sin(swing), np.zeros_like(swing), -np.cos(swing)], axis=1)
+    for name, length in (("left_elbow", 0.28), ("left_wrist", 0.53), ("left_hand", 0.62)):
+        pos[:, INDEX[name]] = pos[:, INDEX["left_shoulder"]] + length * reach
+    found = retarget(replace(motion, joint_pos_world_m=pos), h1, settings=Settings(lowpass_hz=1.5)).recollect
+    assert {entry.cause for entry in found} == {"smoothing"}
+    assert {entry.tell for entry in found} == {"do this part slower, or raise --lowpass"}
+    assert "1.5 Hz" in found[0].why

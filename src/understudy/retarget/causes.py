@@ -181,13 +181,15 @@ def _smoothing(
     if lowpass_hz <= 0.0 or lowpass_hz >= rate_hz / 2.0:
         return Reason("smoothing", 0.0, bound=lowpass_hz)
     spare = round(AROUND_S * rate_hz)
-    first = max(int(seen.frames[0]) - spare, 0)
-    around = np.arange(first, min(int(seen.frames[-1]) + spare + 1, len(motion.t_ns)))
+    middle = int(seen.frames[len(seen.frames) // 2])
+    near = np.abs(seen.frames - middle) <= spare  # poses of a whole long take would fill the memory
+    first = max(int(seen.frames[near][0]) - spare, 0)
+    around = np.arange(first, min(int(seen.frames[near][-1]) + spare + 1, len(motion.t_ns)))
     all_around = moment(seen.end, around, motion, targets, problem)
     course = all_around.asked_world_m - all_around.base_world_m
-    lost = (course - lowpass(course, rate_hz=rate_hz, cutoff_hz=lowpass_hz))[seen.frames - first]
-    missing = np.linalg.norm(seen.asked_world_m - seen.tip_world_m, axis=1)
-    return Reason("smoothing", float((np.sum(lost * seen.toward, axis=1) > 0.5 * missing).mean()), bound=lowpass_hz)
+    lost = (course - lowpass(course, rate_hz=rate_hz, cutoff_hz=lowpass_hz))[seen.frames[near] - first]
+    missing = np.linalg.norm(seen.asked_world_m - seen.tip_world_m, axis=1)[near]
+    return Reason("smoothing", float((np.sum(lost * seen.toward[near], axis=1) > 0.5 * missing).mean()), bound=lowpass_hz)
 
 
 def _joints(seen: Moment, problem: Problem) -> tuple[list[int], list[str]]:

@@ -10,7 +10,7 @@ from understudy.geom.arrays import F64, Bool
 from understudy.retarget.feasibility import LIMIT_M, end_residual
 from understudy.retarget.problem import Problem
 from understudy.retarget.streaming import LivePose
-from understudy.retarget.targets import Calibration
+from understudy.retarget.targets import Calibration, live_targets
 from understudy.spec.robot import RobotMotion
 
 

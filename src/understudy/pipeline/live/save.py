@@ -22,7 +22,7 @@ from understudy.pipeline.motion_episode import motion_episode
 from understudy.retarget.feasibility import LIMIT_M, stretches
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import LOST_S
-from understudy.retarget.targets import Calibration, person_at_robot_size
+from understudy.retarget.targets import Calibration, live_targets, person_at_robot_size
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotMotion
 from understudy.spec.skeleton import HumanMotion
