@@ -92,6 +92,7 @@ def judged(path: Path, clip: Path, result: Retargeted, robot: RobotModel, model:
         "skate_cm_s": contact["skate_cm_s"]["mean"],
         "float_cm": contact["float_cm"]["mean"],
         "penetration_pct": contact["pen_frames_pct"],
+        "body_penetration_pct": contact["body_pen_frames_pct"],
         "limit_violations": joints["limit_violations"],
         "fast_steps": joints["steps_gt_15"],
         "jerk_rad_s3": joints["jerk_rad_s3"],

@@ -92,6 +92,9 @@ def _streams_hash(dataset: Dataset) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
+CONTACTS = "debug/contacts"
+
+
 def _retarget(job: Job) -> Outcome:
     """Read, edit, retarget and write one clip."""
     params = job.task.params
@@ -108,25 +111,28 @@ def _retarget(job: Job) -> Outcome:
         arm_filter_hz=options.arm_filter_hz,
     )
     result = replace(result, warnings=(*said, *result.warnings))
+    extra = {
+        "debug/human_joints_world": motion.joint_pos_world_m,
+        "debug/human_target_world": result.human_target_world_m,
+        "debug/ee_residual": result.residual_m,
+        "debug/infeasible": result.infeasible,
+        "debug/source_contact": result.stance,
+    }
+    if any(stream.key == CONTACTS for stream in dataset.schema.streams):  # datasets begun before this stream have none
+        extra[CONTACTS] = result.contacts
     episode = motion_episode(
         robot,
         result.motion,
         episode_id=dataset.schema.naming.retargeted.format(clip=label["name"], task8=job.id[:8]),
         schema_toml=dataset.schema_text,
         metadata={**_metadata(motion, result, options, label), **calibrated},
-        extra={
-            "debug/human_joints_world": motion.joint_pos_world_m,
-            "debug/human_target_world": result.human_target_world_m,
-            "debug/ee_residual": result.residual_m,
-            "debug/infeasible": result.infeasible,
-            "debug/source_contact": result.stance,
-        },
+        extra=extra,
     )
     ref = dataset.add(episode)
     return Outcome((ref.path,), _summary(episode, motion, result))
 
 
-RETARGET = Step("retarget", 1, _retarget)
+RETARGET = Step("retarget", 2, _retarget)
 
 
 @lru_cache(maxsize=4)

@@ -70,9 +70,8 @@ class Rests:
             sinks = gap[np.arange(len(frames)), chosen] < 0.0
             if column < 0:
                 self.drive.pull[np.ix_(frames, rows)] = 0.0
-            self.drive.pull[frames, rows[chosen]] = (
-                np.where(sinks, 1.0, np.where(planted[frames], FIRM, LOOSE)) * ramp * self.push
-            )
+            share = np.where(sinks, 1.0, np.where(planted[frames], FIRM, LOOSE))
+            self.drive.pull[frames, rows[chosen]] = ramp * share * self.push
             if column < 0:
                 continue
             on = np.flatnonzero((np.diff(frames) == 1) & planted[frames[:-1]] & planted[frames[1:]])
