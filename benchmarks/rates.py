@@ -1,8 +1,8 @@
 """The same motion at 30, 60, 120 and 240 Hz: `python benchmarks/rates.py [CLIP...] [--robot unitree_g1] [--out FILE.json]`.
 
-Without clips the project's own walk and dance are made at every rate; a clip is resampled by a cubic spline. Compared with 120 Hz are the
-figures (percent of the figure) and, at common stamps 30 times a second, the joint angles (rms difference in percent of the rms swing
-of all joints) and the root's place (in percent of its own rms swing).
+Without clips the project's own walk and dance are made at every rate; a clip is resampled by a cubic spline. Compared with
+120 Hz are the figures (percent of the figure) and, at common stamps 30 times a second, the joint angles (rms difference in
+percent of the rms swing of all joints) and the root's place (in percent of its own rms swing).
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ OFF = 0.03
 AROUND_S = 1.0
 """Time before and after such a place that may be solved otherwise."""
 ITERATIONS = 15
+TWIST = 0.005
+"""Cost of a squared radian off the rest pose: of two answers that fit, the less twisted is taken."""
 TURN = 0.05
 """Cost of a squared radian that a joint turns from frame to frame."""
 
@@ -53,7 +55,9 @@ def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> P
         torso = np.ascontiguousarray(poses.rot_world[:, _torso(problem)])
         q = q if q is not pose.q else q.copy()
         for part in _parts(doubtful, round(AROUND_S * rate_hz)):
-            q[part, joints] = _through(chain, torso[part], asked[part], q[part, joints], rate_hz, part, len(q))
+            q[part, joints] = _through(
+                chain, torso[part], asked[part], q[part, joints], problem.tree.rest[joints], rate_hz, part, len(q)
+            )
     return pose._replace(q=q)
 
 
@@ -99,11 +103,12 @@ def arm_starts(chain: Chain) -> F64:
     return np.array([chain.lower + np.array([*share, 0.5]) * (chain.upper - chain.lower) for share in shares])
 
 
-def _through(chain: Chain, torso: F64, asked: F64, now: F64, rate_hz: float, part: slice, total: int) -> F64:
+def _through(chain: Chain, torso: F64, asked: F64, now: F64, rest: F64, rate_hz: float, part: slice, total: int) -> F64:
     """(N, K) the cheapest way through a stretch; its ends are kept where the clip goes on."""
     starts = arm_starts(chain)
     q, cost = np.empty((len(now), len(starts) + 1, now.shape[1])), np.empty((len(now), len(starts) + 1))
     branches(chain, torso, np.ascontiguousarray(asked), np.ascontiguousarray(now), starts, ITERATIONS, q, cost)
+    cost += TWIST * np.sum((q - rest) ** 2, axis=2)
     most = FASTEST_RAD_S / rate_hz
     path = cheapest_branch(chain, torso, np.ascontiguousarray(asked), q, cost, most, TURN, part.start > 0, part.stop < total)
     return _unhurried(q[np.arange(len(q)), path], most)

@@ -328,7 +328,7 @@ def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
     slip: list[tuple[int, F64]] = []
     for side, outline in zip(SIDES, soles, strict=True):
         link = robot.profile.soles[side].link
-        body, points = robot.on_body(link, outline)
+        body, points = robot.on_body(link, np.column_stack([outline[:, :2], np.full(len(outline), outline[:, 2].min())]))
         bodies += [body] * len(points)
         offsets += list(points)
         clearance += [0.0] * len(points)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from understudy.geom.arrays import F64
 from understudy.retarget._tables import Pose
@@ -32,6 +33,9 @@ def solve_clip(
         progress: called with (done, most) iterations.
         begin: what the first pose holds already, see `Trajectory.solve`.
     """
+    step = REFERENCE_HZ / rate_hz
+    tree = problem.tree
+    problem = replace(problem, tree=tree._replace(rest_weight=tree.rest_weight * step))
     if not targets.touch.any():
         drive = make_drive(problem, targets, settings, rate_hz, weight)
         return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, begin=begin)
@@ -40,7 +44,6 @@ def solve_clip(
     }
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings, rate_hz, weight)
-    step = REFERENCE_HZ / rate_hz
     rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step)
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat)
     return solver.solve(progress, begin=begin, before=rests)

@@ -26,6 +26,8 @@ SEEDS, REACH = 3, 15
 """Fresh sweeps per stuck stretch, and frames that they run on into what lies before and after it."""
 RESET_COST = 40.0
 """Most that going over to a fresh sweep costs: ten frames in which a limb points the wrong way."""
+TWIST = 0.005
+"""Cost of a squared radian off the rest pose where two solutions are weighed: of two that fit, the less twisted is taken."""
 NEVER = 1e9
 """Cost of a frame that must not be taken."""
 
@@ -35,26 +37,27 @@ def start_pose(problem: Problem, targets: Targets) -> Pose:
     total = len(targets.vectors)
     weight = frame_weights(targets)
     ways = [_one_way(problem, targets.vectors, weight, forward) for forward in (True, False)]
-    pose, cost = _better(*ways[0], *ways[1])
+    pose, cost = _better(*ways[0], *ways[1], problem.tree.rest)
     for first, stop in _stuck(cost):
         part = slice(max(first - REACH, 0), min(stop + REACH, total))
         for seed in np.linspace(first, stop - 1, SEEDS + 2).round().astype(int)[1:-1]:
             fresh, fresh_cost = _from_seed(problem, targets.vectors[part], weight[part], int(seed) - part.start)
             fresh_cost[[i for i, inner in ((0, part.start), (-1, total - part.stop)) if inner > 0]] = NEVER
             now = Pose(*(values[part] for values in pose))
-            found, cost[part] = _better(now, cost[part], fresh, fresh_cost, dearest=RESET_COST)
+            found, cost[part] = _better(now, cost[part], fresh, fresh_cost, problem.tree.rest, dearest=RESET_COST)
             for values, better in zip(pose, found, strict=True):
                 values[part] = better
     return pose
 
 
-def _better(one: Pose, one_cost: F64, two: Pose, two_cost: F64, *, dearest: float = NEVER) -> tuple[Pose, F64]:
+def _better(one: Pose, one_cost: F64, two: Pose, two_cost: F64, rest: F64, *, dearest: float = NEVER) -> tuple[Pose, F64]:
     """The cheapest path over two solutions of every frame, and what each of its frames costs.
 
     Changing over costs SWITCH_COST per squared radian between them, at most `dearest`.
     """
     costs = np.stack([one_cost, two_cost], axis=1)
-    choice = _cheapest_path(costs, np.minimum(_gaps(one, two) * SWITCH_COST, dearest))
+    twist = TWIST * np.stack([np.sum((way.q - rest) ** 2, axis=1) for way in (one, two)], axis=1)
+    choice = _cheapest_path(costs + twist, np.minimum(_gaps(one, two) * SWITCH_COST, dearest))
     pick = choice[:, None]
     pose = Pose(
         root_pos=np.where(pick == 0, one.root_pos, two.root_pos),
