@@ -25,6 +25,8 @@ from understudy.retarget.trajectory import REFERENCE_HZ, Settings
 
 FEWEST = 30
 """Fewest frames at the low rate that are worth it."""
+START_HZ = 14.0
+"""Rate of the sweeps that the solve begins with."""
 PER_CUTOFF = 6.0
 """The low rate is at least this multiple of the smoothing's cut-off."""
 
@@ -36,14 +38,27 @@ def solve_from_targets(
     keep = int(rate_hz / max(REFERENCE_HZ, PER_CUTOFF * settings.lowpass_hz) + 0.25)
     total = len(targets.vectors)
     if keep < 2 or total < FEWEST * keep:
-        start = better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
-        return solve_clip(problem, targets, start, settings, rate_hz, progress=progress)
+        return solve_clip(problem, targets, _first(problem, targets, rate_hz), settings, rate_hz, progress=progress)
     frames = np.arange(0, total, keep)
     few = _at_knots(targets, frames, keep)
-    start = better_arms(problem, few.vectors, start_pose(problem, few), rate_hz / keep)
-    pose = solve_clip(problem, few, start, settings, rate_hz / keep, progress=progress)
+    pose = solve_clip(problem, few, _first(problem, few, rate_hz / keep), settings, rate_hz / keep, progress=progress)
     smooth = settings.lowpass_hz > 0
     return solve_clip(problem, targets, _curve(pose, frames, total), settings, rate_hz, begin="polish" if smooth else "settled")
+
+
+def _first(problem: Problem, targets: Targets, rate_hz: float) -> Pose:
+    """Where the whole-clip solve begins: the sweeps at about START_HZ, and straight lines between their frames."""
+    total = len(targets.vectors)
+    hop = int(rate_hz / START_HZ + 0.25)
+    if hop < 2 or total < FEWEST * hop:
+        return better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
+    frames = np.append(np.arange(0, total - 1, hop), total - 1)
+    few = targets.at(frames)
+    pose = better_arms(problem, few.vectors, start_pose(problem, few), rate_hz / hop)
+    at, quat = np.arange(total), quat_continuous(matrix_to_quat(pose.root_rot))
+    lines = [np.stack([np.interp(at, frames, column) for column in values.T], axis=1) for values in (pose.root_pos, quat, pose.q)]
+    turned = lines[1] / np.linalg.norm(lines[1], axis=1, keepdims=True)
+    return Pose(np.ascontiguousarray(lines[0]), np.ascontiguousarray(quat_to_matrix(turned)), np.ascontiguousarray(lines[2]))
 
 
 def _at_knots(targets: Targets, frames: I64, keep: int) -> Targets:
