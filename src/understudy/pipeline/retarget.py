@@ -37,6 +37,7 @@ class RetargetOptions:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
         infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
         root_path: the person's path at the robot's size, or in the person's own metres.
+        fast: solve at half the rate and in fewer steps.
         arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
     """
 
@@ -44,6 +45,7 @@ class RetargetOptions:
     infeasible: Infeasible = "flag"
     root_path: RootPath = "scaled"
     arm_filter_hz: float = 0.0
+    fast: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a cut-off that is no frequency; raises InputError."""
@@ -109,7 +111,7 @@ def _retarget(job: Job) -> Outcome:
     result = retarget(
         motion,
         robot,
-        settings=Settings(lowpass_hz=options.lowpass_hz),
+        settings=Settings(lowpass_hz=options.lowpass_hz, fast=options.fast),
         infeasible=options.infeasible,
         root_path=options.root_path,
         arm_filter_hz=options.arm_filter_hz,

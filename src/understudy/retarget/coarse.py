@@ -35,21 +35,29 @@ def solve_from_targets(
     problem: Problem, targets: Targets, settings: Settings, rate_hz: float, progress: Callable[[int, int], None] | None = None
 ) -> Pose:
     """The whole-clip solution: clips at 60 Hz and more at about 30 Hz first, others at once."""
-    keep = int(rate_hz / max(REFERENCE_HZ, PER_CUTOFF * settings.lowpass_hz) + 0.25)
+    keep = int(rate_hz / _knot_hz(settings) + 0.25)
     total = len(targets.vectors)
     if keep < 2 or total < FEWEST * keep:
-        return solve_clip(problem, targets, _first(problem, targets, rate_hz), settings, rate_hz, progress=progress)
+        return solve_clip(problem, targets, _first(problem, targets, settings, rate_hz), settings, rate_hz, progress=progress)
     frames = np.arange(0, total, keep)
     few = _at_knots(targets, frames, keep)
-    pose = solve_clip(problem, few, _first(problem, few, rate_hz / keep), settings, rate_hz / keep, progress=progress)
-    smooth = settings.lowpass_hz > 0
-    return solve_clip(problem, targets, _curve(pose, frames, total), settings, rate_hz, begin="polish" if smooth else "settled")
+    pose = solve_clip(problem, few, _first(problem, few, settings, rate_hz / keep), settings, rate_hz / keep, progress=progress)
+    drawn = _curve(pose, frames, total)
+    if settings.fast and settings.lowpass_hz > 0:
+        return drawn._replace(q=np.clip(drawn.q, problem.tree.lower, problem.tree.upper))
+    return solve_clip(problem, targets, drawn, settings, rate_hz, begin="polish" if settings.lowpass_hz > 0 else "settled")
 
 
-def _first(problem: Problem, targets: Targets, rate_hz: float) -> Pose:
+def _knot_hz(settings: Settings) -> float:
+    """The low rate, frames per second."""
+    share = 0.5 if settings.fast else 1.0
+    return share * max(REFERENCE_HZ, PER_CUTOFF * settings.lowpass_hz)
+
+
+def _first(problem: Problem, targets: Targets, settings: Settings, rate_hz: float) -> Pose:
     """Where the whole-clip solve begins: the sweeps at about START_HZ, and straight lines between their frames."""
     total = len(targets.vectors)
-    hop = int(rate_hz / START_HZ + 0.25)
+    hop = int(rate_hz / (START_HZ * (0.5 if settings.fast else 1.0)) + 0.25)
     if hop < 2 or total < FEWEST * hop:
         return better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
     frames = np.append(np.arange(0, total - 1, hop), total - 1)

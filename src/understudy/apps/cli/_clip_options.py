@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from understudy.apps.cli._arguments import Count, Hz, OptionalFile, OptionalHz, OptionalText, Text
+from understudy.apps.cli._arguments import Count, Hz, Off, OptionalFile, OptionalHz, OptionalText, Text
 from understudy.apps.cli._command import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class ClipOptions:
     """the person's path at the robot's size, or in the person's own metres, for objects and scenes in real units."""
     arm_filter: Hz = 0.0
     """zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none."""
+    fast: Off = False
+    """solve at half the rate and in fewer steps: a look at many clips; feet slide a little."""
     companion: OptionalFile = None
     """the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives."""
     rate: OptionalHz = None
@@ -64,6 +66,7 @@ class ClipOptions:
                 infeasible=self.infeasible,
                 root_path=self.root_path,
                 arm_filter_hz=self.arm_filter,
+                fast=self.fast,
             )
         except InputError as error:
             raise UsageError(str(error)) from None
