@@ -28,6 +28,8 @@ def build(
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
     arm_filter: Hz = 0.0,
     companion: OptionalFile = None,
+    hands: OptionalFile = None,
+    hand_model: OptionalFile = None,
     rate: OptionalHz = None,
     unit: OptionalText = None,
     baseline: OptionalFile = None,
@@ -55,6 +57,8 @@ def build(
         infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
         companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
+        hands: poses of the hands of one clip (HaMeR, MANO); those beside a clip, as walk.hands.npz, are found by themselves.
+        hand_model: the MANO model (.pkl, .npz) that the hands stand on; mean proportions when left out.
         rate: frames per second, for a format that does not say it.
         unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
         baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
@@ -81,7 +85,7 @@ def build(
         export_options=ExportOptions(render_ego=render_ego),
         workers=workers,
         stage=progress,
-        reading=ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline),
+        reading=ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline, hands=hands, hand_model=hand_model),
     )
     tasks = summary.clips if summary.exported is None else (*summary.clips, summary.exported)
     wrong = errors(tasks, summary.checked)

@@ -22,6 +22,8 @@ def retarget(
     infeasible: Literal["flag", "clip", "interpolate"] = "flag",
     arm_filter: Hz = 0.0,
     companion: OptionalFile = None,
+    hands: OptionalFile = None,
+    hand_model: OptionalFile = None,
     rate: OptionalHz = None,
     unit: OptionalText = None,
     baseline: OptionalFile = None,
@@ -42,6 +44,8 @@ def retarget(
         infeasible: what happens where a hand or foot is over 5 cm off.
         arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
         companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
+        hands: poses of the hands of one clip (HaMeR, MANO); those beside a clip, as walk.hands.npz, are found by themselves.
+        hand_model: the MANO model (.pkl, .npz) that the hands stand on; mean proportions when left out.
         rate: frames per second, for a format that does not say it.
         unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
         baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
@@ -59,7 +63,7 @@ def retarget(
     found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    reading = ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline)
+    reading = ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline, hands=hands, hand_model=hand_model)
     results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress, reading=reading)
     if json:
         say_json(as_json(results))
