@@ -27,7 +27,8 @@ STANDARD = {
     },
     "debug": {
         "base_pose_world", "com_world", "human_joints_world", "human_target_world", "ee_residual", "infeasible", "source_contact",
-        "operator_raw", "command_filtered", "interventions", "balance_status", "object_poses_world", "goal", "task_success",
+        "contacts", "operator_raw", "command_filtered", "interventions", "balance_status", "object_poses_world", "goal",
+        "task_success",
     },
 }  # fmt: skip
 

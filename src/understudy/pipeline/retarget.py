@@ -21,6 +21,7 @@ from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.feasibility import Infeasible
 from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.root_path import RootPath
 from understudy.retarget.trajectory import Settings
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotModel
@@ -35,11 +36,13 @@ class RetargetOptions:
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
         infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
+        root_path: the person's path at the robot's size, or in the person's own metres.
         arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
     """
 
     lowpass_hz: float = 5.0
     infeasible: Infeasible = "flag"
+    root_path: RootPath = "scaled"
     arm_filter_hz: float = 0.0
 
     def __post_init__(self) -> None:
@@ -98,6 +101,9 @@ def _streams_hash(dataset: Dataset) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
+CONTACTS = "debug/contacts"
+
+
 def _retarget(job: Job) -> Outcome:
     """Read, edit, retarget and write one clip."""
     params = job.task.params
@@ -111,28 +117,32 @@ def _retarget(job: Job) -> Outcome:
         robot,
         settings=Settings(lowpass_hz=options.lowpass_hz),
         infeasible=options.infeasible,
+        root_path=options.root_path,
         arm_filter_hz=options.arm_filter_hz,
     )
     result = replace(result, warnings=(*said, *result.warnings))
+    extra = {
+        "debug/human_joints_world": motion.joint_pos_world_m,
+        "debug/human_target_world": result.human_target_world_m,
+        "debug/ee_residual": result.residual_m,
+        "debug/infeasible": result.infeasible,
+        "debug/source_contact": result.stance,
+    }
+    if any(stream.key == CONTACTS for stream in dataset.schema.streams):  # datasets begun before this stream have none
+        extra[CONTACTS] = result.contacts
     episode = motion_episode(
         robot,
         result.motion,
         episode_id=dataset.schema.naming.retargeted.format(clip=label["name"], task8=job.id[:8]),
         schema_toml=dataset.schema_text,
         metadata={**_metadata(motion, result, options, label), **calibrated},
-        extra={
-            "debug/human_joints_world": motion.joint_pos_world_m,
-            "debug/human_target_world": result.human_target_world_m,
-            "debug/ee_residual": result.residual_m,
-            "debug/infeasible": result.infeasible,
-            "debug/source_contact": result.stance,
-        },
+        extra=extra,
     )
     ref = dataset.add(episode)
     return Outcome((ref.path,), _summary(episode, motion, result))
 
 
-RETARGET = Step("retarget", 1, _retarget)
+RETARGET = Step("retarget", 2, _retarget)
 
 
 @lru_cache(maxsize=4)
@@ -200,6 +210,7 @@ def _metadata(
         "source_subject_height_m": subject.height_m,
         "retarget_scale": result.scale,
         "retarget_infeasible_stretches": json.dumps([asdict(s) for s in result.stretches]),
+        "retarget_recollect": json.dumps([asdict(entry) for entry in result.recollect]),
         "retarget_amplitude_loss": json.dumps(result.amplitude_loss),
         "retarget_fingers": json.dumps([_finite(asdict(hand)) for hand in result.fingers]),
         **{f"retarget_{key}": value for key, value in asdict(options).items()},
@@ -224,4 +235,5 @@ def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[
         "foot_residual_cm": 100.0 * float(np.mean(result.residual_m[:, 2:])),
         "infeasible_pct": 100.0 * float(np.mean(result.infeasible)),
         "warnings": list(result.warnings),
+        "recollect": len(result.recollect),
     }

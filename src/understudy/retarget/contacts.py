@@ -34,7 +34,7 @@ def hysteresis(enter: Bool, stay: Bool) -> Bool:
     return out
 
 
-def _grown(mask: Bool, by: int) -> Bool:
+def grown(mask: Bool, by: int) -> Bool:
     """(T,) true within `by` frames of where `mask` is."""
     return np.asarray(np.convolve(mask.astype(np.float64), np.ones(2 * by + 1))[by : by + len(mask)] > 0.5)
 
@@ -43,7 +43,8 @@ def stance(motion: HumanMotion) -> Bool:
     """(T, 2) true while the left and right foot stands.
 
     A foot enters stance when ankle and toe are slower than 0.2 m/s and the toe is within 5 cm of its low level (the
-    5th percentile of its height), and stays while they are slower than 0.3 m/s; 1/30 s is added on both sides.
+    5th percentile of its height), and stays while they are slower than 0.3 m/s; up to 1/30 s is added on both
+    sides.
 
     Where the source says itself which foot touches the ground (`motion.contact`), that takes the place of the height and of
     the 0.2 m/s: a foot stands while it touches and is slower than 0.3 m/s. A touching foot that rolls or slides is no stance.
@@ -59,7 +60,22 @@ def stance(motion: HumanMotion) -> Bool:
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
         standing = (speed < ENTER_M_S) & low
         held = hysteresis(standing, (speed < LEAVE_M_S) & low)
-        out[:, i] = _grown(standing, grow) | (held & _grown(standing, 2 * grow))
+        out[:, i] = _with_margins(standing, held, grow)
+    return out
+
+
+def _with_margins(standing: Bool, held: Bool, most: int) -> Bool:
+    """(T,) stances with up to `most` frames added on both sides, and up to twice as many while `held`.
+
+    One that lasts less than four times that is given three quarters of it: with more, a runner's foot would stand twice as long.
+    """
+    out = np.zeros_like(standing)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], standing.astype(np.int8), [0]])))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        by = most if stop - start >= 4 * most else max(1, round(0.75 * most))
+        out[max(start - by, 0) : stop + by] = True
+        wide = slice(max(start - 2 * by, 0), stop + 2 * by)
+        out[wide] |= held[wide]
     return out
 
 
@@ -81,6 +97,12 @@ def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
     return float(np.median(pitch[standing] if standing.any() else pitch))
 
 
+def shank_down(motion: HumanMotion, side: str) -> Bool:
+    """(T,) whether the shank points down, as that of a foot which stands on its sole."""
+    shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
+    return np.asarray(shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1))
+
+
 def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """(T, 2) true where a standing foot lies flat: within 30 degrees of its standing pitch, with the shank pointing down.
 
@@ -88,8 +110,6 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
-        shank = motion.joint(f"{side}_ankle") - motion.joint(f"{side}_knee")
-        down = shank[:, 2] < -UPRIGHT * np.linalg.norm(shank, axis=1)
         off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
-        out[:, i] = standing[:, i] & down & (off < FLAT_PITCH_RAD)
+        out[:, i] = standing[:, i] & shank_down(motion, side) & (off < FLAT_PITCH_RAD)
     return out

@@ -35,6 +35,7 @@ class MotionMetrics:
         skate_cm_s: mean speed over the ground of the sole's centre while the person's foot stands.
         float_cm: mean height of the lowest sole point, without sign, while the person's foot stands.
         penetration_pct: frames in which a sole is over 1 cm under the ground.
+        body_penetration_pct: frames in which any capsule, or a sole, is.
         limit_violations: samples over 1e-3 rad outside the joint limits.
         fast_steps: joint steps over 15 rad/s.
         max_joint_speed_rad_s: fastest joint step.
@@ -52,6 +53,7 @@ class MotionMetrics:
     skate_cm_s: float
     float_cm: float
     penetration_pct: float
+    body_penetration_pct: float
     limit_violations: int
     fast_steps: int
     max_joint_speed_rad_s: float
@@ -89,6 +91,7 @@ def motion_metrics(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -
         skate_cm_s=_mean(100.0 * speed[stance]),
         float_cm=_mean(100.0 * np.abs(low[stance])),
         penetration_pct=100.0 * float((low < -DEEP_M).any(axis=1).mean()),
+        body_penetration_pct=100.0 * float((np.minimum(low.min(axis=1), _lowest_body(robot, poses)) < -DEEP_M).mean()),
         limit_violations=int((outside > 1e-3).sum()),
         fast_steps=int((step > FAST_RAD_S).sum()),
         max_joint_speed_rad_s=float(step.max()),
@@ -163,6 +166,17 @@ def _soles(robot: RobotModel, poses: BodyPoses, t_ns: I64) -> tuple[F64, F64]:
     low = np.stack([outline[side][:, :, 2].min(axis=1) for side in SIDES], axis=1)
     speed = np.stack([horizontal_speed(poses.points(*sole_centre(robot, side)), t_ns) for side in SIDES], axis=1)
     return low, speed
+
+
+def _lowest_body(robot: RobotModel, poses: BodyPoses) -> F64:
+    """(T,) height of the lowest capsule, metres; those of the feet are left out, for the soles stand for them."""
+    feet = {robot.on_body(sole.link, np.zeros(3))[0] for sole in robot.profile.soles.values()}
+    lowest = np.full(len(poses.pos_world_m), np.inf)
+    for capsule in robot.profile.capsules:
+        body, ends = robot.on_body(capsule.link, np.array([capsule.a_m, capsule.b_m]))
+        if body not in feet:
+            lowest = np.minimum(lowest, poses.points(body, ends)[:, :, 2].min(axis=1) - capsule.radius_m)
+    return lowest
 
 
 def _heading(lateral_world: F64) -> tuple[F64, Bool]:

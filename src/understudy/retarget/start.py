@@ -1,7 +1,7 @@
 """The start of the whole-clip solve: each frame solved from its neighbour, forward and backward, the better kept.
 
 One sweep alone can stay in a worse basin (an arm folded the other way); two sweeps and a shortest path over them
-leave it as soon as that pays.
+leave it as soon as that pays. Where both are stuck, fresh sweeps begin in the middle of it.
 """
 
 from __future__ import annotations
@@ -13,28 +13,75 @@ from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_
 from understudy.retarget._sweep_kernel import sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
 LIMIT_WEIGHT = 100.0
 PRIOR = 0.02
 SWITCH_COST = 30.0
 """Cost of changing over from one sweep to the other, per squared radian between them: a switch happens where they agree."""
+STUCK, STUCK_TIMES = 0.3, 3.0
+"""Both sweeps are stuck where the cost exceeds STUCK (a limb off by 30 degrees) and this multiple of the clip's median."""
+SEEDS, REACH = 3, 15
+"""Fresh sweeps per stuck stretch, and frames that they run on into what lies before and after it."""
+RESET_COST = 40.0
+"""Most that going over to a fresh sweep costs: ten frames in which a limb points the wrong way."""
+TWIST = 0.005
+"""Cost of a squared radian off the rest pose where two solutions are weighed: of two that fit, the less twisted is taken."""
+NEVER = 1e9
+"""Cost of a frame that must not be taken."""
 
 
 def start_pose(problem: Problem, targets: Targets) -> Pose:
     """A pose for every frame, without contacts and without smoothing."""
     total = len(targets.vectors)
-    weight = np.tile(targets.weights, (total, 1))
+    weight = frame_weights(targets)
     ways = [_one_way(problem, targets.vectors, weight, forward) for forward in (True, False)]
-    costs = np.stack([cost for _, cost in ways], axis=1)
-    choice = _cheapest_path(costs, _gaps(ways[0][0], ways[1][0]) * SWITCH_COST)
+    pose, cost = _better(*ways[0], *ways[1], problem.tree.rest)
+    for first, stop in _stuck(cost):
+        part = slice(max(first - REACH, 0), min(stop + REACH, total))
+        for seed in np.linspace(first, stop - 1, SEEDS + 2).round().astype(int)[1:-1]:
+            fresh, fresh_cost = _from_seed(problem, targets.vectors[part], weight[part], int(seed) - part.start)
+            fresh_cost[[i for i, inner in ((0, part.start), (-1, total - part.stop)) if inner > 0]] = NEVER
+            now = Pose(*(values[part] for values in pose))
+            found, cost[part] = _better(now, cost[part], fresh, fresh_cost, problem.tree.rest, dearest=RESET_COST)
+            for values, better in zip(pose, found, strict=True):
+                values[part] = better
+    return pose
+
+
+def _better(one: Pose, one_cost: F64, two: Pose, two_cost: F64, rest: F64, *, dearest: float = NEVER) -> tuple[Pose, F64]:
+    """The cheapest path over two solutions of every frame, and what each of its frames costs.
+
+    Changing over costs SWITCH_COST per squared radian between them, at most `dearest`.
+    """
+    costs = np.stack([one_cost, two_cost], axis=1)
+    twist = TWIST * np.stack([np.sum((way.q - rest) ** 2, axis=1) for way in (one, two)], axis=1)
+    choice = _cheapest_path(costs + twist, np.minimum(_gaps(one, two) * SWITCH_COST, dearest))
     pick = choice[:, None]
-    return Pose(
-        root_pos=np.where(pick == 0, ways[0][0].root_pos, ways[1][0].root_pos),
-        root_rot=np.where(pick[..., None] == 0, ways[0][0].root_rot, ways[1][0].root_rot),
-        q=np.where(pick == 0, ways[0][0].q, ways[1][0].q),
+    pose = Pose(
+        root_pos=np.where(pick == 0, one.root_pos, two.root_pos),
+        root_rot=np.where(pick[..., None] == 0, one.root_rot, two.root_rot),
+        q=np.where(pick == 0, one.q, two.q),
     )
+    return pose, costs[np.arange(len(costs)), choice]
+
+
+def _stuck(cost: F64) -> list[tuple[int, int]]:
+    """Stretches of frames (first, stop) that cost far more than the clip's median; those nearer than REACH are one."""
+    frames = np.flatnonzero(cost > max(STUCK, STUCK_TIMES * float(np.median(cost))))
+    if not len(frames):
+        return []
+    parts = np.split(frames, np.flatnonzero(np.diff(frames) > REACH) + 1)
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def _from_seed(problem: Problem, target: F64, weight: F64, seed: int) -> tuple[Pose, F64]:
+    """Sweeps from one frame, solved from the home pose, to both ends."""
+    after, after_cost = _one_way(problem, target[seed:], weight[seed:], True)
+    before, before_cost = _one_way(problem, target[: seed + 1], weight[: seed + 1], False)
+    joined = Pose(*(np.concatenate([a[:-1], b]) for a, b in zip(before, after, strict=True)))
+    return joined, np.concatenate([before_cost[:-1], after_cost])
 
 
 def solve_alone(problem: Problem, vectors: F64, weights: F64) -> tuple[F64, F64, F64]:

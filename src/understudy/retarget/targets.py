@@ -6,14 +6,15 @@ path is the person's times the ratio of leg lengths, which keeps a foot that sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from understudy.geom.arrays import F64, Bool
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
-from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
+from understudy.retarget.touch import floor_level, lying_feet, touching
+from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion
 
 WEIGHTS: dict[str, float] = {
     **{f"{a}>{b}": 1.0 for a, b in LIMBS},
@@ -24,8 +25,8 @@ WEIGHTS: dict[str, float] = {
     "left_hand": 1.0,
     "right_hand": 1.0,
     "midhip": 30.0,
-    "left_sole": 0.2,
-    "right_sole": 0.2,
+    "left_sole": 0.25,
+    "right_sole": 0.25,
     **{f"{side}_hand_{what}": 0.0 for side in SIDES for what in ("aim", "side")},
 }
 """Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre.
@@ -33,6 +34,9 @@ A hand's direction and its palm's turn weigh `HAND` where they are measured and 
 
 HAND = 0.3
 
+
+LYING_SOLE = 0.3
+"""Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
 
@@ -45,6 +49,8 @@ class Targets:
         vectors: (T, V, 3) targets of the vector tasks, order `VECTORS`.
         weights: (V,) their weights.
         stance: (T, 2) feet that stand; flat (T, 2) feet whose whole sole does.
+        touch: (T, S) what else rests on the floor; planted (T, S) what of that does not move; order `skeleton.SURFACES`.
+        lying: (T, 2) standing feet that do not stand on their soles; lying_still (T, 2) those of them that do not move.
         scale: robot's leg over the person's.
         height_shift_m: added to the scaled height so that standing ankles are as high as the robot's.
         hip_mismatch_pct: how much wider the robot's hips are, in percent of the leg.
@@ -54,9 +60,26 @@ class Targets:
     weights: F64
     stance: Bool
     flat: Bool
+    touch: Bool
+    planted: Bool
+    lying: Bool
+    lying_still: Bool
     scale: float
     height_shift_m: float
     hip_mismatch_pct: float
+
+    def at(self, frames: I64) -> Targets:
+        """Those of some frames."""
+        return replace(
+            self,
+            vectors=self.vectors[frames],
+            stance=self.stance[frames],
+            flat=self.flat[frames],
+            touch=self.touch[frames],
+            planted=self.planted[frames],
+            lying=self.lying[frames],
+            lying_still=self.lying_still[frames],
+        )
 
 
 @dataclass(frozen=True)
@@ -89,12 +112,17 @@ def calibrate(motion: HumanMotion, problem: Problem, standing: Bool | None = Non
     return Calibration(
         leg_m=(_length(motion, left, "hip", "knee", "ankle"), _length(motion, right, "hip", "knee", "ankle")),
         arm_m=(_length(motion, left, "shoulder", "elbow", "wrist"), _length(motion, right, "shoulder", "elbow", "wrist")),
-        stand_pitch_rad=(standing_pitch(motion, left, lying[:, 0]), standing_pitch(motion, right, lying[:, 1])),
+        stand_pitch_rad=(_flat_pitch(motion, left, lying[:, 0], problem), _flat_pitch(motion, right, lying[:, 1], problem)),
         toe_level_m=(_low_level(motion, left), _low_level(motion, right)),
         scale=scale,
         height_shift_m=_height_shift(motion, lying, scale, problem.ankle_height_m),
         hip_mismatch_pct=mismatch,
     )
+
+
+def _flat_pitch(motion: HumanMotion, side: str, lying: Bool, problem: Problem) -> float:
+    """Pitch of a foot that lies flat, radians; the robot's own where the person's never does."""
+    return standing_pitch(motion, side, lying) if lying.any() else problem.foot_pitch_rad
 
 
 def _low_level(motion: HumanMotion, side: str) -> float:
@@ -105,16 +133,48 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     """Feasible targets of a motion for a robot."""
     standing = stance(motion)
     known = calibrate(motion, problem, standing)
+    rests, planted = touching(motion)
+    lying, lying_still = lying_feet(motion, standing)
     radial = known_throughout(motion.hand_radial_world)
     return Targets(
         vectors=vector_targets(motion.joint_pos_world_m, known, problem, radial),
         weights=task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial),
         stance=standing,
         flat=flat(motion, standing),
+        touch=rests,
+        planted=planted,
+        lying=lying,
+        lying_still=lying_still,
         scale=known.scale,
         height_shift_m=known.height_shift_m,
         hip_mismatch_pct=known.hip_mismatch_pct,
     )
+
+
+def live_targets(joint_pos_world_m: F64, standing: Bool, known: Calibration, problem: Problem) -> Targets:
+    """Targets of a calibrated person's joints (T, 23, 3), of which no more is known than which feet stand (T, 2)."""
+    none = np.zeros((len(standing), len(SURFACES)), dtype=np.bool_)
+    return Targets(
+        vectors=vector_targets(joint_pos_world_m, known, problem),
+        weights=task_weights(known.hip_mismatch_pct),
+        stance=standing,
+        flat=standing,
+        touch=none,
+        planted=none,
+        lying=np.zeros_like(standing),
+        lying_still=np.zeros_like(standing),
+        scale=known.scale,
+        height_shift_m=known.height_shift_m,
+        hip_mismatch_pct=known.hip_mismatch_pct,
+    )
+
+
+def frame_weights(targets: Targets) -> F64:
+    """(T, V) weights of the vector tasks in every frame: a foot that lies on its back or side need not point as the person's."""
+    out = np.tile(targets.weights, (len(targets.vectors), 1))
+    for i, side in enumerate(SIDES):
+        out[targets.lying[:, i], PLACE[f"{side}_sole"]] *= LYING_SOLE
+    return out
 
 
 def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem, radial: F64 | None = None) -> F64:
@@ -177,7 +237,7 @@ def task_weights(mismatch_pct: float) -> F64:
 
     The foot's grows with the hip mismatch: a narrow-hipped person's feet would end up too wide otherwise.
     """
-    foot = float(np.clip(3.0 * (max(mismatch_pct, 0.0) / 7.5) ** 1.5, 0.5, 6.0))
+    foot = float(np.clip(3.5 * (max(mismatch_pct, 0.0) / 7.5) ** 1.2, 0.5, 8.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
 
 
@@ -211,10 +271,11 @@ def known_throughout(radial: F64 | None) -> F64 | None:
 
 
 def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m: float) -> float:
-    """Metres to add so that the median standing ankle is as high as the robot's; the lowest ankles where nobody stands."""
+    """Metres to add so that the median flat foot's ankle is as high as the robot's; by the toes where no foot lies flat."""
+    if not lying.any():
+        return -scale * floor_level(motion)
     ankles = np.stack([motion.joint(f"{s}_ankle")[:, 2] for s in SIDES], axis=1)
-    level = float(np.median(ankles[lying])) if lying.any() else float(np.percentile(ankles, 5))
-    return ankle_height_m - scale * level
+    return ankle_height_m - scale * float(np.median(ankles[lying]))
 
 
 def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:

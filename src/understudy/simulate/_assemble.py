@@ -25,6 +25,7 @@ class Style:
         twist: radians of the pelvis per metre that the feet are apart; the chest turns against it.
         list_rad: drop of the pelvis on the side of the swung leg.
         lean_rad: pitch of the chest when upright.
+        arc: wrists go from target to target around the shoulder, not straight, which fast arms do.
     """
 
     arm_swing: float = 0.5
@@ -32,6 +33,7 @@ class Style:
     twist: float = 0.12
     list_rad: float = 0.05
     lean_rad: float = 0.03
+    arc: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Plan:
         t_s: (T,) seconds.
         feet: left and right.
         crouch_m: (T,) how far the pelvis is below standing.
-        wrists: per side (T, 4): weight w of a wrist target, and w times the target from the shoulder, axes of the chest.
+        wrists: per side (T, 5): weight w of a wrist target, w times the target from the shoulder in axes of the chest, and w
+            times its distance from the shoulder.
         pelvis_m: (T, 3) world; None lets the feet balance the body.
     """
 
@@ -104,5 +107,9 @@ def _wrists(body: Body, plan: Plan, apart: F64, style: Style) -> F64:
         hanging = pose.hanging_wrist(body, flexion, np.full(len(apart), 0.14), elbow)
         if side == "right":
             hanging = hanging * [1.0, -1.0, 1.0]
-        out.append((1.0 - told[:, :1]) * hanging + told[:, 1:])
+        wrist = (1.0 - told[:, :1]) * hanging + told[:, 1:4]
+        if style.arc:
+            reach = (1.0 - told[:, 0]) * np.linalg.norm(hanging, axis=1) + told[:, 4]
+            wrist = wrist * (reach / np.linalg.norm(wrist, axis=1))[:, None]
+        out.append(wrist)
     return np.stack(out, axis=1)

@@ -14,15 +14,27 @@ from understudy.geom.arrays import F64
 class Body:
     """Segment lengths in metres; body axes are x forward, y left, z up.
 
+    Attributes:
+        height_m: of the whole person.
+        legs: length of the legs over that of an average person of this height.
+        arms: the same of the arms.
+        hips: the same of the width of the hips.
+
     Source: Winter, Biomechanics and Motor Control of Human Movement, 4th ed., fig. 4.1 (heights of hip, knee, ankle,
     shoulder; arm and foot); hip and shoulder widths are between joint centres, which lie inside the figure's breadths.
     """
 
     height_m: float = 1.75
+    legs: float = 1.0
+    arms: float = 1.0
+    hips: float = 1.0
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.height_m <= 2.3:
             raise InputError(f"height_m must be 1.0 to 2.3 m, got {self.height_m}")
+        for name in ("legs", "arms", "hips"):
+            if not 0.7 <= getattr(self, name) <= 1.3:
+                raise InputError(f"{name} must be 0.7 to 1.3 of an average person's, got {getattr(self, name)}")
 
     def part(self, fraction: float) -> float:
         """Metres of a fraction of the height."""
@@ -31,12 +43,12 @@ class Body:
     @property
     def thigh_m(self) -> float:
         """Hip to knee."""
-        return self.part(0.245)
+        return self.legs * self.part(0.245)
 
     @property
     def shank_m(self) -> float:
         """Knee to ankle."""
-        return self.part(0.246)
+        return self.legs * self.part(0.246)
 
     @property
     def leg_m(self) -> float:
@@ -46,12 +58,12 @@ class Body:
     @property
     def upper_arm_m(self) -> float:
         """Shoulder to elbow."""
-        return self.part(0.186)
+        return self.arms * self.part(0.186)
 
     @property
     def forearm_m(self) -> float:
         """Elbow to wrist."""
-        return self.part(0.146)
+        return self.arms * self.part(0.146)
 
     @property
     def knuckles_m(self) -> float:
@@ -61,7 +73,7 @@ class Body:
     @property
     def half_hips_m(self) -> float:
         """Middle of the hips to a hip."""
-        return self.part(0.05)
+        return self.hips * self.part(0.05)
 
     @property
     def ankle_height_m(self) -> float:

@@ -26,7 +26,7 @@ def running_plan(body: Body, duration_s: float, speed_m_s: float, rate_hz: float
     rise = bounce(t_s, step_s=step_s, stance_s=stance_s)
     forward = speed_m_s * t_s
     height = _height(body, forward, (left, right), rise) + rise
-    still = np.zeros((len(t_s), 4))
+    still = np.zeros((len(t_s), 5))
     return Plan(t_s, (left, right), np.zeros(len(t_s)), (still, still), np.stack([forward, sway, height], axis=1))
 
 

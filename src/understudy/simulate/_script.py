@@ -28,6 +28,11 @@ def step_length(body: Body, speed_m_s: float) -> float:
     return min(math.sqrt(WALK_RATIO_M_S * speed_m_s) * body.height_m / 1.75, body.part(LONGEST_STEP))
 
 
+def wrist_key(target: tuple[float, float, float], arm_m: float) -> F64:
+    """(5,) a full-weight row of `Plan.wrists`; `target` in lengths of the arm."""
+    return np.array([1.0, *(arm_m * np.asarray(target)), arm_m * math.hypot(*target)])
+
+
 class Script:
     """A person who stands at the origin, faces x, and does one thing after another.
 
@@ -41,7 +46,7 @@ class Script:
         self._center, self._yaw = np.zeros(2), 0.0
         self._steps: dict[str, list[Step]] = {side: [] for side in SIDES}
         self._crouch = Keys(np.zeros(1))
-        self._wrists = {side: Keys(np.zeros(4)) for side in SIDES}
+        self._wrists = {side: Keys(np.zeros(5)) for side in SIDES}
         self._start = {side: self._foothold(side, 0.055) for side in SIDES}
 
     def stand(self, duration_s: float) -> None:
@@ -58,7 +63,7 @@ class Script:
             closing = k == steps + 1
             side = SIDES[(k - 1) % 2]
             if not closing:
-                self._center = self._center + length * np.array([math.cos(self._yaw), math.sin(self._yaw)])
+                self._move(length, 0.0)
             half_width = 0.055 if closing or k == steps else 0.04
             reach = 0.5 if k == 1 or closing else 1.0
             size = min(length / 0.7, 1.2)
@@ -67,6 +72,42 @@ class Script:
                 roll_s=0.36 * step_s, strike_rad=0.0 if closing else 0.33 * size, push_rad=0.85 * size * reach,
             )  # fmt: skip
         self.now_s = begin + (steps + 1) * step_s + 0.4
+
+    def go(self, steps: int, length_m: float, direction_rad: float, step_s: float, *, lift_m: float = 0.03) -> None:
+        """Take steps without turning: `direction_rad` 0 is ahead, pi backward; 0 metres march on the spot.
+
+        Args:
+            steps: how many before the closing one.
+            length_m: from footprint to footprint.
+            direction_rad: to the left of ahead.
+            step_s: time of one step.
+            lift_m: least height of the sole in the middle of a swing.
+        """
+        begin = self.now_s + 0.3
+        for k in range(steps + 1):
+            if k < steps:
+                self._move(length_m, direction_rad)
+            lift_s = begin + (k + 0.2) * step_s
+            self._step(
+                SIDES[k % 2], lift_s, begin + (k + 1) * step_s, 0.055, roll_s=0.3 * step_s, push_rad=0.3, clearance_m=lift_m
+            )
+        self.now_s = begin + (steps + 1) * step_s + 0.3
+
+    def sidestep(self, pairs: int, length_m: float, step_s: float, *, cross_m: float = 0.0) -> None:
+        """Go to the left: the left foot out, the right one beside it, or with `cross_m` past it, in front and behind by turns."""
+        begin = self.now_s + 0.3
+        for k in range(pairs):
+            self._move(length_m, math.pi / 2.0)
+            self._step("left", begin + 0.15 * step_s, begin + step_s, 0.055, roll_s=0.3 * step_s, clearance_m=0.03)
+            past = length_m if cross_m and k + 1 < pairs else 0.0
+            ahead = cross_m * (1.0 if k % 2 == 0 else -1.0) if past else 0.0
+            self._step(
+                "right", begin + 1.15 * step_s, begin + 2.0 * step_s, 0.055, ahead_m=ahead, aside_m=past,
+                roll_s=0.3 * step_s, clearance_m=0.05,
+            )  # fmt: skip
+            self._move(past, math.pi / 2.0)
+            begin += 2.0 * step_s
+        self.now_s = begin + 0.3
 
     def turn(self, angle_rad: float) -> None:
         """Turn on the spot, to the left when positive, the inner foot first."""
@@ -94,7 +135,7 @@ class Script:
         """
         begin = self.now_s if at_s is None else at_s
         arm = self.body.upper_arm_m + self.body.forearm_m
-        goal = np.zeros(4) if target is None else np.array([1.0, *(arm * np.asarray(target))])
+        goal = np.zeros(5) if target is None else wrist_key(target, arm)
         self._wrists[side].to(goal, begin, begin + move_s)
 
     def hands(self, target: tuple[float, float, float] | None, move_s: float, *, at_s: float | None = None) -> None:
@@ -110,11 +151,26 @@ class Script:
         wrists = (self._wrists["left"].at(t_s), self._wrists["right"].at(t_s))
         return Plan(t_s, (left, right), self._crouch.at(t_s)[:, 0], wrists)
 
-    def _foothold(self, side: str, half_width: float) -> tuple[float, float, float]:
+    def _move(self, length_m: float, direction_rad: float) -> None:
+        yaw = self._yaw + direction_rad
+        self._center = self._center + length_m * np.array([math.cos(yaw), math.sin(yaw)])
+
+    def _foothold(self, side: str, half_width: float, ahead_m: float = 0.0, aside_m: float = 0.0) -> tuple[float, float, float]:
         sign = 1.0 if side == "left" else -1.0
+        ahead: F64 = np.array([math.cos(self._yaw), math.sin(self._yaw)])
         left: F64 = np.array([-math.sin(self._yaw), math.cos(self._yaw)])
-        x, y = self._center + sign * self.body.part(half_width) * left
+        x, y = self._center + ahead_m * ahead + (sign * self.body.part(half_width) + aside_m) * left
         return float(x), float(y), self._yaw + sign * _TOE_OUT_RAD
 
-    def _step(self, side: str, lift_s: float, land_s: float, half_width: float, **shape: float) -> None:
-        self._steps[side].append(Step(lift_s, land_s, *self._foothold(side, half_width), **shape))
+    def _step(
+        self,
+        side: str,
+        lift_s: float,
+        land_s: float,
+        half_width: float,
+        *,
+        ahead_m: float = 0.0,
+        aside_m: float = 0.0,
+        **shape: float,
+    ) -> None:
+        self._steps[side].append(Step(lift_s, land_s, *self._foothold(side, half_width, ahead_m, aside_m), **shape))

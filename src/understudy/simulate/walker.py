@@ -48,14 +48,14 @@ def parametric_motion(height_m: float = 1.75, rate_hz: float = 120.0, seed: int 
     script.stand(0.8)
     script.walk(6, vary(1.2))
     script.turn(math.pi)
-    _squat(script, vary(0.36))
+    squat_down(script, vary(0.36))
     _reach(script, "right", REACHED, vary(1.0))
     _reach(script, "left", (0.6, 0.1, 0.7), vary(1.0))
     _carry(script, steps=4, speed_m_s=vary(0.9))
     script.stand(0.8)
     settings: dict[str, object] = {"motion": "all", "height_m": height_m, "rate_hz": rate_hz, "seed": seed}
     style = Style(arm_swing=vary(0.5, 0.2), elbow_rad=vary(0.35, 0.2))
-    return _motion(script.body, script.plan(rate_hz), style, settings)
+    return motion_of(script.body, script.plan(rate_hz), style, settings)
 
 
 def stand(duration_s: float = 2.0, *, height_m: float = 1.75, rate_hz: float = 120.0) -> HumanMotion:
@@ -84,7 +84,9 @@ def turn(angle_rad: float = math.pi / 2.0, *, height_m: float = 1.75, rate_hz: f
 
 def squat(duration_s: float = 3.0, depth_m: float = 0.36, *, height_m: float = 1.75, rate_hz: float = 120.0) -> HumanMotion:
     """Squat by `depth_m` with the arms forward, and come up."""
-    return _scripted("squat", lambda s: _squat(s, depth_m, duration_s), height_m, rate_hz, duration_s=duration_s, depth_m=depth_m)
+    return _scripted(
+        "squat", lambda s: squat_down(s, depth_m, duration_s), height_m, rate_hz, duration_s=duration_s, depth_m=depth_m
+    )
 
 
 def reach(
@@ -108,10 +110,11 @@ def run(duration_s: float = 3.0, speed_m_s: float = 2.8, *, height_m: float = 1.
     body = Body(height_m)
     style = Style(arm_swing=0.55, elbow_rad=1.45, twist=0.1, list_rad=0.06, lean_rad=0.12)
     settings = {"duration_s": duration_s, "speed_m_s": speed_m_s, "height_m": height_m, "rate_hz": rate_hz}
-    return _motion(body, running_plan(body, duration_s, speed_m_s, rate_hz), style, {"motion": "run", **settings})
+    return motion_of(body, running_plan(body, duration_s, speed_m_s, rate_hz), style, {"motion": "run", **settings})
 
 
-def _squat(script: Script, depth_m: float, duration_s: float = 3.2) -> None:
+def squat_down(script: Script, depth_m: float, duration_s: float = 3.2) -> None:
+    """Write a squat with the arms forward."""
     begin, part = script.now_s, 0.42 * duration_s
     script.hands((0.85, -0.05, -0.1), part, at_s=begin)
     script.hands(None, part, at_s=begin + duration_s - part)
@@ -139,10 +142,11 @@ def _scripted(name: str, act: Callable[[Script], None], height_m: float, rate_hz
     script = Script(Body(height_m))
     act(script)
     described = {"motion": name, "height_m": height_m, "rate_hz": rate_hz, **settings}
-    return _motion(script.body, script.plan(rate_hz), Style(), described)
+    return motion_of(script.body, script.plan(rate_hz), Style(), described)
 
 
-def _motion(body: Body, plan: Plan, style: Style, settings: dict[str, object]) -> HumanMotion:
+def motion_of(body: Body, plan: Plan, style: Style, settings: dict[str, object]) -> HumanMotion:
+    """The motion of a plan; `settings` are its provenance, `motion` among them is its name."""
     pos: F64 = body_motion(body, plan, style)
     described = json.dumps(settings, sort_keys=True)
     rate_hz = 1.0 / float(plan.t_s[1] - plan.t_s[0])

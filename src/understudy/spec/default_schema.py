@@ -7,7 +7,7 @@ from typing import Literal
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import GateValue, MetadataField, Schema
 from understudy.spec.schema_text import schema_markdown, schema_toml
-from understudy.spec.skeleton import JOINTS, SIDES
+from understudy.spec.skeleton import CONTACTS, JOINTS, SIDES
 from understudy.spec.stream import Group, Kind, StreamSpec
 
 __all__ = ["default_schema", "schema_markdown", "schema_toml"]
@@ -179,6 +179,7 @@ def _debug(robot: RobotModel) -> list[StreamSpec]:
         _stream(group, "ee_residual", ends, "m", "world", privileged=True),
         _stream(group, "infeasible", (), "1", "world", kind=flag, dtype="bool", shape=(), privileged=True),
         _stream(group, "source_contact", SIDES, "1", "world", kind=flag, dtype="bool", privileged=True),
+        _stream(group, "contacts", CONTACTS, "1", "world", kind=flag, dtype="bool", privileged=True),
         *(_camera(robot, group, f"external_{n}", frame="world", privileged=True) for n in range(4)),
         _stream(group, "operator_raw", hands, "m,1", "pelvis"),
         _stream(group, "command_filtered", joints, _JOINT_UNITS["position"], "joint", kind="command"),

@@ -36,6 +36,14 @@ BONES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """(parent, child) pairs that draw the skeleton."""
 
+SURFACES: tuple[str, ...] = (
+    *(f"{side}_{part}" for part in ("hand", "knee", "elbow") for side in SIDES), "pelvis", "torso",
+)  # fmt: skip
+"""What of a body can rest on the floor besides the feet; `pelvis` is the seat, `torso` back, chest and shoulders."""
+
+CONTACTS: tuple[str, ...] = (*(f"{side}_foot" for side in SIDES), *SURFACES)
+"""Everything that can be on the floor."""
+
 HAND_JOINTS: tuple[str, ...] = (
     "wrist",
     *(f"{finger}_{i}" for finger in ("thumb", "index", "middle", "ring", "little") for i in ("1", "2", "3", "tip")),

@@ -1,0 +1,215 @@
+"""Compiled loops over the poses of one arm on a torso that is given: solving for bone directions, and the cheapest path.
+
+An arm is a chain of K joints from the torso to the elbow; its state is the K angles. Tables of a chain: `rot0` (K, 3, 3) and
+`pos0` (K, 3) place each joint in the body before it, `axis0` (K, 3) is its axis; `points` (3, 3) are shoulder, elbow and wrist
+in the bodies `carrier` (3,), counted along the chain from 0, the torso.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from understudy.geom.arrays import F64, I64
+
+
+class Chain(NamedTuple):
+    """Tables of one arm."""
+
+    rot0: F64
+    pos0: F64
+    axis0: F64
+    points: F64
+    carrier: I64
+    lower: F64
+    upper: F64
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(chain: Chain, torso: F64, q: F64, rot: F64, pos: F64, axis: F64, at: F64) -> None:
+    """Bodies, axes and the three points, in the torso's axes turned by `torso`; written in place."""
+    count = len(q)
+    for i in range(3):
+        pos[0, i] = 0.0
+        for j in range(3):
+            rot[0, i, j] = torso[i, j]
+    for n in range(count):
+        c, s = math.cos(q[n]), math.sin(q[n])
+        x, y, z = chain.axis0[n, 0], chain.axis0[n, 1], chain.axis0[n, 2]
+        v = 1.0 - c
+        m = (
+            (c + x * x * v, x * y * v - z * s, x * z * v + y * s),
+            (y * x * v + z * s, c + y * y * v, y * z * v - x * s),
+            (z * x * v - y * s, z * y * v + x * s, c + z * z * v),
+        )
+        for i in range(3):
+            b0 = rot[n, i, 0] * chain.rot0[n, 0, 0] + rot[n, i, 1] * chain.rot0[n, 1, 0] + rot[n, i, 2] * chain.rot0[n, 2, 0]
+            b1 = rot[n, i, 0] * chain.rot0[n, 0, 1] + rot[n, i, 1] * chain.rot0[n, 1, 1] + rot[n, i, 2] * chain.rot0[n, 2, 1]
+            b2 = rot[n, i, 0] * chain.rot0[n, 0, 2] + rot[n, i, 1] * chain.rot0[n, 1, 2] + rot[n, i, 2] * chain.rot0[n, 2, 2]
+            moved = rot[n, i, 0] * chain.pos0[n, 0] + rot[n, i, 1] * chain.pos0[n, 1] + rot[n, i, 2] * chain.pos0[n, 2]
+            pos[n + 1, i] = pos[n, i] + moved
+            axis[n, i] = b0 * x + b1 * y + b2 * z
+            for j in range(3):
+                rot[n + 1, i, j] = b0 * m[0][j] + b1 * m[1][j] + b2 * m[2][j]
+    for k in range(3):
+        b = chain.carrier[k]
+        for i in range(3):
+            at[k, i] = pos[b, i] + (
+                rot[b, i, 0] * chain.points[k, 0] + rot[b, i, 1] * chain.points[k, 1] + rot[b, i, 2] * chain.points[k, 2]
+            )
+
+
+@nb.njit(cache=True, nogil=True)
+def _misses(at: F64, asked: F64, off: F64) -> float:
+    """Squared error of the two bones' unit directions; the errors go into `off` (2, 3)."""
+    total = 0.0
+    for bone in range(2):
+        length = 0.0
+        for i in range(3):
+            length += (at[bone + 1, i] - at[bone, i]) ** 2
+        length = math.sqrt(length)
+        for i in range(3):
+            off[bone, i] = (at[bone + 1, i] - at[bone, i]) / length - asked[bone, i]
+            total += off[bone, i] ** 2
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _normal_equations(chain: Chain, pos: F64, axis: F64, at: F64, off: F64, h: F64, g: F64) -> None:
+    count = len(g)
+    jac = np.zeros((2, 3, count))
+    for bone in range(2):
+        length = 0.0
+        for i in range(3):
+            length += (at[bone + 1, i] - at[bone, i]) ** 2
+        length = math.sqrt(length)
+        for n in range(count):
+            for end in range(2):
+                k = bone + end
+                if n + 1 > chain.carrier[k]:
+                    continue
+                sign = (1.0 if end == 1 else -1.0) / length
+                a0, a1, a2 = at[k, 0] - pos[n + 1, 0], at[k, 1] - pos[n + 1, 1], at[k, 2] - pos[n + 1, 2]
+                jac[bone, 0, n] += sign * (axis[n, 1] * a2 - axis[n, 2] * a1)
+                jac[bone, 1, n] += sign * (axis[n, 2] * a0 - axis[n, 0] * a2)
+                jac[bone, 2, n] += sign * (axis[n, 0] * a1 - axis[n, 1] * a0)
+    h[:, :] = 0.0
+    g[:] = 0.0
+    for bone in range(2):
+        for i in range(3):
+            for a in range(count):
+                g[a] += jac[bone, i, a] * off[bone, i]
+                for b in range(count):
+                    h[a, b] += jac[bone, i, a] * jac[bone, i, b]
+
+
+@nb.njit(cache=True, nogil=True)
+def solve_arm(chain: Chain, torso: F64, asked: F64, q: F64, iterations: int) -> float:
+    """Turn `q` (K,) in place until the bones point as `asked` (2, 3), within the limits; returns what is left, squared.
+
+    Levenberg-Marquardt; a joint at its limit that would leave it is held.
+    """
+    count = len(q)
+    rot, pos, axis = np.empty((count + 1, 3, 3)), np.empty((count + 1, 3)), np.empty((count, 3))
+    at, off, h, g = np.empty((3, 3)), np.empty((2, 3)), np.empty((count, count)), np.empty(count)
+    _place(chain, torso, q, rot, pos, axis, at)
+    cost: float = _misses(at, asked, off)
+    damping = 1e-2
+    for _ in range(iterations):
+        if cost < 1e-6:
+            break
+        _normal_equations(chain, pos, axis, at, off, h, g)
+        for a in range(count):
+            held = (q[a] <= chain.lower[a] and g[a] > 0.0) or (q[a] >= chain.upper[a] and g[a] < 0.0)
+            if held:
+                h[a, :] = 0.0
+                h[:, a] = 0.0
+                g[a] = 0.0
+            h[a, a] += damping
+        trial = q - np.linalg.solve(h, g)
+        for a in range(count):
+            trial[a] = min(max(trial[a], chain.lower[a]), chain.upper[a])
+        _place(chain, torso, trial, rot, pos, axis, at)
+        tried = _misses(at, asked, off)
+        if tried < cost:
+            cost, damping = tried, max(0.2 * damping, 1e-6)
+            q[:] = trial
+        else:
+            damping *= 5.0
+            _place(chain, torso, q, rot, pos, axis, at)
+            cost = _misses(at, asked, off)
+            if damping > 1e3:
+                break
+    return cost
+
+
+@nb.njit(cache=True, nogil=True)
+def arm_cost(chain: Chain, torso: F64, asked: F64, q: F64) -> float:
+    """Squared error of the two bones' directions."""
+    count = len(q)
+    rot, pos, axis = np.empty((count + 1, 3, 3)), np.empty((count + 1, 3)), np.empty((count, 3))
+    at, off = np.empty((3, 3)), np.empty((2, 3))
+    _place(chain, torso, q, rot, pos, axis, at)
+    missed: float = _misses(at, asked, off)
+    return missed
+
+
+@nb.njit(cache=True, nogil=True)
+def branches(chain: Chain, torso: F64, asked: F64, now: F64, starts: F64, iterations: int, q: F64, cost: F64) -> None:
+    """Fill `q` (T, S + 1, K) and `cost` (T, S + 1): the present arm, and the answers from each start."""
+    for f in range(len(now)):
+        q[f, 0] = now[f]
+        cost[f, 0] = arm_cost(chain, torso[f], asked[f], now[f])
+        for s in range(len(starts)):
+            q[f, s + 1] = starts[s]
+            cost[f, s + 1] = solve_arm(chain, torso[f], asked[f], q[f, s + 1], iterations)
+
+
+@nb.njit(cache=True, nogil=True)
+def cheapest_branch(
+    chain: Chain, torso: F64, asked: F64, q: F64, cost: F64, most: float, turn: float, hold_first: bool, hold_last: bool
+) -> I64:
+    """(T,) the answer to take at each frame: least cost of all frames and of all changes between them.
+
+    Args:
+        chain, torso, asked: as for `branches`.
+        q, cost: its answers.
+        most: radians that a joint can turn from frame to frame; a change that is larger takes several frames, in which the arm
+            is on its way, so it costs as many times what the arm misses halfway.
+        turn: cost of a squared radian of change.
+        hold_first, hold_last: keep answer 0 there.
+
+    Source: Viterbi, "Error bounds for convolutional codes", IEEE Trans. Information Theory 13 (1967).
+    """
+    total, ways = cost.shape
+    best, came = cost[0].copy(), np.zeros((total, ways), np.int64)
+    if hold_first:
+        best[1:] = 1e9
+    new = np.empty(ways)
+    for f in range(1, total):
+        for b in range(ways):
+            new[b] = np.inf
+            for a in range(ways):
+                far, squared = 0.0, 0.0
+                for j in range(q.shape[2]):
+                    d = abs(q[f, b, j] - q[f - 1, a, j])
+                    far = max(far, d)
+                    squared += d * d
+                price = best[a] + turn * squared
+                if price >= new[b]:
+                    continue
+                if far > most:
+                    price += 0.6 * far / most * arm_cost(chain, torso[f], asked[f], 0.5 * (q[f - 1, a] + q[f, b]))
+                if price < new[b]:
+                    new[b] = price
+                    came[f, b] = a
+            new[b] += cost[f, b]
+        best[:] = new
+    path = np.empty(total, np.int64)
+    path[-1] = 0 if hold_last else np.argmin(best)
+    for f in range(total - 1, 0, -1):
+        path[f - 1] = came[f, path[f]]
+    return path
