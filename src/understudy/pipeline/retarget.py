@@ -65,6 +65,7 @@ def retarget_tasks(
 
     Raises:
         SchemaError: the dataset's actions are torques, which a motion does not have.
+        InputError: hands are named for more than one clip.
     """
     if dataset.schema.action_kind == "torque":
         raise SchemaError(
@@ -72,6 +73,11 @@ def retarget_tasks(
             "use 'position' or 'velocity' for retargeted motion"
         )
     reading = reading or ReadOptions()
+    if reading.hands is not None and len({clip.clip for clip in clips}) > 1:
+        raise InputError(
+            f"{reading.hands}: one file of hands for {len(clips)} clips; put each beside its clip instead, as "
+            f"{clips[0].clip.stem}.hands{reading.hands.suffix}"
+        )
     said: dict[str, Json] = {key: value for key, value in (("unit", reading.unit), ("rate_hz", reading.rate_hz)) if value}
     files = [files_of(clip.clip, reading) for clip in clips]
     return [
@@ -173,6 +179,8 @@ def _reading(task: Task) -> ReadOptions:
         rate_hz=_float(read.get("rate_hz")),
         companion=files.get("companion"),
         baseline=files.get("baseline"),
+        hands=files.get("hands"),
+        hand_model=files.get("hand_model"),
     )
 
 

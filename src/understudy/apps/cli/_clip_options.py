@@ -40,6 +40,10 @@ class ClipOptions:
     """solve at half the rate and in fewer steps: a look at many clips; feet slide a little."""
     companion: OptionalFile = None
     """the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives."""
+    hands: OptionalFile = None
+    """poses of the hands of one clip (HaMeR, MANO); those beside a clip, as walk.hands.npz, are found by themselves."""
+    hand_model: OptionalFile = None
+    """the MANO model (.pkl, .npz) that the hands stand on; mean proportions when left out."""
     rate: OptionalHz = None
     """frames per second, for a format that does not say it."""
     unit: OptionalText = None
@@ -75,7 +79,14 @@ class ClipOptions:
         """What the clips do not say about themselves."""
         from understudy.pipeline.read import ReadOptions
 
-        return ReadOptions(unit=self.unit, rate_hz=self.rate, companion=self.companion, baseline=self.baseline)
+        return ReadOptions(
+            unit=self.unit,
+            rate_hz=self.rate,
+            companion=self.companion,
+            baseline=self.baseline,
+            hands=self.hands,
+            hand_model=self.hand_model,
+        )
 
     def labelled(self, clips: Sequence[Path]) -> list[LabelledClip]:
         """The clips with their labels; says once what has none.
