@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -146,17 +146,15 @@ def _self_collision(seen: Moment, problem: Problem) -> Reason:
     names = tuple(capsule.name for capsule in robot.profile.capsules)
     model = CollisionModel(names, table.body, table.a, table.b, table.radius, table.pair)
     own = np.isin(table.body, [joint + 1 for joint in _joints(seen, problem)[0]])
-    near = witnesses(model, seen.poses)
-    blocked = np.zeros(near.distance_m.shape, dtype=np.bool_)
-    for p, (i, j) in enumerate(table.pair):
-        if own[i] == own[j]:
-            continue
-        away = near.on_a_world_m[:, p] - near.on_b_world_m[:, p]  # from the other part to the limb
-        away = away if own[i] else -away
-        blocked[:, p] = (near.distance_m[:, p] < MARGIN_M + TOUCHING_M) & (np.sum(away * seen.toward, axis=1) < 0.0)
+    pairs = table.pair[own[table.pair[:, 0]] != own[table.pair[:, 1]]]
+    near = witnesses(replace(model, pair=pairs), seen.poses)
+    away = near.on_a_world_m - near.on_b_world_m  # from the other part to the limb
+    away[:, ~own[pairs[:, 0]]] *= -1.0
+    against = np.einsum("npc,nc->np", away, seen.toward) < 0.0
+    blocked = (near.distance_m < MARGIN_M + TOUCHING_M) & against
     if not blocked.any():
         return Reason("self_collision", 0.0)
-    i, j = table.pair[int(np.argmax(blocked.sum(axis=0)))]
+    i, j = pairs[int(np.argmax(blocked.sum(axis=0)))]
     return Reason("self_collision", float(blocked.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
 
 
