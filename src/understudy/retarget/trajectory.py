@@ -35,7 +35,7 @@ RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 ROOT_POS_ACCEL = 100.0
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
-RESTLESS, CLOSE = 0.01, 0.002
+RESTLESS, CLOSE = 0.02, 0.002
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
 when no step exceeds STILL, radians or metres."""
@@ -46,7 +46,7 @@ REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 FEET_POINTS = 4
 """Points that can be planted where only the feet bear."""
-MARGIN_S = 0.3
+MARGIN_S = 0.2
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
 """Eliminated rows are kept for the substitution while they fit into this; longer clips are eliminated twice, in stretches."""
