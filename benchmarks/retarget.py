@@ -1,4 +1,4 @@
-"""Quality and speed of retargeting clips: `python benchmarks/retarget.py CLIP... [--robot unitree_g1] [--out FILE.json]`.
+"""Quality and speed of retargeting clips: `python benchmarks/retarget.py CLIP... [--robot NAME] [--root-path metric]`.
 
 Every clip is retargeted twice and the second run is timed, so compilation is not counted. With --yardstick FILE the motions are
 also given to an independent evaluator (a Python file with load_bvh, evaluate, Robot), whose figures stand beside ours.
@@ -15,16 +15,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
-from understudy.mocap.read import read_motion
+from understudy.pipeline.read import read_clip
 from understudy.retarget.clip import without_reference_pose
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.root_path import midhip_m
 from understudy.retarget.trajectory import Settings
 from understudy.spec.robot import RobotModel
+from understudy.spec.skeleton import HumanMotion
 
 BARS = {"limb_dir_deg": 3.0, "skate_cm_s": 0.6, "float_cm": 0.2, "penetration_pct": 0.5, "limit_violations": 0, "fast_steps": 0}
 """What a walking clip must keep on the G1."""
+MORE = ("hand_pct", "foot_pct", "root_path_err_cm", "infeasible_pct", "jerk_rad_s3")
 
 
 def main() -> None:
@@ -33,6 +39,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--robot", default="unitree_g1")
     parser.add_argument("--lowpass", type=float, default=5.0)
+    parser.add_argument("--root-path", default="scaled", choices=("scaled", "metric"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--yardstick", type=Path)
     parser.add_argument("--yardstick-model", help="model file the yardstick is to load")
@@ -49,9 +56,9 @@ def measure(clip: Path, robot: RobotModel, args: argparse.Namespace) -> dict[str
     settings = Settings(lowpass_hz=args.lowpass)
     for _ in range(2):
         start = time.perf_counter()
-        human, _said = without_reference_pose(read_motion(clip))
+        human, _said = without_reference_pose(read_clip(clip))
         read_s = time.perf_counter() - start
-        result = retarget(human, robot, settings=settings)
+        result = retarget(human, robot, settings=settings, root_path=args.root_path)
         total_s = time.perf_counter() - start
     row: dict[str, Any] = {
         "clip": clip.stem,
@@ -61,13 +68,26 @@ def measure(clip: Path, robot: RobotModel, args: argparse.Namespace) -> dict[str
         "read_s": round(read_s, 4),
         "seconds": round(total_s, 4),
         "frames_per_s": round(len(human) / total_s, 1),
-        **{key: round(value, 4) for key, value in asdict(motion_metrics(human, result.motion, robot)).items()},
+        **{
+            key: value if value is None else round(value, 4)
+            for key, value in asdict(motion_metrics(human, result.motion, robot)).items()
+        },
+        **root_error_cm(human, result, robot, args.root_path),
         "infeasible_pct": round(100.0 * float(result.infeasible.mean()), 3),
         "warnings": list(result.warnings),
     }
     if args.yardstick:
         row["yardstick"] = judged(args.yardstick, clip, result, robot, args.yardstick_model)
     return row
+
+
+def root_error_cm(human: HumanMotion, result: Retargeted, robot: RobotModel, root_path: str) -> dict[str, float]:
+    """How far the hips go from where the root path puts them, over the floor."""
+    motion = result.motion
+    poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
+    asked = (result.scale if root_path == "scaled" else 1.0) * midhip_m(human)
+    off = np.linalg.norm((poses.points(*robot.point("pelvis")) - asked)[:, :2], axis=1)
+    return {"root_path_err_cm": round(100.0 * float(off.mean()), 4), "scale": round(result.scale, 4)}
 
 
 def judged(path: Path, clip: Path, result: Retargeted, robot: RobotModel, model: str | None) -> dict[str, Any]:
@@ -105,12 +125,12 @@ def judged(path: Path, clip: Path, result: Retargeted, robot: RobotModel, model:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The main figures, a row per clip; what misses the walking bar is starred."""
-    head = ["clip", "frames", "frames/s", *BARS, "hand_pct", "foot_pct", "jerk_rad_s3"]
+    head = ["clip", "frames", "frames/s", *BARS, *MORE]
     lines = ["  ".join(f"{h:>16}" for h in head)]
     for row in rows:
         cells = [row["clip"][:16], f"{row['frames']}", f"{row['frames_per_s']:.0f}"]
         cells += [f"{row[key]:g}{'*' if row[key] > bar else ''}" for key, bar in BARS.items()]
-        cells += [f"{row[key]:g}" for key in ("hand_pct", "foot_pct", "jerk_rad_s3")]
+        cells += [f"{row[key]:g}" for key in MORE]
         lines.append("  ".join(f"{c:>16}" for c in cells))
     return "\n".join(lines)
 

@@ -1,7 +1,8 @@
 """Make the pictures of the documentation from the project's own walker: `python scripts/make_pictures.py [NAME...]`.
 
 strip: moments of the demo motion, the robot with the person over it; walk: a few steps as a moving picture; report: the top of
-the report page, taken by a Chromium that is found or named in CHROMIUM. Needs OpenGL and Pillow.
+the report page; live: the page of `understudy live`, where a hand is out of reach. The last two are taken by a Chromium that is
+found or named in CHROMIUM. Needs OpenGL and Pillow.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import chdir
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -20,11 +23,18 @@ import numpy as np
 from PIL import Image
 
 from understudy.apps.cli._main import main as understudy
+from understudy.apps.web.live.server import LiveServer
 from understudy.geom.arrays import U8
 from understudy.kinematics.load import load_robot
+from understudy.mocap.live.replay import ReplayStream
+from understudy.pipeline.build import open_or_create
+from understudy.pipeline.live import LiveSession, TakeLabel
+from understudy.retarget.problem import make_problem
 from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.targets import calibrate
 from understudy.scenes.render import Renderer, View
-from understudy.simulate.walker import parametric_motion, write_bvh
+from understudy.simulate.walker import parametric_motion, stand, write_bvh
+from understudy.spec.skeleton import INDEX, HumanMotion
 
 OUT = Path(__file__).parents[1] / "docs" / "img"
 ROBOT = "unitree_g1"
@@ -33,8 +43,10 @@ MOMENTS_S = (3.1, 6.9, 12.0, 15.5, 17.5, 20.6, 23.6)
 """A step, a turn, a squat, reaching forward, reaching up, picking up, carrying."""
 WALK_S = (1.2, 4.8)
 WALK_FPS = 12
+SETTLED_NS = 4_500_000_000
+"""When the hand of the live picture has been where it goes."""
 CHROMIUM = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-quic", "--no-first-run",
+    "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
@@ -77,16 +89,56 @@ def report() -> list[Image.Image]:
         labels = ["--task", "whole_body", "--demonstrator", "walker", "--instruction", "walk, turn, squat, reach and carry"]
         if understudy(["build", str(clip), "--robot", ROBOT, "--into", str(dataset), *labels, "--no-video"]):
             raise SystemExit("the demo dataset was not accepted")
-        browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-        if browser is None:
-            raise SystemExit("no Chromium: install one, or set CHROMIUM to its path")
         page = (dataset / "reports" / "report.html").resolve().as_uri()
-        options = [f"--user-data-dir={folder}/profile", f"--screenshot={shot.resolve()}", "--window-size=1180,2350"]
-        subprocess.run([browser, *CHROMIUM, *options, page], check=True, stderr=subprocess.DEVNULL, timeout=120)
+        photograph(page, shot, "--window-size=1180,2350", "--disable-gpu")
         return [Image.open(shot).convert("RGB")]
 
 
-PICTURES: dict[str, Callable[[], list[Image.Image]]] = {"strip": strip, "walk": walk, "report": report}
+def live() -> list[Image.Image]:
+    """The page of a live session whose person lays a hand on the shoulder, which the robot's elbow cannot."""
+    robot, motion = load_robot(ROBOT), hand_on_shoulder()
+    stream = ReplayStream(motion, name="hand on the shoulder")
+    known = calibrate(motion, make_problem(robot))
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder) / "shot.png"
+        dataset = open_or_create(Path(folder) / "takes", robot)
+        label = TakeLabel("reach", "p07", "lay a hand on the shoulder")
+        session = LiveSession(stream, robot, known=known, dataset=dataset)
+        with session, LiveServer(session, port=0, label=label) as server:
+            while (found := session.snapshot()).sample is None or found.sample.t_ns < SETTLED_NS:
+                time.sleep(0.1)
+            drawn = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--virtual-time-budget=4000")
+            photograph(server.url, shot, "--window-size=1400,820", *drawn)
+        return [Image.open(shot).convert("RGB")]
+
+
+def hand_on_shoulder() -> HumanMotion:
+    """Standing, then half a minute with the right arm out and its forearm folded back onto it."""
+    still = stand(40.0, rate_hz=60.0)
+    pos = still.joint_pos_world_m.copy()
+    share = np.clip((np.arange(len(pos)) / 60.0 - 2.0) / 1.0, 0.0, 1.0)[:, None]
+    shoulder = pos[:, INDEX["right_shoulder"]]
+    chest = pos[:, INDEX["chest"]]
+    out = shoulder - chest
+    out[:, 2] = 0.0
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    for part, reach_m, rise_m in (("elbow", 0.28, 0.0), ("wrist", 0.04, 0.05), ("hand", -0.04, 0.06)):
+        there = shoulder + reach_m * out + np.array([0.02, 0.0, rise_m])
+        pos[:, INDEX[f"right_{part}"]] += share * (there - pos[:, INDEX[f"right_{part}"]])
+    return replace(still, joint_pos_world_m=pos)
+
+
+def photograph(page: str, shot: Path, *options: str) -> None:
+    """Write a picture of a page, as a Chromium without a screen shows it."""
+    browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("no Chromium: install one, or set CHROMIUM to its path")
+    with tempfile.TemporaryDirectory() as profile:
+        own = [f"--user-data-dir={profile}", f"--screenshot={shot.resolve()}"]
+        subprocess.run([browser, *CHROMIUM, *own, *options, page], check=True, stderr=subprocess.DEVNULL, timeout=120)
+
+
+PICTURES: dict[str, Callable[[], list[Image.Image]]] = {"strip": strip, "walk": walk, "report": report, "live": live}
 
 
 def save(name: str, images: list[Image.Image]) -> None:

@@ -99,3 +99,23 @@ def test_the_lerobot_environment_is_found_by_its_variable(monkeypatch: pytest.Mo
     python.write_text("#!/bin/sh\necho 0.4.4\n")
     python.chmod(0o755)
     assert checks.lerobot(tmp_path) == Check("LeRobot environment", "ok", "lerobot 0.4.4")
+
+
+def test_the_mediapipe_environment_is_found_and_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENV_MEDIAPIPE", str(tmp_path))
+    absent = checks.mediapipe()
+    assert absent.state == "optional"
+    assert str(tmp_path) in absent.found
+    assert "make env-mediapipe" in absent.remedy
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 0.10.21\n")
+    python.chmod(0o755)
+    assert checks.mediapipe() == Check("MediaPipe environment", "ok", "mediapipe 0.10.21")
+    python.write_text("#!/bin/sh\necho 'ImportError: libGL.so.1: cannot open shared object file' >&2; exit 1\n")
+    broken = checks.mediapipe()
+    assert broken.state == "optional"
+    assert "libGL.so.1" in broken.found
+    assert "libgl1" in broken.remedy
+    python.write_text("no program")
+    assert "does not start" in checks.mediapipe().found

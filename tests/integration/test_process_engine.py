@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from understudy.errors import MissingDependencyError
 from understudy.pipeline.run import run
 from understudy.pipeline.tasks import Task
 from understudy.spec.default_schema import default_schema
@@ -82,6 +83,7 @@ def test_a_task_that_hangs_is_stopped_and_named(tmp_path: Path) -> None:
 DRIVER = """
 import sys
 from pathlib import Path
+from understudy.errors import MissingDependencyError
 from understudy.pipeline.run import run
 from understudy.pipeline.tasks import Task
 from understudy.testing.steps import STAND
@@ -123,3 +125,15 @@ def test_a_stopped_run_keeps_what_is_finished_and_resumes(tmp_path: Path, engine
     expected = {"c0": "already", "c2": "already" if engine == "processes" else "done"}
     assert finished == expected
     assert not list(dataset.root.rglob("*.part"))
+
+
+def test_a_machine_without_shared_semaphores_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where /dev/shm is missing or cannot be written."""
+
+    def refuse(self: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnContext.Lock", refuse)
+    dataset = dataset_in(tmp_path / "data")
+    with pytest.raises(MissingDependencyError, match=r"Read-only file system.*/dev/shm.*--workers 1"):
+        run(STAND, clips(tmp_path, 2), manifests=dataset.root / "manifests", engine="processes", workers=2)

@@ -10,8 +10,8 @@ from understudy.geom.rotations import quat_to_matrix, quat_to_rotvec, rotvec_to_
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import _kernels as k
-from understudy.retarget._tables import Active, Drive, Pose, Stiff
-from understudy.retarget._trajectory_kernels import assemble, take_step
+from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
+from understudy.retarget._whole_clip import add_frame, bodies_room, move, place_bodies, work_room
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 
 FRAMES = 4
@@ -53,7 +53,16 @@ def _active(problem: Problem, seed: int) -> Active:
         limit=rng.integers(0, 3, (FRAMES, problem.robot.dof)).astype(np.uint8),
         pair=(rng.random((FRAMES, len(problem.capsules.pair))) < 0.02).astype(np.uint8),
         speed=rng.integers(0, 3, (FRAMES, problem.robot.dof)).astype(np.uint8),
+        gone=np.zeros((FRAMES, problem.robot.dof + 1), np.float32),
+        wait=np.zeros((FRAMES, len(problem.capsules.meeting)), np.float32),
     )
+
+
+def _nothing_active(problem: Problem) -> Active:
+    out = _active(problem, 2)
+    for part in out:
+        part[:] = 0
+    return out
 
 
 def _stepped(pose: Pose, d: F64) -> Pose:
@@ -63,7 +72,7 @@ def _stepped(pose: Pose, d: F64) -> Pose:
 
 
 def _objective(problem: Problem, drive: Drive, active: Active, pose: Pose) -> float:
-    """Half the weighted sum of squares that `assemble` linearises, term by term from the definitions."""
+    """Half the weighted sum of squares that the equations linearise, term by term from the definitions."""
     from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul
 
     robot, v, ground, caps, tree = problem.robot, problem.vectors, problem.ground, problem.capsules, problem.tree
@@ -111,32 +120,30 @@ def _slow_distance(a: F64, b: F64) -> float:
     return float(np.linalg.norm(p - (b[0] + t * (b[1] - b[0]))))
 
 
-def _gradient(problem: Problem, drive: Drive, active: Active, pose: Pose) -> tuple[F64, F64]:
-    nv = 6 + problem.robot.dof
-    band = np.empty((3 * nv, (FRAMES + 2) * nv), order="F")
-    rhs = np.empty((FRAMES + 2) * nv)
-    assemble(
-        problem.tree,
-        problem.vectors,
-        problem.ground,
-        problem.capsules,
-        drive,
-        STIFF,
-        np.zeros(FRAMES),
-        active,
-        pose,
-        0,
-        FRAMES,
-        band,
-        rhs,
-    )
-    return band, rhs
+def _equations(problem: Problem, drive: Drive, active: Active, pose: Pose, part: Part | None = None) -> tuple[F64, F64]:
+    """Symmetric matrix and right-hand side of all frames, before any is eliminated."""
+    part = part or problem.parts.whole
+    n, joints = len(part.cols), problem.robot.dof
+    rows = np.zeros((FRAMES + 2, n, 1 + 3 * n))
+    now, later, work = bodies_room(joints), bodies_room(joints), work_room(joints)
+    for f in range(FRAMES):
+        place_bodies(problem.tree, pose, f, now)
+        place_bodies(problem.tree, pose, min(f + 1, FRAMES - 1), later)
+        add_frame(
+            problem.tree, problem.vectors, problem.ground, problem.capsules, drive, STIFF, part, 0.0, active, pose, f,
+            now, later, rows[f], rows[f + 1], rows[f + 2], work,
+        )  # fmt: skip
+    upper = np.zeros((FRAMES * n, (FRAMES + 2) * n))
+    for f in range(FRAMES):
+        upper[f * n : (f + 1) * n, f * n : (f + 3) * n] = rows[f, :, 1:]
+    upper = np.triu(upper[:, : FRAMES * n])
+    return upper + np.triu(upper, 1).T, rows[:FRAMES, :, 0].ravel()
 
 
 def test_the_right_hand_side_is_the_gradient_of_the_objective(problem: Problem) -> None:
     drive, active, pose = _random_drive(problem, 1), _active(problem, 2), _random_pose(problem, 3)
     drive.accel[:, 3:6] = 0.0  # the root rotation's smoothing is linearised for small turns; it has its own test
-    _, rhs = _gradient(problem, drive, active, pose)
+    _, rhs = _equations(problem, drive, active, pose)
     nv, h = 6 + problem.robot.dof, 1e-6
     rng = np.random.default_rng(4)
     for _ in range(10):
@@ -156,8 +163,8 @@ def test_smoothing_of_the_root_rotation_is_the_gradient_for_small_turns(problem:
         part[:] = 0.0
     drive.accel[:, :3] = 0.0
     drive.accel[:, 6:] = 0.0
-    none = Active(*(np.zeros_like(part) for part in _active(problem, 2)))
-    _, rhs = _gradient(problem, drive, none, pose)
+    none = _nothing_active(problem)
+    _, rhs = _equations(problem, drive, none, pose)
     d = np.zeros((FRAMES, 6 + problem.robot.dof))
     d[:, 3:6] = np.random.default_rng(6).normal(size=(FRAMES, 3))
     h = 1e-5
@@ -167,29 +174,41 @@ def test_smoothing_of_the_root_rotation_is_the_gradient_for_small_turns(problem:
     assert rhs[: d.size] @ d.ravel() == pytest.approx(slope, rel=1e-3)
 
 
-def test_the_band_is_symmetric_positive_and_curves_like_the_objective(problem: Problem) -> None:
-    """Along any direction, Gauss-Newton's curvature is the objective's where residuals vanish; here: never negative."""
+def test_the_equations_are_positive_and_couple_a_frame_to_the_second_after_it(problem: Problem) -> None:
     drive, active, pose = _random_drive(problem, 1), _active(problem, 2), _random_pose(problem, 3)
-    band, _ = _gradient(problem, drive, active, pose)
+    dense, _ = _equations(problem, drive, active, pose)
     nv = 6 + problem.robot.dof
-    n = FRAMES * nv
-    dense = np.zeros((n, n))
-    for d in range(min(3 * nv, n)):
-        i = np.arange(n - d)
-        dense[i + d, i] = band[d, : n - d]
-        dense[i, i + d] = band[d, : n - d]
     assert np.linalg.eigvalsh(dense).min() > -1e-6
-    assert np.any(dense[2 * nv :, :nv] != 0.0)  # the second neighbour is coupled
+    assert np.any(dense[2 * nv : 3 * nv, :nv] != 0.0)
+    assert not np.any(dense[3 * nv :, :nv])
+
+
+def test_the_parts_are_blocks_of_the_whole(problem: Problem) -> None:
+    """Trunk and limbs share no column, have every column between them, and see their own bodies' terms as the whole does."""
+    drive, active, pose = _random_drive(problem, 1), _active(problem, 2), _random_pose(problem, 3)
+    drive.weight[:] = 0.0
+    active.pair[:] = 0
+    whole, rhs = _equations(problem, drive, active, pose)
+    columns = np.concatenate([problem.parts.trunk.cols, problem.parts.limbs.cols])
+    assert sorted(columns) == list(range(6 + problem.robot.dof))
+    for part in (problem.parts.trunk, problem.parts.limbs):
+        at = (np.arange(FRAMES)[:, None] * (6 + problem.robot.dof) + part.cols).ravel()
+        block, own = _equations(problem, drive, active, pose, part)
+        if part is problem.parts.limbs:
+            np.testing.assert_allclose(block, whole[np.ix_(at, at)], atol=1e-9)
+            np.testing.assert_allclose(own, rhs[at], atol=1e-9)
+        else:  # points of the arms push on the trunk in the whole alone
+            assert np.linalg.eigvalsh(whole[np.ix_(at, at)] - block).min() > -1e-6
 
 
 def test_prediction_of_one_sided_terms_is_first_order_exact(problem: Problem) -> None:
-    """`take_step` activates a ground point exactly where its height after a small step is under its clearance."""
+    """`move` activates a ground point exactly where its height after a small step is under its clearance."""
     pose = _random_pose(problem, 7)
     step = np.random.default_rng(8).normal(0.0, 1e-4, (FRAMES, 6 + problem.robot.dof))
-    active = Active(*(np.zeros_like(part) for part in _active(problem, 2)))
+    active = _nothing_active(problem)
     after = _stepped(pose, -step)
     moved = Pose(*(np.array(part) for part in pose))
-    take_step(
+    move(
         problem.tree,
         problem.ground,
         problem.capsules,

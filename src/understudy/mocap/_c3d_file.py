@@ -16,6 +16,7 @@ from understudy.geom.arrays import F64, U8
 BLOCK = 512
 INTEL, DEC, MIPS = 84, 85, 86
 MOST_PARAMETERS = 20_000
+LABELS_OF_FOUR, MOST_HEADER_EVENTS = 12345, 18
 
 Value = tuple[str, ...] | F64
 """A parameter: texts, or numbers flattened."""
@@ -29,11 +30,15 @@ class C3dFile:
         parameters: `GROUP:NAME` in upper case to its value.
         points: (T, N, 3) in the file's unit, NaN where invalid.
         rate_hz: points per second.
+        first_frame: number of the first frame, counted from 1 where the recording began.
+        header_events: seconds and label of events in the header, of files without the group EVENT.
     """
 
     parameters: dict[str, Value]
     points: F64
     rate_hz: float
+    first_frame: int = 1
+    header_events: tuple[tuple[float, str], ...] = ()
 
     def texts(self, name: str) -> list[str]:
         """Texts of a parameter and of its continuations (`LABELS2`, ...)."""
@@ -87,7 +92,8 @@ def parse_c3d(data: bytes, where: str) -> C3dFile:
         there = (len(data) - begin) // stride
         raise MocapError(f"{where}: the data is cut off: {frames} frames are declared, {there} are there; export it again")
     raw = np.frombuffer(data, dtype=np.uint8, count=frames * stride, offset=begin).reshape(frames, stride)
-    return C3dFile(parameters, _points(np.ascontiguousarray(raw[:, : 4 * count * width]), count, scale, numbers), rate)
+    points = _points(np.ascontiguousarray(raw[:, : 4 * count * width]), count, scale, numbers)
+    return C3dFile(parameters, points, rate, _first_frame(header, parameters), _header_events(data[:BLOCK], numbers))
 
 
 def _frame_count(header: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], parameters: dict[str, Value], there: int) -> int:
@@ -99,6 +105,25 @@ def _frame_count(header: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], param
         if actual > 0 and (actual <= there or in_header <= 0):
             return actual
     return max(in_header, 0)
+
+
+def _first_frame(header: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], parameters: dict[str, Value]) -> int:
+    """Number of the first frame; the TRIAL group has the whole of it, the header its last 16 bits."""
+    first = parameters.get("TRIAL:ACTUAL_START_FIELD")
+    if isinstance(first, np.ndarray) and first.size >= 2 and np.isfinite(first[:2]).all():
+        return max(int(first[0] % 65536 + 65536 * max(first[1], 0)), 1)
+    return max(int(header[3]), 1)
+
+
+def _header_events(header: bytes, numbers: _Numbers) -> tuple[tuple[float, str], ...]:
+    """Seconds and label of up to 18 events; empty where the header does not hold labels of four letters."""
+    key, count = (int(n) for n in numbers.u16(header[298:302]))
+    if key != LABELS_OF_FOUR or not 0 < count <= MOST_HEADER_EVENTS:
+        return ()
+    with np.errstate(invalid="ignore"):
+        seconds = numbers.f32(header[304:376])[:count]
+    labels = [header[396 + 4 * i : 400 + 4 * i].decode("latin-1").strip(" \0") for i in range(count)]
+    return tuple((float(t), label) for t, label in zip(seconds, labels, strict=True) if np.isfinite(t) and label)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._constant_bones import fit_constant_bones
+from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._gaps import fill_gaps
 from understudy.mocap._marker_motion import (
     canonical_from_joints,
@@ -23,9 +24,10 @@ from understudy.mocap._marker_motion import (
 from understudy.mocap._marker_sets import cast_markers
 from understudy.mocap._markers import FEWEST_FRAMES, MarkerTake, bare_name, subject_of
 from understudy.mocap._names import find_limbs
+from understudy.mocap._palms import best_radial, radial_from_fingers
 from understudy.mocap._tree import Tree, lay_out
 from understudy.mocap._units import LEG_RANGE_M, UP_AXES, up_axis
-from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
+from understudy.spec.skeleton import INDEX, JOINTS, SIDES, HumanMotion, SourceInfo
 
 _RENAMED = {"bigtoe": "toe"}
 """Plain names of keypoints that the naming schemes of skeleton files do not have, without their side."""
@@ -105,7 +107,14 @@ def motion_from_joints(
         raise MocapError(f"{path}: hip to knee to ankle is {leg:.3g} m; a person has {LEG_RANGE_M[0]} to {LEG_RANGE_M[1]} m")
     found, unsure = up_axis(_upward(kept), np.zeros(3))
     up = take.up if unsure and take.up else found
-    pos_world_m = canonical_from_joints({name: np.asarray(track @ UP_AXES[up].T) for name, track in kept.items()})
+    to_world = UP_AXES[up].T
+    pos_world_m = canonical_from_joints({name: np.asarray(track @ to_world) for name, track in kept.items()})
+    hands = hand_positions(finger_nodes(tree, wrists_of(layout)), filled)
+    if hands is not None:
+        hands = _on_wrists(hands[keep], kept)
+    turned = best_radial(
+        None if hands is None else radial_from_fingers(hands), None if take.radial is None else take.radial[keep]
+    )
     warnings = [*take.warnings, None if take.up else unsure, *long_gaps(take.names, gaps, take.rate_hz)]
     warnings += [*fit_warnings(fit, keep, len(take), take.rate_hz), *canonical.observations(pos_world_m, layout.measured)]
     return HumanMotion(
@@ -116,7 +125,15 @@ def motion_from_joints(
             path=path, sha256=sha256, format=format_name, dialect=layout.dialect, unit_m=take.unit_m, up=up,
             rate_hz=take.rate_hz, warnings=tuple(text for text in warnings if text),
         ),
+        hand_pos_world_m=None if hands is None else hands @ to_world,
+        hand_radial_world=None if turned is None else turned @ to_world,
     )  # fmt: skip
+
+
+def _on_wrists(hands: F64, joints: dict[str, F64]) -> F64:
+    """(T, 2, 21, 3) hands moved so that their wrists are the body's."""
+    wrists = np.stack([joints[f"{side}_wrist"] for side in SIDES], axis=1)
+    return np.asarray(hands + (wrists - hands[:, :, 0])[:, :, None])
 
 
 def _upward(joints: dict[str, F64]) -> F64:

@@ -11,6 +11,7 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._constant_bones import Fit, fit_constant_bones, marker_residual
+from understudy.mocap._gait_events import Event, contact_of, contradiction, events_note
 from understudy.mocap._gaps import LONGEST_S, Gap, fill_gaps, runs
 from understudy.mocap._joint_centres import HipModel
 from understudy.mocap._marker_body import body_of, exchanged_sides, find_up, leg_chain, true_unit, turned
@@ -80,6 +81,9 @@ def motion_from_markers(take: MarkerTake, *, path: str, sha256: str, format_name
         *long_gaps(seen.names, seen.gaps, take.rate_hz),
     ]
     warnings += fit_warnings(fit, keep, len(take), take.rate_hz)
+    events = _own_events(take, seen.cast.subject)
+    contact, odd_events = _contact(events, take, keep, pos, exchanged=bool(swapped))
+    warnings.append(odd_events)
     residuals = _residuals(roles, fit)
     warnings += [_far(residuals), *canonical.observations(pos, measured)]
     return HumanMotion(
@@ -90,8 +94,37 @@ def motion_from_markers(take: MarkerTake, *, path: str, sha256: str, format_name
             path=path, sha256=sha256, format=format_name, dialect=seen.cast.marker_set.name, unit_m=unit_m, up=up,
             rate_hz=take.rate_hz, warnings=tuple(text for text in warnings if text),
         ),
-        notes=(_measures_note(body.measures.from_file, body.hips), _residual_note(residuals), _gap_note(seen)),
+        notes=(
+            _measures_note(body.measures.from_file, body.hips), _residual_note(residuals), _gap_note(seen),
+            *([events_note(events)] if events else []),
+        ),
+        contact=contact,
     )  # fmt: skip
+
+
+def _own_events(take: MarkerTake, subject: str) -> tuple[Event, ...]:
+    """The person's events, and those that are nobody's; all of them where no event names this person."""
+    if subject not in {event.subject for event in take.events}:
+        return take.events
+    return tuple(event for event in take.events if event.subject in (subject, ""))
+
+
+def _contact(
+    events: Sequence[Event], take: MarkerTake, keep: slice, pos: F64, *, exchanged: bool
+) -> tuple[Bool | None, str | None]:
+    """(T, 2) feet on the ground by the file's events, in the frames that are kept; or why they are not used."""
+    contact, why = contact_of(events, len(take), take.rate_hz)
+    if contact is None:
+        return None, why or None
+    if exchanged:
+        return None, "left and right were exchanged, so the file's foot strikes are not used: contacts are found from the motion"
+    kept = contact[keep]
+    if where := contradiction(kept, pos[:, [INDEX["left_toe"], INDEX["right_toe"]]], take.rate_hz):
+        return (
+            None,
+            f"by the file's events {where}, so they are not used: correct them where they were marked",
+        )
+    return kept, None
 
 
 def stamps(frames: int, rate_hz: float) -> I64:

@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, frozen_f64
+from understudy.mocap._gait_events import Event
 
 MM, CM, M = 0.001, 0.01, 1.0
 
@@ -39,6 +40,8 @@ class MarkerTake:
         up: axis of the file that points up where the file says so, else None.
         parameters: measures of the subject that the file holds, metres (`LKneeWidth`).
         warnings: what the reader noticed.
+        radial: (T, 2, 3) thumb's side of the left and right hand in the axes of the file, where it has rotations.
+        events: what was marked in the file, in order of time.
     """
 
     names: tuple[str, ...]
@@ -48,6 +51,8 @@ class MarkerTake:
     up: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    radial: F64 | None = None
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pos_m", frozen_f64(self.pos_m))

@@ -17,7 +17,8 @@ from understudy.geom.arrays import F64, I64, Bool
 CHUNK = 1 << 20
 MAX_BYTES = 8 << 30
 MAX_SEGMENTS, MAX_DEPTH = 200, 32
-_STREAMS = ("orientation", "position", "footContacts")
+FINGER_STREAMS = ("positionFingersLeft", "positionFingersRight")
+_STREAMS = ("orientation", "position", "footContacts", *FINGER_STREAMS)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Mvnx:
         index: (T,) frame numbers; -1 where not stated. time_ms: (T,) milliseconds.
         pos_m: (T, S, 3) segment origins. quat_wxyz: (T, S, 4) segment to world. contact (T, C); zero columns where absent.
         rest_pos_m: (S, 3) the T-pose of the file; None where it has none.
+        finger_labels: segments of the left and right hand's glove, such as `LeftSecondPP`; empty without gloves.
+        finger_pos_m: (T, F, 3) their origins, one array per hand; zero columns without gloves.
     """
 
     version: str
@@ -61,6 +64,8 @@ class Mvnx:
     quat_wxyz: F64
     contact: Bool
     rest_pos_m: F64 | None
+    finger_labels: tuple[tuple[str, ...], ...] = ((), ())
+    finger_pos_m: tuple[F64, ...] = ()
 
 
 @dataclass
@@ -70,6 +75,9 @@ class _Collector:
     where: str
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
+    fingers: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+    glove: int = -1
+    """Hand whose list of glove segments is being read; -1 for none."""
     point: str = ""
     connectors: list[list[str]] = field(default_factory=list)
     contacts: list[str] = field(default_factory=list)
@@ -90,6 +98,12 @@ class _Collector:
             if name in self.attributes:
                 raise MocapError(f"{self.where}: a second <{name}>; export one person per file")
             self.attributes[name] = attributes
+        elif name.startswith("fingerTrackingSegments"):
+            self.glove = int(name.endswith("Right"))
+        elif name == "segment" and self.glove >= 0:
+            self.fingers[self.glove].append(attributes.get("label", ""))
+            if len(self.fingers[self.glove]) > MAX_SEGMENTS:
+                raise MocapError(f"{self.where}: more than {MAX_SEGMENTS} segments of a hand; a glove has 20")
         elif name == "segment":
             self.segments.append(Segment(attributes.get("label", "")))
             if len(self.segments) > MAX_SEGMENTS:
@@ -117,10 +131,12 @@ class _Collector:
         self.depth -= 1
         if name == "frame":
             self.kind = ""
+        elif name.startswith("fingerTrackingSegments"):
+            self.glove = -1
         if self.buffer is None:
             return
         text, self.buffer = "".join(self.buffer), None
-        if name == "pos_b" and self.segments:
+        if name == "pos_b" and self.segments and self.glove < 0:
             self.segments[-1].points[self.point] = _three(text)
         elif name.startswith("connector") and self.connectors:
             self.connectors[-1].append(text.strip().partition("/")[0])
@@ -201,6 +217,11 @@ def _content(got: _Collector) -> Mvnx:
         quat_wxyz=_numbers(got, "orientation", 4 * count).reshape(frames, count, 4),
         contact=contact > 0.5,
         rest_pos_m=np.array(_floats(rest)).reshape(count, 3) if len(_floats(rest)) == 3 * count else None,
+        finger_labels=tuple(tuple(own) for own in got.fingers),
+        finger_pos_m=tuple(
+            _numbers(got, stream, 3 * len(own), optional=True).reshape(frames, -1, 3) if own else np.zeros((frames, 0, 3))
+            for stream, own in zip(FINGER_STREAMS, got.fingers, strict=True)
+        ),
     )
 
 

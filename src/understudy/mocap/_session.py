@@ -16,9 +16,10 @@ from understudy.mocap._units import UNITS_M, UP_AXES
 
 MAX_VIEWS = 64
 LOWPASS_HZ = 6.0
+MOST_SEARCH_S = 10.0
 _SESSION_KEYS = (
     "calibration", "rate_hz", "unit", "up", "lowpass_hz", "max_reprojection_px", "min_confidence", "start_s",
-    "end_s", "synthetic",
+    "end_s", "find_offsets_s", "synthetic",
 )  # fmt: skip
 _VIEW_KEYS = ("camera", "keypoints", "offset_s", "rate_hz", "scheme", "size_px", "sha256")
 
@@ -60,6 +61,7 @@ class Session:
         max_reprojection_px: a view further off contradicts the others.
         min_confidence: keypoints below are not used.
         start_s, end_s: part of the take that is kept, on the session's clock.
+        find_offsets_s: search the views' offsets up to so far around `offset_s`, from the keypoints; 0 takes them as they are.
         synthetic: the keypoints were made by a program, not detected.
     """
 
@@ -73,6 +75,7 @@ class Session:
     min_confidence: float = MIN_CONFIDENCE
     start_s: float = 0.0
     end_s: float = float("inf")
+    find_offsets_s: float = 0.0
     synthetic: bool = False
 
 
@@ -109,6 +112,7 @@ def parse_session(data: bytes, folder: Path) -> Session:
         min_confidence=_number(table, "min_confidence", where, MIN_CONFIDENCE, 0.0, 0.99) or 0.0,
         start_s=_number(table, "start_s", where, 0.0, 0.0, 1e6) or 0.0,
         end_s=_number(table, "end_s", where, None, 0.0, 1e6) or float("inf"),
+        find_offsets_s=_number(table, "find_offsets_s", where, 0.0, 0.0, MOST_SEARCH_S) or 0.0,
         synthetic=table.get("synthetic") is True,
     )
     if not session.start_s < session.end_s:

@@ -13,6 +13,8 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, I64, AnyArray
 from understudy.geom.rotations import quat_to_matrix, rotvec_to_quat
+from understudy.mocap._hand_model import has_tips, model_hand
+from understudy.spec.skeleton import SIDES
 
 BODY: tuple[str, ...] = (
     "Pelvis", "L_Hip", "R_Hip", "Spine1", "L_Knee", "R_Knee", "Spine2", "L_Ankle", "R_Ankle", "Spine3", "L_Foot", "R_Foot",
@@ -44,18 +46,20 @@ def positions(rest: F64, rotvec_rad: F64, trans: F64) -> F64:
     Returns:
         (T, 24, 3) positions; the root lies at its rest place plus the translation, whatever its rotation.
     """
-    local = quat_to_matrix(rotvec_to_quat(rotvec_rad))
+    rot = rotations(rotvec_rad)
     out = np.empty((len(trans), len(NODES), 3))
-    rot: list[F64] = []
-    for k, parent in enumerate(PARENTS):
-        if parent < 0:
-            rot.append(local[:, 0])
-            out[:, 0] = rest[0] + trans
-            continue
-        out[:, k] = out[:, parent] + rot[parent] @ (rest[k] - rest[parent])
-        if k < len(BODY):
-            rot.append(rot[parent] @ local[:, k])
+    out[:, 0] = rest[0] + trans
+    for k, parent in enumerate(PARENTS[1:], start=1):
+        out[:, k] = out[:, parent] + rot[:, parent] @ (rest[k] - rest[parent])
     return out
+
+
+def rotations(rotvec_rad: F64) -> F64:
+    """(T, 22, 3, 3) rotations of `BODY` from the rest pose to the world, from rotation vectors (T, 22, 3)."""
+    local = quat_to_matrix(rotvec_to_quat(rotvec_rad))
+    for k, parent in enumerate(PARENTS[1 : len(BODY)], start=1):
+        local[:, k] = local[:, parent] @ local[:, k]
+    return local
 
 
 def rest_joints(model: Mapping[str, AnyArray], betas: F64, where: str) -> tuple[str, F64]:
@@ -72,6 +76,26 @@ def rest_joints(model: Mapping[str, AnyArray], betas: F64, where: str) -> tuple[
     Raises:
         MocapError: an array is missing or of another shape.
     """
+    name, joints, _ = shaped(model, betas, where)
+    _, left, right = MODELS[name]
+    return name, np.asarray(joints[[*range(len(BODY)), left, right]])
+
+
+def rest_hands(model: Mapping[str, AnyArray], betas: F64, where: str) -> F64 | None:
+    """(2, 21, 3) rest joints of a model's left and right hand, order `HAND_JOINTS`; None for one without fingers.
+
+    Raises:
+        MocapError: as `rest_joints`.
+    """
+    name, joints, vertices = shaped(model, betas, where)
+    kinds = [f"{name}_{side}" for side in SIDES]
+    if not all(has_tips(model, kind) for kind in kinds):
+        return None
+    return np.stack([model_hand(joints, vertices, kind) for kind in kinds])
+
+
+def shaped(model: Mapping[str, AnyArray], betas: F64, where: str) -> tuple[str, F64, F64]:
+    """Which model it is, all its rest joints (J, 3) and its vertices (V, 3) for a shape; as `rest_joints`."""
     vertices = _array(model, "v_template", where)
     regressor = _array(model, "J_regressor", where)
     if vertices.ndim != 2 or vertices.shape[1] != 3 or not 0 < len(vertices) <= MAX_VERTICES:
@@ -87,9 +111,7 @@ def rest_joints(model: Mapping[str, AnyArray], betas: F64, where: str) -> tuple[
             raise MocapError(f"{where}: shapedirs has shape {directions.shape}; ({len(vertices)}, 3, shapes) is needed")
         used = min(len(shape), directions.shape[2])
         vertices = vertices + directions[:, :, :used] @ shape[:used]
-    joints = regressor @ vertices
-    _, left, right = MODELS[name]
-    return name, np.asarray(joints[[*range(len(BODY)), left, right]])
+    return name, np.asarray(regressor @ vertices), vertices
 
 
 def _array(model: Mapping[str, AnyArray], name: str, where: str) -> F64:

@@ -9,6 +9,8 @@ import numpy as np
 from understudy.errors import MocapError, UnknownNameError
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.mocap import _canonical as canonical
+from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
+from understudy.mocap._palms import best_radial, radial_from_fingers
 from understudy.mocap._tree import Layout, Tree, lay_out
 from understudy.mocap._units import LEG_RANGE_M, UNITS_M, UP_AXES, metres_per_unit, up_axis
 from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
@@ -33,6 +35,8 @@ class Take:
         up: axis of the file that points up where the format states it; None finds it from the person.
         inferred: canonical joints that the file has but did not measure.
         contact: (T, 2) feet on the ground, where the file says so.
+        hands: (T, 2, 21, 3) joints of the hands in the file's axes and unit; None finds them among the nodes.
+        radial: (T, 2, 3) thumb's side of the hands in the file's axes, where the fingers do not say it.
         warnings: what the reader noticed.
     """
 
@@ -48,6 +52,8 @@ class Take:
     up: str | None = None
     inferred: frozenset[str] = frozenset()
     contact: Bool | None = None
+    hands: F64 | None = None
+    radial: F64 | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -71,7 +77,8 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
     where = source.path
     _check(take, where)
     one = take.rest if take.rest is not None else take.pos[_widest(take.pos)]
-    layout = layout or lay_out(Tree(take.names, take.parents, one, take.is_end), where)
+    tree = Tree(take.names, take.parents, one, take.is_end)
+    layout = layout or lay_out(tree, where)
     nodes = layout.nodes()
     pos = canonical.canonical_positions(take.pos[:, nodes], nodes, layout)
     canonical.check_bones(pos, where)
@@ -80,7 +87,10 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
     rest = canonical.canonical_positions(one[None, nodes], nodes, layout)[0]
     found, warning = up_axis(_upward(pos), _upward(rest[None])[0])
     up = take.up or found
-    pos_world_m = canonical.fill_toes(unit_m * (pos @ UP_AXES[up].T))
+    to_world = UP_AXES[up].T
+    pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
+    hands = take.hands if take.hands is not None else hand_positions(finger_nodes(tree, wrists_of(layout)), take.pos)
+    radial = best_radial(None if hands is None else radial_from_fingers(hands), take.radial)
     measured = layout.measured - take.inferred
     warnings = [*take.warnings, *([warning] if warning and take.up is None else [])]
     warnings += canonical.observations(pos_world_m, layout.measured)
@@ -98,6 +108,8 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
             warnings=tuple(warnings),
         ),
         contact=take.contact,
+        hand_pos_world_m=None if hands is None else unit_m * (hands @ to_world),
+        hand_radial_world=None if radial is None else radial @ to_world,
     )
 
 

@@ -117,7 +117,8 @@ def complaints(reports: Sequence[ViewReport], frames: int) -> list[str]:
         if r.left_out:
             out.append(
                 f"camera {r.name} was left out: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras (median "
-                f"{r.median_px:.0f} px off, the others {np.median(used):.1f} px): calibrate it again, check its offset_s, or "
+                f"{r.median_px:.0f} px off, the others {np.median(used):.1f} px): calibrate it again, check its offset_s "
+                "(find_offsets_s), or "
                 "that it is the camera of this file"
             )
         elif others and len(used) > 2 and r.median_px > max(STANDS_OUT * float(np.median(others)), LEAST_PX):
@@ -128,7 +129,7 @@ def complaints(reports: Sequence[ViewReport], frames: int) -> list[str]:
         elif r.dropped > MANY_DROPPED:
             out.append(
                 f"camera {r.name}: {100 * r.dropped:.0f} % of its keypoints contradict the other cameras: check that all "
-                "cameras started together (offset_s), and the calibration"
+                "cameras started together (offset_s, find_offsets_s), and the calibration"
             )
         if r.exchanged:
             out.append(

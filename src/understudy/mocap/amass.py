@@ -11,8 +11,10 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, AnyArray
 from understudy.mocap import _smpl
+from understudy.mocap._hand_model import POSES
 from understudy.mocap._mean_body import BALL_HEIGHT, MEAN_HEIGHT_M, mean_rest_joints
 from understudy.mocap._npz import Archive, npz_names, open_npz
+from understudy.mocap._smpl_hands import hands_from_smpl, mean_hands, radial_from_smpl
 from understudy.mocap._stature import stature_m
 from understudy.mocap._take import Take, enough_frames, motion_of, source_of, stamps
 from understudy.mocap._units import up_axis
@@ -25,6 +27,9 @@ ROOT_KEYS: tuple[str, ...] = ("root_orient", "global_orient")
 BODY_KEYS: tuple[str, ...] = ("pose_body", "body_pose")
 WIDTHS: dict[int, str] = {66: "", 72: "smpl", 156: "smplh", 165: "smplx"}
 """Width of `poses` to the model it belongs to; 66 is the body alone, of any of them."""
+HAND_KEYS: tuple[str, ...] = ("left_hand_pose", "right_hand_pose")
+HANDS_WIDTH = 2 * 3 * POSES
+LEAST_FINGER_RAD = 0.01
 FLOOR_PERCENTILE = 2.0
 
 
@@ -52,6 +57,8 @@ class Poses:
         gender: `male`, `female` or `neutral`.
         model: name of `_smpl.MODELS`, empty where the archive does not say.
         rate_hz: frames per second.
+        hand_rotvec_rad: (T, 2, 15, 3) rotation vectors of the left and right hand's joints; None where there are none, or
+            where they never change: recordings without gloves repeat one relaxed hand.
     """
 
     rotvec_rad: F64
@@ -60,6 +67,7 @@ class Poses:
     gender: str
     model: str
     rate_hz: float
+    hand_rotvec_rad: F64 | None = None
 
 
 class Amass:
@@ -128,7 +136,7 @@ def read_poses(archive: Archive, rate_hz: float | None = None) -> Poses:
     """
     where = archive.where
     trans = archive.numbers(_key(archive, TRANS_KEYS, "the translation of the body"), None, 3)
-    flat, model = _flat_poses(archive)
+    flat, hands, model = _flat_poses(archive)
     if len(flat) != len(trans):
         raise MocapError(f"{where}: {len(flat)} poses but {len(trans)} translations: they must be as many; export it again")
     if flat.size and float(np.abs(flat).max()) > 100.0:
@@ -143,6 +151,7 @@ def read_poses(archive: Archive, rate_hz: float | None = None) -> Poses:
         gender=gender if gender in ("male", "female") else "neutral",
         model=model or _stated(archive),
         rate_hz=rate_hz or _rate(archive),
+        hand_rotvec_rad=_moving(hands),
     )
 
 
@@ -164,6 +173,9 @@ def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | 
         dialect = f"{poses.model or 'smpl'}, body model"
     pos = _smpl.positions(rest, poses.rotvec_rad, poses.trans_m)
     up, warning = _up(pos)
+    hands = None if poses.hand_rotvec_rad is None else hands_from_smpl(
+        poses.hand_rotvec_rad, poses.rotvec_rad, pos, _rest_hands(poses, model, rest)
+    )  # fmt: skip
     take = Take(
         names=_smpl.NODES,
         parents=_smpl.PARENTS,
@@ -174,6 +186,8 @@ def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | 
         rate_hz=poses.rate_hz,
         unit="m",
         up=up,
+        hands=hands,
+        radial=radial_from_smpl(poses.rotvec_rad, pos),
         warnings=(*said, *([warning] if warning else [])),
     )
     motion = motion_of(take, source_of(where, sha256, "amass", dialect=dialect))
@@ -191,6 +205,12 @@ def _model_rest(poses: Poses, model: BodyModel, where: str) -> tuple[F64, tuple[
         )
     used = min(len(poses.betas), model.arrays["shapedirs"].shape[2]) if "shapedirs" in model.arrays else 0
     return rest, (f"joints are those of the body model {Path(model.where).name} ({kind.upper()}) with {used} shape figures",)
+
+
+def _rest_hands(poses: Poses, model: BodyModel | None, rest: F64) -> F64:
+    """(2, 21, 3) rest joints of the hands: the model's, or mean ones as long as the body's own."""
+    found = None if model is None else _smpl.rest_hands(model.arrays, poses.betas, model.where)
+    return mean_hands(rest) if found is None else found
 
 
 def _mean_rest(poses: Poses) -> tuple[F64, tuple[str, ...]]:
@@ -215,7 +235,8 @@ def _on_the_floor(motion: HumanMotion) -> HumanMotion:
     low = np.minimum(motion.joint("left_toe")[:, 2], motion.joint("right_toe")[:, 2])
     wanted = BALL_HEIGHT * motion.subject().height_m
     shift = np.array([0.0, 0.0, wanted - float(np.percentile(low, FLOOR_PERCENTILE))])
-    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m + shift)
+    hands = None if motion.hand_pos_world_m is None else motion.hand_pos_world_m + shift
+    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m + shift, hand_pos_world_m=hands)
 
 
 def _up(pos: F64) -> tuple[str, str | None]:
@@ -234,14 +255,14 @@ def _key(archive: Archive, keys: tuple[str, ...], what: str) -> str:
     return found
 
 
-def _flat_poses(archive: Archive) -> tuple[F64, str]:
-    """(T, 66) rotation vectors of the body's joints, and the model by the width of the poses."""
+def _flat_poses(archive: Archive) -> tuple[F64, F64 | None, str]:
+    """(T, 66) rotation vectors of the body's joints, (T, 90) of the hands', and the model by the width of the poses."""
     if "poses" not in archive:
         root = archive.numbers(_key(archive, ROOT_KEYS, "the turn of the root"), None, 3)
         body = archive.numbers(_key(archive, BODY_KEYS, "the turns of the body's joints"), None, None)
         if len(body) != len(root) or body.shape[1] not in (63, 69):
             raise MocapError(f"{archive.where}: body poses {body.shape} beside {len(root)} roots; (T, 63) or (T, 69) are needed")
-        return np.concatenate([root, body[:, :63]], axis=1), ""
+        return np.concatenate([root, body[:, :63]], axis=1), _hand_arrays(archive, len(root)), ""
     found = archive.array("poses")
     if found.ndim == 3 and found.shape[2] == 3:
         poses = archive.numbers("poses", None, None, 3).reshape(len(found), -1)
@@ -250,7 +271,27 @@ def _flat_poses(archive: Archive) -> tuple[F64, str]:
     if poses.shape[1] not in WIDTHS:
         allowed = ", ".join(f"{width} ({name or 'body alone'})" for width, name in WIDTHS.items())
         raise MocapError(f"{archive.where}: poses are {poses.shape[1]} wide; known are {allowed}")
-    return poses[:, :66], WIDTHS[poses.shape[1]]
+    hands = poses[:, -HANDS_WIDTH:] if WIDTHS[poses.shape[1]] in ("smplh", "smplx") else None
+    return poses[:, :66], hands, WIDTHS[poses.shape[1]]
+
+
+def _hand_arrays(archive: Archive, frames: int) -> F64 | None:
+    """(T, 90) rotation vectors of the hands' joints in arrays of their own; None where there are none."""
+    if "pose_hand" in archive:
+        found = archive.numbers("pose_hand", None, None)
+    elif all(key in archive for key in HAND_KEYS):
+        found = np.concatenate([archive.numbers(key, None, None) for key in HAND_KEYS], axis=1)
+    else:
+        return None
+    # fewer figures are weights of a model's principal components, which mean nothing without it
+    return found if found.shape == (frames, HANDS_WIDTH) else None
+
+
+def _moving(hands: F64 | None) -> F64 | None:
+    """(T, 2, 15, 3) rotation vectors of hands (T, 90) that are not the same in every frame."""
+    if hands is None or not len(hands) or float(np.ptp(hands, axis=0).max()) < LEAST_FINGER_RAD:
+        return None
+    return hands.reshape(len(hands), 2, POSES, 3)
 
 
 def _stated(archive: Archive) -> str:

@@ -12,8 +12,10 @@ from understudy.geom.arrays import F64, I64
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._bvh_fk import joint_positions
 from understudy.mocap._bvh_hierarchy import SYNTHETIC_JOINT, Hierarchy
+from understudy.mocap._bvh_palms import bvh_palms
 from understudy.mocap._bvh_parse import BvhFile, parse_bvh
 from understudy.mocap._file import read_bytes
+from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._tree import Layout, Tree, lay_out
 from understudy.mocap._units import UP_AXES, metres_per_unit, up_axis
 from understudy.spec.protocols import MocapReader
@@ -58,14 +60,20 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     if up is not None and up not in UP_AXES:
         raise UnknownNameError("up axis", up, UP_AXES)
     file = parse_bvh(data, where)
-    layout, nodes = _layout(file, where)
-    pos = canonical.canonical_positions(joint_positions(file.hierarchy, file.values, nodes), nodes, layout)
+    tree, layout = _layout(file, where)
+    fingers = finger_nodes(tree, wrists_of(layout))
+    nodes = sorted({*layout.nodes(), *(int(node) for node in fingers.flat if node >= 0)})
+    node_pos = joint_positions(file.hierarchy, file.values, nodes)
+    pos = canonical.canonical_positions(node_pos, nodes, layout)
     canonical.check_bones(pos, where)
     unit_m = metres_per_unit(canonical.leg_length(pos), unit, where)
-    rest = _rest(file.hierarchy, layout, nodes)
+    rest = _rest(file.hierarchy, layout)
     found, warning = up_axis(_upward(pos), _upward(rest)[0])
     up = up or found
-    pos_world_m = canonical.fill_toes(unit_m * (pos @ UP_AXES[up].T))
+    to_world = UP_AXES[up].T
+    pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
+    hands = hand_positions(np.where(fingers >= 0, np.searchsorted(nodes, fingers), -1), node_pos)
+    radial = bvh_palms(file, tree, layout, pos=pos, rest=rest[0], hands=hands)
     warnings = [warning] if warning and up == found else []
     warnings += canonical.observations(pos_world_m, layout.measured)
     source = SourceInfo(
@@ -85,6 +93,8 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
         t_ns=stamps(len(pos), file.frame_time_s),
         measured=np.array([name in layout.measured for name in JOINTS]),
         source=source,
+        hand_pos_world_m=None if hands is None else unit_m * (hands @ to_world),
+        hand_radial_world=None if radial is None else radial @ to_world,
     )
 
 
@@ -93,7 +103,7 @@ def stamps(frames: int, frame_time_s: float) -> I64:
     return np.asarray(np.rint(np.arange(frames) * (frame_time_s * 1e9)), dtype=np.int64)
 
 
-def _layout(file: BvhFile, where: str) -> tuple[Layout, list[int]]:
+def _layout(file: BvhFile, where: str) -> tuple[Tree, Layout]:
     hierarchy = file.hierarchy
     everything = list(range(len(hierarchy.names)))
     tree = Tree(
@@ -102,12 +112,12 @@ def _layout(file: BvhFile, where: str) -> tuple[Layout, list[int]]:
         pos=joint_positions(hierarchy, file.values[:1], everything)[0],
         is_end=hierarchy.is_end,
     )
-    layout = lay_out(tree, where)
-    return layout, layout.nodes()
+    return tree, lay_out(tree, where)
 
 
-def _rest(hierarchy: Hierarchy, layout: Layout, nodes: list[int]) -> F64:
+def _rest(hierarchy: Hierarchy, layout: Layout) -> F64:
     """(1, 23, 3) canonical joints with every channel zero: the offsets alone."""
+    nodes = layout.nodes()
     zero = np.zeros((1, hierarchy.n_channels))
     return canonical.canonical_positions(joint_positions(hierarchy, zero, nodes), nodes, layout)
 

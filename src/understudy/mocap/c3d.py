@@ -14,6 +14,7 @@ import numpy as np
 
 from understudy.mocap._c3d_file import C3dFile, parse_c3d
 from understudy.mocap._file import read_bytes
+from understudy.mocap._gait_events import events_of
 from understudy.mocap._joint_centres import HipModel
 from understudy.mocap._marker_motion import motion_from_markers
 from understudy.mocap._markers import MM, MOST_MARKERS, MarkerTake, bare_name, check_take, is_labelled, length_unit
@@ -73,6 +74,7 @@ def take_from_c3d(data: bytes, where: str) -> MarkerTake:
         unit_m=unit_m,
         up=_up(file),
         parameters=_parameters(file, unit_m),
+        events=events_of(file),
         warnings=() if units else ("the file does not say its unit: millimetres were taken",),
     )
     return check_take(take, where)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import MocapError
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.mocap._file import read_bytes
 from understudy.mocap._joint_csv import is_joint_csv, parse_joint_csv
 from understudy.mocap._joint_gaps import fill_gaps
@@ -23,7 +23,7 @@ from understudy.mocap._parents import guess_parents
 from understudy.mocap._take import Take, enough_frames, motion_of, source_of, stamps
 from understudy.mocap._units import UNITS_M, UP_AXES
 from understudy.spec.protocols import MocapReader
-from understudy.spec.skeleton import JOINTS, HumanMotion
+from understudy.spec.skeleton import HAND_JOINTS, JOINTS, SIDES, HumanMotion
 
 MAX_JOINTS = 1000
 
@@ -139,11 +139,17 @@ def motion_from_joints(
 
 
 def write_joint_array(motion: HumanMotion, path: Path) -> None:
-    """A motion as an .npz that this reader takes, with the canonical names."""
+    """A motion as an .npz that this reader takes, with the canonical names; fingers' joints that are known throughout too."""
+    names, pos = list(JOINTS), [motion.joint_pos_world_m]
+    if motion.hand_pos_world_m is not None:
+        known: Bool = np.asarray(np.isfinite(motion.hand_pos_world_m).all(axis=(0, 3)))
+        known[:, 0] = False  # the wrist is the body's
+        names += [f"{SIDES[i]}_{HAND_JOINTS[k]}" for i, k in np.argwhere(known)]
+        pos.append(motion.hand_pos_world_m[:, known])
     np.savez_compressed(
         path,
-        joint_pos=motion.joint_pos_world_m,
-        joint_names=np.array(JOINTS),
+        joint_pos=np.concatenate(pos, axis=1),
+        joint_names=np.array(names),
         t_s=motion.t_ns * 1e-9,
         unit="m",
         up="z",

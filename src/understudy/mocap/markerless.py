@@ -18,6 +18,7 @@ from understudy.mocap._landmark_body import body_of
 from understudy.mocap._session import Session, View, parse_session
 from understudy.mocap._take import Take, motion_of, source_of, stamps
 from understudy.mocap._tree import Layout
+from understudy.mocap._view_offsets import find_offsets
 from understudy.mocap._view_tracks import Tracks, on_one_clock
 from understudy.mocap._views import Scene, ViewReport, complaints, triangulate_views
 from understudy.spec.protocols import MocapReader
@@ -36,11 +37,13 @@ class Triangulated:
         motion: the person.
         reports: one per view.
         error_px: median reprojection error of the views used.
+        offsets_s: when each view began, as the session says or as was found.
     """
 
     motion: HumanMotion
     reports: tuple[ViewReport, ...]
     error_px: float
+    offsets_s: tuple[float, ...]
 
 
 class Markerless:
@@ -89,6 +92,7 @@ def _triangulated(session: Session, data: bytes, path: Path) -> Triangulated:
     seen = [_keypoints(view, session) for view in session.views]
     cameras = [_camera(calibration, view, k) for view, k in zip(session.views, seen, strict=True)]
     seen = [_in_pixels(k, camera) for k, camera in zip(seen, cameras, strict=True)]
+    session, began = _with_offsets(session, cameras, seen, str(path))
     tracks = on_one_clock(session, seen)
     scene = triangulate_views(
         cameras, tracks.names, tracks.px, tracks.confidence,
@@ -97,7 +101,20 @@ def _triangulated(session: Session, data: bytes, path: Path) -> Triangulated:
     digest = hashlib.sha256(data + calibration.sha256.encode() + "".join(k.sha256 for k in seen).encode())
     warnings = [*_crowds(session, seen), *complaints(scene.reports, len(tracks.px[0]))]
     motion = _motion(session, calibration, tracks, scene, digest.hexdigest(), path, warnings)
-    return Triangulated(motion, scene.reports, float(np.nanmedian(scene.points.error_px)))
+    motion = replace(motion, notes=(*motion.notes, *began))
+    offsets_s = tuple(view.offset_s for view in session.views)
+    return Triangulated(motion, scene.reports, float(np.nanmedian(scene.points.error_px)), offsets_s)
+
+
+def _with_offsets(session: Session, cameras: list[Camera], seen: list[Keypoints], where: str) -> tuple[Session, tuple[str, ...]]:
+    """The session with offsets found from the keypoints where it asks for it, and a note that says them."""
+    if session.find_offsets_s <= 0.0:
+        return session, ()
+    declared = [view.offset_s for view in session.views]
+    found = find_offsets(cameras, seen, declared, within_s=session.find_offsets_s, where=where)
+    views = tuple(replace(view, offset_s=float(s)) for view, s in zip(session.views, found.offset_s, strict=True))
+    told = ", ".join(f"{v.camera} {v.offset_s:.3f} s" for v in views)
+    return replace(session, views=views), (f"offsets found from the keypoints: {told} (to {1000 * found.sigma_s.max():.0f} ms)",)
 
 
 def _motion(

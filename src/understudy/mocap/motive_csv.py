@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from understudy.mocap._labelled_points import motion_from_joints, motion_from_po
 from understudy.mocap._markers import MOST_MARKERS, MarkerTake, bare_name, check_take, is_labelled, subject_of
 from understudy.mocap._motive_file import MotiveFile, Thing, parse_motive
 from understudy.mocap._names import find_limbs, plain_name
+from understudy.spec.hand import at_right_angles, unit
 from understudy.spec.protocols import MocapReader
-from understudy.spec.skeleton import HumanMotion
+from understudy.spec.skeleton import SIDES, HumanMotion
 
 MARKER_KINDS = ("Marker", "Bone Marker", "Rigid Body Marker")
 """Best first: labelled reconstructions, then where the solver expects the markers."""
 
+FITS = 0.5
+"""Cosine of the angle between a forearm and its hand's own axis under which the rotations are of another rig."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 PARENT_NAMES: dict[str, str] = {
     "ab": "", "chest": "ab", "neck": "chest", "head": "neck",
@@ -91,14 +95,38 @@ def skeleton_of(file: MotiveFile, where: str) -> tuple[MarkerTake, I64] | None:
     own = [bone for bone in bones if subject_of(bone.name) == whole[0]]
     parents = _parents(own)
     pos = file.positions(own)
+    turns = file.keys.get("Rotation Type", "") == "Quaternion" and all(bone.rotation >= 0 for bone in own)
+    rot = _rotations(file, own) if turns else None
     if file.keys.get("Coordinate Space", "Global").lower() == "local":
-        pos = _to_world(file, own, parents, pos, where)
+        rot, pos = _to_world(rot, parents, pos, where)
     take = _take(file, tuple(bare_name(bone.name) for bone in own), pos)
     others = whole[1:]
     if others:
         told = f"the file holds several skeletons; {whole[0]!r} was taken, not {', '.join(map(repr, others))}: export one each"
-        take = MarkerTake(take.names, take.pos_m, take.rate_hz, take.unit_m, take.up, warnings=(*take.warnings, told))
-    return check_take(take, where), parents
+        take = replace(take, warnings=(*take.warnings, told))
+    radial = None if rot is None else palms_of(take, rot)
+    return check_take(replace(take, radial=radial), where), parents
+
+
+def palms_of(joints: MarkerTake, rot: F64) -> F64 | None:
+    """(T, 2, 3) the thumbs' sides by the hands' rotations, in the file's axes; None where they are not those of a T-pose.
+
+    Motive's bones are unturned in a T-pose with the palms down that faces z: the left arm lies along x. Other rigs are told
+    by forearms that lie elsewhere.
+    """
+    plain = [plain_name(name) for name in joints.names]
+    out = np.full((len(joints), len(SIDES), 3), np.nan)
+    for i, (letter, outwards) in enumerate((("l", 1.0), ("r", -1.0))):
+        try:
+            hand, forearm = plain.index(f"{letter}hand"), plain.index(f"{letter}farm")
+        except ValueError:
+            continue
+        along = unit(joints.pos_m[:, hand] - joints.pos_m[:, forearm])
+        cosine = np.sum(along * outwards * rot[:, hand, :, 0], axis=1)
+        known = cosine[np.isfinite(cosine)]
+        if len(known) and float(np.median(known)) > FITS:
+            out[:, i] = at_right_angles(rot[:, hand, :, 2], outwards * rot[:, hand, :, 0])
+    return None if np.isnan(out).all() else out
 
 
 def _take(file: MotiveFile, names: tuple[str, ...], pos_m: F64) -> MarkerTake:
@@ -136,17 +164,21 @@ def _order(parents: I64, parent: int, child: int) -> bool:
     return True
 
 
-def _to_world(file: MotiveFile, bones: list[Thing], parents: I64, pos: F64, where: str) -> F64:
-    """(T, N, 3) positions in world axes from positions and rotations in the axes of each bone's parent."""
-    if any(bone.rotation < 0 for bone in bones) or file.keys.get("Rotation Type", "") != "Quaternion":
+def _rotations(file: MotiveFile, bones: list[Thing]) -> F64:
+    """(T, N, 3, 3) rotations as the file has them; where there is none, of no meaning."""
+    return quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.nan_to_num(file.quaternions_xyzw(bones), nan=0.5))))
+
+
+def _to_world(local: F64 | None, parents: I64, pos: F64, where: str) -> tuple[F64, F64]:
+    """(T, N, 3, 3) rotations and (T, N, 3) positions in world axes from those in the axes of each bone's parent."""
+    if local is None:
         raise MocapError(f"{where}: bones are in local axes without quaternions: export in Global space")
     if int((parents < 0).sum()) != 1:
         raise MocapError(f"{where}: bones are in local axes, and their parents are not all known: export in Global space")
-    local = quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.nan_to_num(file.quaternions_xyzw(bones), nan=0.5))))
     world_rot, world_pos = np.empty_like(local), np.empty_like(pos)
     done: set[int] = set()
-    while len(done) < len(bones):
-        for i in set(range(len(bones))) - done:
+    while len(done) < len(parents):
+        for i in set(range(len(parents))) - done:
             p = int(parents[i])
             if p < 0:
                 world_rot[:, i], world_pos[:, i] = local[:, i], pos[:, i]
@@ -156,7 +188,7 @@ def _to_world(file: MotiveFile, bones: list[Thing], parents: I64, pos: F64, wher
             else:
                 continue
             done.add(i)
-    return world_pos
+    return world_rot, world_pos
 
 
 PLUGIN: MocapReader = MotiveCsv()

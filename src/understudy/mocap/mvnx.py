@@ -11,6 +11,7 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_apply
 from understudy.mocap._file import read_bytes
+from understudy.mocap._mvnx_hands import hands_of, palms_of
 from understudy.mocap._mvnx_xml import Mvnx, read_mvnx
 from understudy.mocap._take import Take, motion_of, source_of, stamps
 from understudy.spec.protocols import MocapReader
@@ -86,6 +87,8 @@ def motion_from_mvnx(file: Mvnx, where: str, sha256: str) -> HumanMotion:
         up="z",
         inferred=NOT_WORN.get(worn or "", frozenset()),
         contact=None if worn == "upperbody" else _contact(file),
+        hands=hands_of(file, where),
+        radial=palms_of(file, pos, labels),
         warnings=tuple(said),
     )
     return motion_of(take, source_of(where, sha256, "mvnx"))

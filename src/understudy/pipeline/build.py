@@ -16,6 +16,7 @@ from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
 from understudy.pipeline.labels import LabelledClip
 from understudy.pipeline.read import ReadOptions
+from understudy.pipeline.recollect import RecollectList, write_recollect
 from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tasks
 from understudy.pipeline.run import EngineName, TaskResult, run
 from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
@@ -38,6 +39,7 @@ class BuildSummary:
         dataset: the dataset.
         clips: one result per clip.
         checked: what gates and scores said.
+        recollect: what to record again; None where the disk refused an episode.
         exported: what came of the export; None where none was asked for or nothing was accepted.
         export: folder of the training dataset; None where there is none.
     """
@@ -45,14 +47,19 @@ class BuildSummary:
     dataset: Dataset
     clips: tuple[TaskResult, ...]
     checked: CheckSummary
+    recollect: RecollectList | None = None
     exported: TaskResult | None = None
     export: Path | None = None
 
     @property
     def disk_refused(self) -> bool:
         """Whether the disk refused an episode or the export; nothing more is written after that."""
-        results = self.clips if self.exported is None else (*self.clips, self.exported)
-        return any(result.error_class == StorageError.__name__ for result in results)
+        return disk_refused(self.clips if self.exported is None else (*self.clips, self.exported))
+
+
+def disk_refused(results: Sequence[TaskResult]) -> bool:
+    """Whether the disk refused what one of them would have written."""
+    return any(result.error_class == StorageError.__name__ for result in results)
 
 
 def open_or_create(root: Path, robot: RobotModel) -> Dataset:
@@ -136,7 +143,7 @@ def build(
         return unchecked
     with stage("check") as progress:
         checked = check_dataset(dataset, progress)
-    summary = replace(unchecked, checked=checked)
+    summary = replace(unchecked, checked=checked, recollect=write_recollect(dataset))
     if export is None or checked.unreadable or not dataset.refs("episodes"):
         return summary
     exported = _export(dataset, export, export_options, stage)

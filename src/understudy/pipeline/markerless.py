@@ -13,6 +13,7 @@ from understudy.errors import InputError, MissingDependencyError, MocapError, St
 from understudy.mocap import _mediapipe_runner
 from understudy.mocap._calibration import Calibration, read_calibration
 from understudy.mocap._npz import open_npz
+from understudy.mocap._session import MOST_SEARCH_S
 from understudy.store.atomic import atomic_file, write_text
 
 ENVIRONMENT, FOLDER = "ENV_MEDIAPIPE", ".venv-mediapipe"
@@ -67,6 +68,7 @@ def prepare_session(
     *,
     cameras: Sequence[str] = (),
     offsets_s: Sequence[float] = (),
+    find_offsets_s: float = 0.0,
     advance: Advance,
 ) -> Path:
     """Detect a person in every video and write the session file; what was detected before is kept.
@@ -77,6 +79,7 @@ def prepare_session(
         out: folder for `<camera>.npz` and `<folder's name>.toml`; made where it is missing.
         cameras: name of each video's camera; by default the videos are called like their cameras.
         offsets_s: when each video began, on one clock; all at once by default.
+        find_offsets_s: search the offsets up to so far around these, from the keypoints; 0 takes them as they are.
         advance: told of progress.
 
     Returns:
@@ -85,6 +88,8 @@ def prepare_session(
     Raises:
         MissingDependencyError: no MediaPipe environment. InputError, MocapError: videos or calibration that cannot be used.
     """
+    if not 0.0 <= find_offsets_s <= MOST_SEARCH_S:
+        raise InputError(f"--find-offsets is {find_offsets_s:g}; give the seconds to search, 0 to {MOST_SEARCH_S:g}")
     if offsets_s and len(offsets_s) != len(videos):
         raise InputError(
             f"{len(offsets_s)} offsets for {len(videos)} videos; give one per video, in their order, 0 for the first"
@@ -100,7 +105,7 @@ def prepare_session(
     keypoints = [_detected(video, out / f"{_plain(name)}.npz", name, advance) for video, name in zip(videos, names, strict=True)]
     offsets = list(offsets_s) or [0.0] * len(videos)
     session = out / f"{out.resolve().name}.toml"
-    write_text(session, _session_text(calibration, out, names, keypoints, offsets))
+    write_text(session, _session_text(calibration, out, names, keypoints, offsets, find_offsets_s))
     return session
 
 
@@ -148,13 +153,14 @@ def _last_line(text: str) -> str:
 
 
 def _session_text(
-    calibration: Path, out: Path, names: Sequence[str], keypoints: Sequence[Path], offsets_s: Sequence[float]
+    calibration: Path, out: Path, names: Sequence[str], keypoints: Sequence[Path], offsets_s: Sequence[float], search_s: float
 ) -> str:
     place = os.path.relpath(calibration.resolve(), out.resolve())
     lines = [
         "# Made by `understudy markerless`; docs/markerless.md explains every key.",
         "[markerless]",
         f"calibration = {_quoted(place)}",
+        *([f"find_offsets_s = {float(search_s)!r}"] if search_s else []),
     ]
     for name, file, offset_s in zip(names, keypoints, offsets_s, strict=True):
         sha256 = open_npz(file).sha256()

@@ -8,8 +8,10 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from understudy.errors import MissingDependencyError
 from understudy.pipeline.run import Engine, TaskResult, attempt
 from understudy.pipeline.tasks import Job, Step
 
@@ -29,6 +31,7 @@ def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
         from pebble import ProcessPool
 
         context = multiprocessing.get_context("spawn")  # threads, mujoco and numba do not survive a fork
+        _check_semaphores(context)
         with _one_thread_each():
             pool = ProcessPool(max_workers=max(1, min(workers, len(jobs))), context=context, initializer=_ignore_interrupt)
             try:
@@ -43,6 +46,17 @@ def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
                 pool.join()
 
     return engine
+
+
+def _check_semaphores(context: BaseContext) -> None:
+    """Refuse several workers where processes cannot share a lock; raises MissingDependencyError."""
+    try:
+        context.Lock()
+    except (OSError, ImportError) as error:
+        raise MissingDependencyError(
+            f"several workers need shared semaphores, which this machine does not give ({error}): mount a writable /dev/shm "
+            "(mount -t tmpfs tmpfs /dev/shm; in a container --ipc=host or --shm-size), or work with --workers 1"
+        ) from None
 
 
 def _result(future: Future[TaskResult], job: Job, timeout_s: float | None) -> TaskResult:

@@ -84,19 +84,22 @@ def calibration(motion: HumanMotion, options: ReadOptions) -> tuple[dict[str, st
     """How far a clip is from its session's baseline: for the episode's metadata, and in words.
 
     Raises:
-        MocapError: a bone drifted over 3 mm; or no baseline.
+        MocapError: a bone or a standing marker drifted over 3 mm; or no baseline.
     """
     if options.baseline is None:
         return {}, ()
-    drift, found = compare(options.baseline, motion)
-    refused = [finding.text for finding in found if finding.level == "refuse"]
+    drift = compare(options.baseline, motion)
+    refused = [finding.text for finding in drift.findings if finding.level == "refuse"]
     if refused:
         raise MocapError(f"{motion.source.path}: {refused[0]} ({options.baseline})")
-    bone, worst = next(iter(drift.items()))
+    bone, worst = next(iter(drift.bones_m.items()))
     sha256 = hashlib.sha256(options.baseline.read_bytes()).hexdigest()
     said: dict[str, str | float] = {
         "source_calibration_sha256": sha256,
         "source_calibration_drift_m": abs(worst),
         "source_calibration_bone": bone,
     }
-    return said, tuple(finding.text for finding in found)
+    if drift.markers_m:
+        marker, moved = next(iter(drift.markers_m.items()))
+        said |= {"source_calibration_marker_drift_m": moved, "source_calibration_marker": marker}
+    return said, tuple(finding.text for finding in drift.findings)

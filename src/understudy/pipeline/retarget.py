@@ -21,6 +21,7 @@ from understudy.pipeline.tasks import Job, Json, Outcome, Step, Task
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.feasibility import Infeasible
 from understudy.retarget.retarget import Retargeted, retarget
+from understudy.retarget.root_path import RootPath
 from understudy.retarget.trajectory import Settings
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotModel
@@ -35,11 +36,13 @@ class RetargetOptions:
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
         infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
+        root_path: the person's path at the robot's size, or in the person's own metres.
         arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
     """
 
     lowpass_hz: float = 5.0
     infeasible: Infeasible = "flag"
+    root_path: RootPath = "scaled"
     arm_filter_hz: float = 0.0
 
     def __post_init__(self) -> None:
@@ -108,6 +111,7 @@ def _retarget(job: Job) -> Outcome:
         robot,
         settings=Settings(lowpass_hz=options.lowpass_hz),
         infeasible=options.infeasible,
+        root_path=options.root_path,
         arm_filter_hz=options.arm_filter_hz,
     )
     result = replace(result, warnings=(*said, *result.warnings))
@@ -198,12 +202,19 @@ def _metadata(
         "source_subject_height_m": subject.height_m,
         "retarget_scale": result.scale,
         "retarget_infeasible_stretches": json.dumps([asdict(s) for s in result.stretches]),
+        "retarget_recollect": json.dumps([asdict(entry) for entry in result.recollect]),
         "retarget_amplitude_loss": json.dumps(result.amplitude_loss),
+        "retarget_fingers": json.dumps([_finite(asdict(hand)) for hand in result.fingers]),
         **{f"retarget_{key}": value for key, value in asdict(options).items()},
     }
     if label.get("mirror_of"):
         found["mirror_of"] = str(label["mirror_of"])
     return found
+
+
+def _finite(values: dict[str, object]) -> dict[str, object]:
+    """The figures without those that are not known."""
+    return {key: value for key, value in values.items() if not (isinstance(value, float) and math.isnan(value))}
 
 
 def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[str, Json]:
@@ -216,4 +227,5 @@ def _summary(episode: Episode, motion: HumanMotion, result: Retargeted) -> dict[
         "foot_residual_cm": 100.0 * float(np.mean(result.residual_m[:, 2:])),
         "infeasible_pct": 100.0 * float(np.mean(result.infeasible)),
         "warnings": list(result.warnings),
+        "recollect": len(result.recollect),
     }

@@ -184,6 +184,15 @@ def closest_on_segments(p0: F64, p1: F64, q0: F64, q1: F64, on_p: F64, on_q: F64
 
 
 @nb.njit(cache=True, nogil=True)
+def between_middles(a: F64, b: F64) -> float:
+    """Distance between the middles of two segments, (2, 3) each."""
+    d = 0.0
+    for i in range(3):
+        d += (0.5 * (a[0, i] + a[1, i] - b[0, i] - b[1, i])) ** 2
+    return math.sqrt(d)
+
+
+@nb.njit(cache=True, nogil=True)
 def far_apart(a: F64, b: F64, reach: float) -> bool:
     """Whether the middles of two segments, (2, 3) each, are further apart than `reach`."""
     d = 0.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from understudy.geom.arrays import F64, I64, U8
+from understudy.geom.arrays import F32, F64, I64, U8
 
 
 class Tree(NamedTuple):
-    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first."""
+    """The robot as the kernels see it. chain (B, J): joints that move a body, nearest the root first; lever (J,): no point of
+    a capsule that the joint moves is further from it, metres."""
 
     parent: I64
     rot0: F64
@@ -20,12 +21,14 @@ class Tree(NamedTuple):
     upper: F64
     rest: F64
     rest_weight: F64
+    lever: F64
 
 
 class Vectors(NamedTuple):
     """Vector tasks: (p_b - p_a) / length follows a target; a_body -1 is the world's origin.
 
-    cols (V, nv): tangent columns that each depends on, col_len (V,) how many.
+    cols (V, nv): tangent columns that each depends on, col_len (V,) how many; moves (V, nv): how each of them moves the
+    vector (`_frame_terms`: as a whole, at its tip, or at its tail).
     """
 
     a_body: I64
@@ -35,6 +38,7 @@ class Vectors(NamedTuple):
     inv_len: F64
     cols: I64
     col_len: I64
+    moves: U8
 
 
 class Ground(NamedTuple):
@@ -51,7 +55,10 @@ class Ground(NamedTuple):
 
 
 class Capsules(NamedTuple):
-    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart."""
+    """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart.
+
+    meeting (K, 4): two bodies, and the first and the end of their pairs in the table.
+    """
 
     body: I64
     a: F64
@@ -59,6 +66,7 @@ class Capsules(NamedTuple):
     radius: F64
     reach: F64
     pair: I64
+    meeting: I64
 
 
 class Drive(NamedTuple):
@@ -86,14 +94,28 @@ class Pose(NamedTuple):
     q: F64
 
 
+class Bodies(NamedTuple):
+    """One frame's forward kinematics: pos (B, 3), rot (B, 3, 3) and joint axes (J, 3) in world."""
+
+    pos: F64
+    rot: F64
+    axis: F64
+
+
 class Active(NamedTuple):
     """One-sided terms in force: ground (T, G), limit (T, J: 1 lower, 2 upper), pair (T, P), and speed (T, J: 1 up, 2 down)
-    between each frame and the one before it."""
+    between each frame and the one before it.
+
+    gone (T, B): the most that each body's points have moved against the root since the solve began, metres; wait (T, K):
+    two bodies' pairs are not looked at before the sum of theirs exceeds this.
+    """
 
     ground: U8
     limit: U8
     pair: U8
     speed: U8
+    gone: F32
+    wait: F32
 
 
 class Stiff(NamedTuple):
@@ -104,3 +126,18 @@ class Stiff(NamedTuple):
     pair: float
     speed: float
     margin: float
+
+
+class Part(NamedTuple):
+    """What is solved for together, the rest of the robot being held.
+
+    cols (n,): its tangent columns, ascending; place (nv,): the row of each tangent column, -1 where it is held; task (V,),
+    ground (G,), slip (M,) and pair (P,): 1 for the terms that take part.
+    """
+
+    cols: I64
+    place: I64
+    task: U8
+    ground: U8
+    slip: U8
+    pair: U8

@@ -33,13 +33,20 @@ def amplitude_loss(human: F64, robot: F64, rate_hz: float) -> dict[str, float]:
     return out
 
 
-def loss_warning(loss: dict[str, float], lowpass_hz: float) -> str:
-    """One sentence about the limbs that lost over 15 %; empty where none did."""
+def loss_warning(loss: dict[str, float], lowpass_hz: float, *, at_bound: bool = False) -> str:
+    """One sentence about the limbs that lost over 15 %; empty where none did.
+
+    Args:
+        loss: as `amplitude_loss` gives it.
+        lowpass_hz: cut-off of the smoothing.
+        at_bound: joints turned as fast as they may, so that less smoothing alone would not bring all of it back.
+    """
     worst = sorted(((v, k) for k, v in loss.items() if v > WARN_LOSS), reverse=True)
     if not worst:
         return ""
     listed = ", ".join(f"{name} {100 * value:.0f} %" for value, name in worst[:4])
-    return f"fast motion lost amplitude at --lowpass {lowpass_hz:g}: {listed}; raise the cut-off to keep more of it"
+    advice = "joints turn as fast as they may: slow the motion down, or raise" if at_bound else "raise"
+    return f"fast motion lost amplitude at --lowpass {lowpass_hz:g}: {listed}; {advice} the cut-off to keep more of it"
 
 
 def _swing(direction: F64, rate_hz: float) -> float:

@@ -28,16 +28,28 @@ def trimmed(motion: HumanMotion, start_s: float | None, end_s: float | None) -> 
             f"{motion.duration_s:.2f} s; choose start_s and end_s inside it"
         )
     t_ns = motion.t_ns[keep]
-    contact = None if motion.contact is None else motion.contact[keep]
-    return replace(motion, joint_pos_world_m=motion.joint_pos_world_m[keep], t_ns=t_ns - t_ns[0], contact=contact)
+    return replace(
+        motion,
+        joint_pos_world_m=motion.joint_pos_world_m[keep],
+        t_ns=t_ns - t_ns[0],
+        contact=None if motion.contact is None else motion.contact[keep],
+        hand_pos_world_m=None if motion.hand_pos_world_m is None else motion.hand_pos_world_m[keep],
+        hand_radial_world=None if motion.hand_radial_world is None else motion.hand_radial_world[keep],
+    )
 
 
 def mirrored(motion: HumanMotion) -> HumanMotion:
     """The motion with left and right exchanged: reflected in the world's x-z plane."""
     swap = [INDEX[_other(name)] for name in JOINTS]
-    pos = motion.joint_pos_world_m[:, swap] * np.array([1.0, -1.0, 1.0])
-    contact = None if motion.contact is None else motion.contact[:, ::-1]
-    return replace(motion, joint_pos_world_m=pos, measured=motion.measured[swap], contact=contact)
+    across = np.array([1.0, -1.0, 1.0])
+    return replace(
+        motion,
+        joint_pos_world_m=motion.joint_pos_world_m[:, swap] * across,
+        measured=motion.measured[swap],
+        contact=None if motion.contact is None else motion.contact[:, ::-1],
+        hand_pos_world_m=None if motion.hand_pos_world_m is None else motion.hand_pos_world_m[:, ::-1] * across,
+        hand_radial_world=None if motion.hand_radial_world is None else motion.hand_radial_world[:, ::-1] * across,
+    )
 
 
 def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:
@@ -52,11 +64,16 @@ def without_reference_pose(motion: HumanMotion) -> tuple[HumanMotion, str]:
     dt_s = float(motion.t_ns[1] - motion.t_ns[0]) * 1e-9
     if steps[0] < JUMP_M_S * dt_s or steps[0] < 5.0 * steps[1]:
         return motion, ""
-    pos = motion.joint_pos_world_m.copy()
-    pos[0] = pos[1]
+    second = np.maximum(np.arange(len(motion)), 1)
     said = f"frame 1 is a reference pose {steps[0]:.2f} m away from frame 2, which was put in its place"
     kept = tuple(w for w in motion.source.warnings if not w.startswith("frame 1 "))  # the reader's own word on it
-    return replace(motion, joint_pos_world_m=pos, source=replace(motion.source, warnings=kept)), said
+    motion = replace(
+        motion,
+        joint_pos_world_m=motion.joint_pos_world_m[second],
+        hand_pos_world_m=None if motion.hand_pos_world_m is None else motion.hand_pos_world_m[second],
+        hand_radial_world=None if motion.hand_radial_world is None else motion.hand_radial_world[second],
+    )
+    return replace(motion, source=replace(motion.source, warnings=kept)), said
 
 
 def _other(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.kinematics.forward import body_poses
+from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget.problem import VECTORS, Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 from understudy.spec.robot import RobotModel, RobotMotion
 
 Infeasible = Literal["flag", "clip", "interpolate"]
@@ -20,7 +20,7 @@ LIMIT_M = 0.05
 LONGEST_BRIDGE_S = 0.5
 JOIN_S = 0.1
 BLOCK = 4096
-_CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
+CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,32 @@ def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64
 def _residual(motion: RobotMotion, vectors: F64, problem: Problem) -> F64:
     robot = problem.robot
     poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
-    midhip = poses.points(*robot.point("pelvis"))
-    columns = []
-    for end in ENDS:
-        side, kind = end.split("_")
-        a, b, c = (f"{side}_{part}" for part in _CHAINS[kind])
-        base, tip = poses.points(*robot.point(a)), poses.points(*robot.point(c))
-        by_direction = base + sum(problem.lengths_m[limb] * _vector(vectors, limb) for limb in (f"{a}>{b}", f"{b}>{c}"))
-        limb_m = problem.lengths_m[f"{side}_{'arm' if kind == 'hand' else 'leg'}"]
-        by_reach = (base if kind == "hand" else midhip) + limb_m * _vector(vectors, end)
-        columns.append(_distance_to_segment(tip, by_direction, by_reach))
-    return np.stack(columns, axis=1)
+    tracks = [reached_and_asked(poses, vectors, problem, end) for end in ENDS]
+    return np.stack([np.linalg.norm(tip - asked, axis=1) for tip, asked in tracks], axis=1)
+
+
+def reached_and_asked(poses: BodyPoses, vectors: F64, problem: Problem, end: str) -> tuple[F64, F64]:
+    """(T, 3) where an end effector is, and (T, 3) the nearest point that the person's pose asks of it, both in `world`.
+
+    Args:
+        poses: of the robot.
+        vectors: (T, V, 3) targets of the same frames.
+        problem: the robot.
+        end: which of ENDS.
+    """
+    robot, (side, kind) = problem.robot, end.split("_")
+    a, b, c = (f"{side}_{part}" for part in CHAINS[kind])
+    base, tip = poses.points(*robot.point(a)), poses.points(*robot.point(c))
+    by_direction = base + sum(problem.lengths_m[limb] * _vector(vectors, limb) for limb in (f"{a}>{b}", f"{b}>{c}"))
+    limb_m = problem.lengths_m[limb_of(end)]
+    by_reach = (base if kind == "hand" else poses.points(*robot.point("pelvis"))) + limb_m * _vector(vectors, end)
+    return tip, _nearest_on_segment(tip, by_direction, by_reach)
+
+
+def limb_of(end: str) -> str:
+    """`left_arm` of `left_hand`, `left_leg` of `left_foot`: a joint group of the profile, and a length of the problem."""
+    side, kind = end.split("_")
+    return f"{side}_{'arm' if kind == 'hand' else 'leg'}"
 
 
 def _blocks(total: int) -> list[slice]:
@@ -134,7 +149,7 @@ def treat(
     within the limits). `interpolate` asks for nothing, so the limb bridges the gap with the least acceleration; a stretch
     longer than 0.5 s is left as it is.
     """
-    weight = np.tile(targets.weights, (len(targets.vectors), 1))
+    weight = frame_weights(targets)
     vectors = targets.vectors.copy()
     edge = reached_vectors(reachable, problem) if mode == "clip" else vectors
     done = []
@@ -159,8 +174,7 @@ def bridged(q: F64, done: tuple[Stretch, ...], robot: RobotModel) -> F64:
     for s in done:
         if s.treated != "interpolated" or s.first == 0 or s.stop == len(q):
             continue
-        side, kind = s.end.split("_")
-        joints = [robot.joint_index(n) for n in robot.profile.groups[f"{side}_{'arm' if kind == 'hand' else 'leg'}"]]
+        joints = [robot.joint_index(n) for n in robot.profile.groups[limb_of(s.end)]]
         share = (np.arange(s.first, s.stop) - s.first + 1.0)[:, None] / (s.stop - s.first + 1.0)
         out[s.first : s.stop, joints] = (1.0 - share) * q[s.first - 1, joints] + share * q[s.stop, joints]
     return out
@@ -168,7 +182,7 @@ def bridged(q: F64, done: tuple[Stretch, ...], robot: RobotModel) -> F64:
 
 def _columns_of(end: str) -> list[int]:
     side, kind = end.split("_")
-    a, b, c = (f"{side}_{part}" for part in _CHAINS[kind])
+    a, b, c = (f"{side}_{part}" for part in CHAINS[kind])
     return [VECTORS.index(name) for name in (f"{a}>{b}", f"{b}>{c}", end)]
 
 
@@ -189,8 +203,7 @@ def _vector(vectors: F64, name: str) -> F64:
     return vectors[:, VECTORS.index(name)]
 
 
-def _distance_to_segment(point: F64, a: F64, b: F64) -> F64:
+def _nearest_on_segment(point: F64, a: F64, b: F64) -> F64:
     ab = b - a
     along = np.sum((point - a) * ab, axis=1) / np.maximum(np.sum(ab * ab, axis=1), 1e-12)
-    nearest = a + np.clip(along, 0.0, 1.0)[:, None] * ab
-    return np.asarray(np.linalg.norm(point - nearest, axis=1))
+    return np.asarray(a + np.clip(along, 0.0, 1.0)[:, None] * ab)

@@ -15,8 +15,9 @@ from understudy.kinematics.contact import horizontal_speed, sole_centre, sole_po
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget.contacts import ENTER_M_S, RISE_M, central_speed
 from understudy.retarget.problem import LIMBS
+from understudy.retarget.robot_hand import palm_of
 from understudy.spec.robot import RobotModel, RobotMotion
-from understudy.spec.skeleton import SIDES, HumanMotion
+from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
 
 FAST_RAD_S = 15.0
 DEEP_M = 0.01
@@ -40,6 +41,9 @@ class MotionMetrics:
         max_joint_speed_rad_s: fastest joint step.
         jerk_rad_s3: mean size of the joints' third derivative at 30 Hz.
         stance_pct: share of foot-frames in which the person's foot stands.
+        hand_dir_deg: mean angle between where the person's and the robot's hands point, where the source has knuckles; None else.
+        palm_deg: mean angle between their thumbs' sides, at right angles to that; None where the source does not say it.
+        foot_dir_deg: mean angle between the directions of their feet, ankle to toe, each against its own standing foot.
     """
 
     limb_dir_deg: float
@@ -55,6 +59,9 @@ class MotionMetrics:
     max_joint_speed_rad_s: float
     jerk_rad_s3: float
     stance_pct: float
+    hand_dir_deg: float | None = None
+    palm_deg: float | None = None
+    foot_dir_deg: float = 0.0
 
 
 def motion_metrics(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -> MotionMetrics:
@@ -72,6 +79,7 @@ def motion_metrics(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -
         [_angle(_turn(to_human, human.joint(b) - human.joint(a)), _turn(to_robot, points[b] - points[a]))[keep] for a, b in LIMBS]
     )
     stance = np.stack([source_stance(human, side) for side in SIDES], axis=1)
+    hand_dir, palm = _hands(human, robot, poses, to_human, to_robot, keep)
     low, speed = _soles(robot, poses, motion.t_ns)
     step = np.abs(np.diff(motion.joint_pos, axis=0)) / (np.diff(motion.t_ns) * 1e-9)[:, None]
     outside = np.maximum(robot.lower_rad - motion.joint_pos, motion.joint_pos - robot.upper_rad)
@@ -89,7 +97,60 @@ def motion_metrics(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -
         max_joint_speed_rad_s=float(step.max()),
         jerk_rad_s3=_jerk(motion),
         stance_pct=100.0 * float(stance.mean()),
+        hand_dir_deg=hand_dir,
+        palm_deg=palm,
+        foot_dir_deg=_feet(human, points, to_human, to_robot, keep),
     )
+
+
+def _hands(
+    human: HumanMotion, robot: RobotModel, poses: BodyPoses, to_human: F64, to_robot: F64, keep: Bool
+) -> tuple[float | None, float | None]:
+    """Mean angles of the hands' directions and of their thumbs' sides, degrees; None where the source does not say them."""
+    aims: list[F64] = []
+    sides: list[F64] = []
+    for i, side in enumerate(SIDES):
+        palm = palm_of(robot, side)
+        if palm is None:
+            continue
+        rot = poses.rot_world[:, palm.body]
+        if human.measured[INDEX[f"{side}_hand"]]:
+            asked = human.joint(f"{side}_hand") - human.joint(f"{side}_wrist")
+            aims.append(_angle(_turn(to_human, asked), _turn(to_robot, rot @ palm.forward))[keep])
+        if human.hand_radial_world is not None:
+            off = _angle(_turn(to_human, human.hand_radial_world[:, i]), _turn(to_robot, rot @ palm.radial))[keep]
+            sides.append(off[np.isfinite(off)])
+    return _mean_angle(aims), _mean_angle(sides)
+
+
+def _mean_angle(angles: list[F64]) -> float | None:
+    every = np.concatenate(angles) if angles else np.zeros(0)
+    return float(every.mean()) if every.size else None
+
+
+def _feet(human: HumanMotion, points: dict[str, F64], to_human: F64, to_robot: F64, keep: Bool) -> float:
+    """Mean angle between the feet's directions, degrees, less the constant pitch by which one toe lies lower than the other.
+
+    That is the median difference while the person's foot stands, else over the clip.
+    """
+    angles = []
+    for side in SIDES:
+        asked = _turn(to_human, human.joint(f"{side}_toe") - human.joint(f"{side}_ankle"))
+        done = _turn(to_robot, points[f"{side}_toe"] - points[f"{side}_ankle"])
+        standing = source_stance(human, side)
+        off = _pitch(done) - _pitch(asked)
+        angles.append(_angle(_pitched(asked, float(np.median(off[standing] if standing.any() else off))), done)[keep])
+    return float(np.concatenate(angles).mean())
+
+
+def _pitch(v: F64) -> F64:
+    return np.asarray(np.arctan2(-v[:, 2], np.hypot(v[:, 0], v[:, 1])))
+
+
+def _pitched(v: F64, by_rad: float) -> F64:
+    """(T, 3) directions lowered by an angle, kept at their heading."""
+    yaw, pitch = np.arctan2(v[:, 1], v[:, 0]), _pitch(v) + by_rad
+    return np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)], axis=1)
 
 
 def source_stance(human: HumanMotion, side: str) -> Bool:

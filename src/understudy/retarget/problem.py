@@ -5,14 +5,16 @@ All weights come from the robot's geometry and the person's proportions; there i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
+from understudy.retarget._frame_terms import SHARED, TAIL, TIP
+from understudy.retarget._tables import Capsules, Ground, Part, Tree, Vectors
+from understudy.retarget.robot_hand import Palm, palm_of
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 
@@ -28,11 +30,32 @@ VECTORS: tuple[str, ...] = (
     "pelvis_lateral", "pelvis_up", "trunk", "shoulder_line",
     "left_foot", "right_foot", "left_hand", "right_hand",
     "midhip", "left_sole", "right_sole",
+    "left_hand_aim", "right_hand_aim", "left_hand_side", "right_hand_side",
 )  # fmt: skip
-"""Vector tasks in the order of the kernels' tables."""
+"""Vector tasks in the order of the kernels' tables. `hand` is the wrist from the shoulder, `hand_aim` where the hand points, and
+`hand_side` where its thumb's side is."""
 
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
-"""Pull to the rest pose of joints that no direction determines (waist, wrist, ankle roll), and of the others."""
+"""Pull to the rest pose of joints that no direction determines (waist, ankle roll), and of the others."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a robot can be solved for together, the rest being held.
+
+    Attributes:
+        whole: every column.
+        base: root, legs and trunk, with all that they carry.
+        trunk: the same, without what the arms are asked.
+        limbs: all other joints.
+        nothing: none.
+    """
+
+    whole: Part
+    base: Part
+    trunk: Part
+    limbs: Part
+    nothing: Part
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,8 @@ class Problem:
         foot_pitch_rad: angle of ankle to toe below the horizontal when the sole is flat.
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
+        parts: what can be solved for together.
+        palms: how the left and right hand sit on their arms; None where the profile has no hand.
     """
 
     robot: RobotModel
@@ -59,6 +84,8 @@ class Problem:
     foot_pitch_rad: float
     sole_count: tuple[int, int]
     can_roll: bool
+    parts: Parts
+    palms: tuple[Palm | None, Palm | None]
 
     @property
     def leg_m(self) -> float:
@@ -66,29 +93,65 @@ class Problem:
         return 0.5 * (self.lengths_m["left_leg"] + self.lengths_m["right_leg"])
 
 
+_KEPT = 4
+_made: dict[int, Problem] = {}
+
+
 def make_problem(robot: RobotModel) -> Problem:
-    """Tables of a robot for the kernels; raises ModelError where the profile lacks a point or a sole."""
+    """Tables of a robot for the kernels, kept for the last few robots; raises ModelError where the profile lacks a point or a
+    sole."""
+    known = _made.get(id(robot))
+    if known is not None and known.robot is robot:
+        return known
+    problem = _make_problem(robot)
+    while len(_made) >= _KEPT:
+        _made.pop(next(iter(_made)))
+    _made[id(robot)] = problem
+    return problem
+
+
+def _make_problem(robot: RobotModel) -> Problem:
     zero = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), np.zeros((1, robot.dof)))
     at = {name: zero.points(*robot.point(name))[0] for name in robot.profile.points}
     lengths = _lengths(at)
+    palms = (palm_of(robot, SIDES[0]), palm_of(robot, SIDES[1]))
     tree = _tree(robot)
     soles = [np.array(robot.profile.soles[s].outline_m) for s in SIDES]
     ankle, toe = at["left_ankle"], at["left_toe"]
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
+    vectors, ground, capsules = _vectors(robot, tree, lengths, palms), _ground(robot, soles), _capsules(robot)
     return Problem(
         robot=robot,
         tree=tree,
-        vectors=_vectors(robot, tree, lengths),
-        ground=_ground(robot, soles),
-        capsules=_capsules(robot),
+        vectors=vectors,
+        ground=ground,
+        capsules=capsules,
+        parts=make_parts(robot, tree, ground, capsules),
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
         foot_pitch_rad=float(np.arctan2(-fall[2], np.hypot(fall[0], fall[1]))),
         sole_count=(len(soles[0]), len(soles[1])),
         can_roll=_can_roll(robot, tree),
+        palms=palms,
     )
+
+
+def with_ground(problem: Problem, ground: Ground) -> Problem:
+    """The problem with another table of ground points, its parts made anew."""
+    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules))
+
+
+def with_wrists(problem: Problem, weights: F64) -> Problem:
+    """The problem with those joints of the wrists let go that the tasks' weights (V,) determine; the others are drawn to rest."""
+    pull = problem.tree.rest_weight.copy()
+    for side, palm in zip(SIDES, problem.palms, strict=True):
+        if palm is not None:
+            aimed, turned = (weights[VECTORS.index(f"{side}_hand_{what}")] > 0.0 for what in ("aim", "side"))
+            free = [*(palm.aims if aimed else ()), *(palm.rolls if turned else ())]
+            pull[free] = JOINT_WEIGHT
+    return replace(problem, tree=problem.tree._replace(rest_weight=pull))
 
 
 def _lengths(at: dict[str, F64]) -> dict[str, float]:
@@ -130,7 +193,21 @@ def _tree(robot: RobotModel) -> Tree:
         upper=robot.upper_rad - 1e-4,
         rest=_rest(robot),
         rest_weight=weight,
+        lever=_levers(robot),
     )
+
+
+def _levers(robot: RobotModel) -> F64:
+    """(J,) metres from each joint to the furthest that a capsule which it moves can be, whatever the pose."""
+    model = collision_model(robot)
+    far = np.zeros(robot.dof + 1)
+    for ends in (model.a_body_m, model.b_body_m):
+        np.maximum.at(far, model.body, np.linalg.norm(ends, axis=1) + model.radius_m)
+    offset = np.linalg.norm(robot.pos_parent_joint_m, axis=1)
+    for joint in reversed(range(robot.dof)):  # a child's joint comes after its parent's
+        parent = int(robot.body_parent[joint])
+        far[parent] = max(far[parent], far[joint + 1] + offset[joint])
+    return far[1:]
 
 
 def _rest(robot: RobotModel) -> F64:
@@ -156,7 +233,7 @@ def _idle_joints(robot: RobotModel, chain: I64, chain_len: I64) -> list[int]:
     return sorted(idle)
 
 
-def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vectors:
+def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float], palms: tuple[Palm | None, ...]) -> Vectors:
     body, offset = robot.point, np.zeros(3)
     root_y, root_z = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
     root = robot.frame(robot.profile.links["pelvis"])
@@ -169,10 +246,15 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vector
     rows += [(body(f"{s}_shoulder"), body(f"{s}_wrist"), lengths[f"{s}_arm"]) for s in SIDES]
     rows += [((-1, offset), body("pelvis"), 1.0)]
     rows += [(body(f"{s}_ankle"), body(f"{s}_toe"), lengths[f"{s}_sole"]) for s in SIDES]
+    bodies = [0 if palm is None else palm.body for palm in palms]
+    rows += [((b, offset), (b, root_y if p is None else p.forward), 1.0) for b, p in zip(bodies, palms, strict=True)]
+    rows += [((b, offset), (b, root_z if p is None else p.radial), 1.0) for b, p in zip(bodies, palms, strict=True)]
     cols = [_columns(tree, a[0], b[0]) for a, b, _ in rows]
     table = np.zeros((len(rows), 6 + robot.dof), dtype=np.int64)
-    for i, c in enumerate(cols):
+    moves = np.full(table.shape, SHARED, dtype=np.uint8)
+    for i, (c, (a, b, _)) in enumerate(zip(cols, rows, strict=True)):
         table[i, : len(c)] = c
+        moves[i, : len(c)] = _moves(tree, a[0], b[0], c)
     return Vectors(
         a_body=np.array([a[0] for a, _, _ in rows], dtype=np.int64),
         a_off=np.array([a[1] for a, _, _ in rows]),
@@ -181,17 +263,62 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float]) -> Vector
         inv_len=np.array([1.0 / length for _, _, length in rows]),
         cols=table,
         col_len=np.array([len(c) for c in cols], dtype=np.int64),
+        moves=moves,
     )
+
+
+def _chain(tree: Tree, body: int) -> set[int]:
+    """Joints between the root and a body; none for the world's origin, -1."""
+    return {int(j) for j in tree.chain[body, : tree.chain_len[body]]} if body >= 0 else set()
+
+
+def _moves(tree: Tree, a: int, b: int, columns: list[int]) -> list[int]:
+    """How each column moves the vector from body a to body b."""
+    at_tail, at_tip = _chain(tree, a), _chain(tree, b)
+    return [SHARED if c < 6 or c - 6 in at_tail & at_tip else (TIP if c - 6 in at_tip else TAIL) for c in columns]
 
 
 def _columns(tree: Tree, a: int, b: int) -> list[int]:
     """Tangent columns that a vector from body a to body b depends on, ascending."""
-    joints = {int(j) for j in tree.chain[b, : tree.chain_len[b]]}
-    first = 0
-    if a >= 0:
-        joints |= {int(j) for j in tree.chain[a, : tree.chain_len[a]]}
-        first = 3
-    return [*range(first, 6), *(6 + j for j in sorted(joints))]
+    joints = _chain(tree, a) | _chain(tree, b)
+    return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
+
+
+def make_parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> Parts:
+    """The parts of a problem with these tables."""
+    trunk = set(range(6)) | {6 + j for j in _chain(tree, robot.point("neck")[0])}
+    for side in SIDES:
+        trunk |= {6 + j for j in _chain(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
+    every = set(range(6 + robot.dof))
+    carried = np.array([{6 + j for j in _chain(tree, b)} <= trunk for b in range(robot.dof + 1)])
+    all_bodies, all_tasks = np.ones_like(carried), np.ones(len(VECTORS), dtype=np.bool_)
+    arms = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
+    of_trunk = np.array([not name.startswith(arms) for name in VECTORS])
+    return Parts(
+        whole=_part(every, robot, ground, capsules, all_bodies, all_tasks),
+        base=_part(trunk, robot, ground, capsules, all_bodies, all_tasks),
+        trunk=_part(trunk, robot, ground, capsules, carried, of_trunk),
+        limbs=_part(every - trunk, robot, ground, capsules, ~carried, all_tasks),
+        nothing=_part(set(), robot, ground, capsules, ~all_bodies, ~all_tasks),
+    )
+
+
+def _part(columns: set[int], robot: RobotModel, ground: Ground, capsules: Capsules, bodies: Bool, task: Bool) -> Part:
+    """The part of these columns, with the terms of `task` (V,) and of `bodies` (B,). A pair with a body of the limbs is the
+    limbs' concern: the trunk does not yield to it."""
+    place = np.full(6 + robot.dof, -1, dtype=np.int64)
+    cols = np.array(sorted(columns), dtype=np.int64)
+    place[cols] = np.arange(len(cols))
+    both = bodies[capsules.body[capsules.pair]]
+    pair: Bool = np.asarray(both.all(axis=1) if 0 in columns else both.any(axis=1))
+    return Part(
+        cols=cols,
+        place=place,
+        task=task.astype(np.uint8),
+        ground=bodies[ground.body].astype(np.uint8),
+        slip=bodies[ground.slip_body].astype(np.uint8),
+        pair=pair.astype(np.uint8),
+    )
 
 
 def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
@@ -229,8 +356,19 @@ def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
 def _capsules(robot: RobotModel) -> Capsules:
     model = collision_model(robot)
     half = 0.5 * np.linalg.norm(model.b_body_m - model.a_body_m, axis=1)
+    bodies = model.body[model.pair]
+    order = np.lexsort((bodies[:, 1], bodies[:, 0]))
+    pair, bodies = np.ascontiguousarray(model.pair[order]), bodies[order]
+    first = np.flatnonzero(np.any(np.diff(bodies, axis=0, prepend=-1) != 0, axis=1))
+    stop = np.append(first[1:], len(pair))
     return Capsules(
-        body=model.body, a=model.a_body_m, b=model.b_body_m, radius=model.radius_m, reach=half + model.radius_m, pair=model.pair
+        body=model.body,
+        a=model.a_body_m,
+        b=model.b_body_m,
+        radius=model.radius_m,
+        reach=half + model.radius_m,
+        pair=pair,
+        meeting=np.column_stack([bodies[first], first, stop[: len(first)]]).astype(np.int64),
     )
 
 

@@ -11,7 +11,7 @@ from understudy.retarget.problem import Problem
 from understudy.retarget.rests import Rests
 from understudy.retarget.surfaces import surface_points, with_surfaces
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import GROUND, REFERENCE_HZ, SLIP, Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import GROUND, REFERENCE_HZ, SLIP, Begin, Settings, Trajectory, make_drive
 from understudy.spec.skeleton import SURFACES
 
 
@@ -24,21 +24,21 @@ def solve_clip(
     *,
     weight: F64 | None = None,
     progress: Callable[[int, int], None] | None = None,
-    settled: bool = False,
+    begin: Begin = "ramp",
 ) -> Pose:
     """Solve all frames at once from a first pose.
 
     Args:
         weight: (T, V) of the vector tasks, in place of the targets' own.
         progress: called with (done, most) iterations.
-        settled: contacts and limits are in the first pose already.
+        begin: what the first pose holds already, see `Trajectory.solve`.
     """
     step = REFERENCE_HZ / rate_hz
     tree = problem.tree
     problem = replace(problem, tree=tree._replace(rest_weight=tree.rest_weight * step))
     if not targets.touch.any():
         drive = make_drive(problem, targets, settings, rate_hz, weight)
-        return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, ramped=not settled)
+        return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, begin=begin)
     points = {
         name: rows for name, rows in surface_points(problem).items() if len(rows) and targets.touch[:, SURFACES.index(name)].any()
     }
@@ -46,4 +46,4 @@ def solve_clip(
     drive = make_drive(problem, targets, settings, rate_hz, weight)
     rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step)
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat)
-    return solver.solve(progress, ramped=not settled, before=rests)
+    return solver.solve(progress, begin=begin, before=rests)

@@ -13,7 +13,7 @@ from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_
 from understudy.retarget._sweep_kernel import sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
 LIMIT_WEIGHT = 100.0
@@ -35,7 +35,7 @@ NEVER = 1e9
 def start_pose(problem: Problem, targets: Targets) -> Pose:
     """A pose for every frame, without contacts and without smoothing."""
     total = len(targets.vectors)
-    weight = np.tile(targets.weights, (total, 1))
+    weight = frame_weights(targets)
     ways = [_one_way(problem, targets.vectors, weight, forward) for forward in (True, False)]
     pose, cost = _better(*ways[0], *ways[1], problem.tree.rest)
     for first, stop in _stuck(cost):

@@ -1,6 +1,7 @@
 """Retargeting one frame at a time, with nothing from the future: for live views and full-body teleoperation.
 
-The same terms as the whole-clip solve, for the newest of three frames; the two before it are what they were.
+First it is decided where each foot goes (`_footing`), then one frame is solved for limbs, trunk, root and feet together, with
+limits, floor and self-collision inside (`_stream_kernel`); an arm caught on the wrong side is led back (`_arms`).
 """
 
 from __future__ import annotations
@@ -8,44 +9,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dposv
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, Bool, frozen_f64
-from understudy.geom.rotations import matrix_to_quat
-from understudy.retarget._tables import Active, Drive, Pose, Stiff
-from understudy.retarget._trajectory_kernels import assemble, take_step
-from understudy.retarget.contacts import ENTER_M_S, FLAT_PITCH_RAD, LEAVE_M_S, RISE_M, UPRIGHT
+from understudy.retarget._arms import Arms
+from understudy.retarget._footing import place_feet
+from understudy.retarget._stream_kernel import Asked, InForce, make_room, quat_of, solve_frame
+from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
+from understudy.retarget._tables import Stiff
+from understudy.retarget.fingers import Fingers
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import solve_alone
-from understudy.retarget.targets import Calibration, task_weights, vector_targets
-from understudy.retarget.trajectory import (
-    FASTEST_RAD_S,
-    GROUND,
-    LIMIT,
-    MARGIN_M,
-    PAIR,
-    REFERENCE_HZ,
-    ROOT_POS_ACCEL,
-    SLIP,
-    SOFT_SOLE,
-    SPEED,
-    SPEED_SHARE,
-)
+from understudy.retarget.targets import PLACE, Calibration, hand_weights, task_weights, vector_targets
+from understudy.retarget.trajectory import FASTEST_RAD_S, GROUND, LIMIT, MARGIN_M, PAIR, REFERENCE_HZ, SPEED, SPEED_SHARE
+from understudy.spec.hand import palm_axes
 from understudy.spec.robot import RobotModel
-from understudy.spec.skeleton import INDEX, JOINTS, SIDES
+from understudy.spec.skeleton import JOINTS, SIDES
 
-ITERATIONS = 3
-SMOOTHING, LAG = 0.002, 0.2
-"""Weights of the acceleration (per frame at 30 Hz) and of the joints' speed. Light: what smooths without the future delays,
-here by LAG / 30 s at most (7 ms); a heavy acceleration term alone swings."""
+ITERATIONS, FRESH_ITERATIONS, ENOUGH = 10, 30, 1e-3
+"""Most steps for a frame and for one without a frame before it; a frame is done when nothing moves further than the last."""
+DAMPING = 1e-4
+LAG = 0.3
+"""Weight of the joints' speed: it delays by LAG / 30 s at most (10 ms), and less where a joint serves several directions."""
+ROOT, ANKLE, END = 2000.0, 300.0, 1e5
+"""Weights, per square metre, of the root's place, of the ankles' and of heel and toe while they are held."""
+LATERAL, UP, TRUNK = 50.0, 3.0, 100.0
+"""Weights of the pelvis' directions and of the trunk's: they must not pay for what a leg cannot do."""
+SOLE, STIFF_SOLE = 2.0, 1.0
+"""Weight of the sole's direction where the ankle can roll, and where it cannot."""
+LEVEL, HELD_LEVEL = 0.1, 1.0
+"""Weight of a sole that is level sideways, and what is added while it is held."""
 WINDOW_S = 1.0 / 30.0
-RAMP_FRAMES = 3
-"""A foot that comes to stand is laid flat by degrees."""
-LET_GO_S = 0.006
-"""A foot that leaves is let go with this time constant, moving as the person's does: what it was off is made up in the air."""
+"""Speeds of the feet are those over this time."""
 LOST_S = 0.3
 """After a gap longer than this the next frame starts afresh."""
+STANDS = 0.5
+"""A foot stands when heel and toe are held to more than this share."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +78,33 @@ class StreamingRetargeter:
     def __init__(self, robot: RobotModel, known: Calibration, *, rate_hz: float) -> None:
         if rate_hz <= 0:
             raise ShapeError(f"a stream needs a positive rate, got {rate_hz} Hz")
-        self.problem: Problem = make_problem(robot)
+        p = self.problem = make_problem(robot)
         self.known, self.rate_hz = known, rate_hz
-        self._weights = task_weights(known.hip_mismatch_pct)
-        self._nv = 6 + robot.dof
-        self._pose = Pose(np.zeros((3, 3)), np.tile(np.eye(3), (3, 1, 1)), np.zeros((3, robot.dof)))
+        self._vectors = with_feet(p)
+        self._target = np.zeros((len(self._vectors.a_body), 3))
+        self._unhanded = _weights(p, known)
+        self._weight = self._unhanded.copy()
+        self._build, self._footing = build_of(p, known), empty_footing()
+        self._legs = [[PLACE[name] for name in (f"{s}_hip>{s}_knee", f"{s}_knee>{s}_ankle", f"{s}_foot")] for s in SIDES]
+        self._room = make_room(p.tree, p.capsules)
+        self._force = InForce(*(np.zeros(n, np.uint8) for n in (len(p.ground.body), robot.dof, len(p.capsules.pair), robot.dof)))
+        self._stiff = Stiff(GROUND, LIMIT, PAIR, SPEED, MARGIN_M)
+        self._fastest = np.minimum(FASTEST_RAD_S, SPEED_SHARE * robot.velocity_rad_s)
+        self._arms = Arms(p, self._vectors, self._stiff, self._room)
+        self._root_pos, self._root_rot, self._q = np.zeros(3), np.eye(3), np.zeros(robot.dof)
         self._past: list[tuple[int, F64]] = []
-        self._stood = np.zeros(2, dtype=np.int64)
-        self._hold = np.zeros(2)
-        self._band = np.empty((3 * self._nv, 5 * self._nv), order="F")
-        self._rhs = np.empty(5 * self._nv)
-        self._begun = False
+        self._fingers = Fingers(robot)
+        self._gripped = False
+        """Whether the fingers follow already: the first hand seen is taken as it is."""
 
-    def step(self, joint_pos_world_m: F64, t_ns: int) -> LivePose:
+    def step(self, joint_pos_world_m: F64, t_ns: int, *, hand_pos_world_m: F64 | None = None) -> LivePose:
         """The robot's pose for the next frame.
 
         Args:
             joint_pos_world_m: (23, 3) joints in `world`, metres, order `spec.skeleton.JOINTS`.
             t_ns: stamp, after the last one's.
+            hand_pos_world_m: (2, 21, 3) joints of both hands, order `spec.skeleton.HAND_JOINTS`, NaN where not known; without
+                them the fingers stay as they are.
 
         Raises:
             ShapeError: wrong shape, not finite, or a stamp that does not increase; the retargeter is as it was.
@@ -105,114 +113,104 @@ class StreamingRetargeter:
             raise ShapeError(f"frame at {t_ns} ns: {joint_pos_world_m.shape} is no finite ({len(JOINTS)}, 3) array; leave it out")
         if self._past and t_ns <= self._past[-1][0]:
             raise ShapeError(f"frame at {t_ns} ns comes after one at {self._past[-1][0]} ns; leave late frames out")
-        fresh = not self._begun or (t_ns - self._past[-1][0]) * 1e-9 > LOST_S
-        standing = self._stance(joint_pos_world_m, t_ns, fresh=fresh)
-        vectors = vector_targets(joint_pos_world_m[None], self.known, self.problem)[0]
+        fresh = not self._past or (t_ns - self._past[-1][0]) * 1e-9 > LOST_S
+        dt_s = 1.0 / self.rate_hz if fresh else (t_ns - self._past[-1][0]) * 1e-9
+        self._remember(joint_pos_world_m, t_ns, fresh=fresh)
+        vectors, fingers = self._directions(self._past[-1][1], hand_pos_world_m), self._q[self._fingers.columns]
+        self._ask(vectors, dt_s, fresh=fresh)
         if fresh:
-            self._restart(vectors)
-        rate_hz = self.rate_hz if fresh or len(self._past) < 2 else 1e9 / (self._past[-1][0] - self._past[-2][0])
-        self._solve(vectors, standing, float(np.clip(rate_hz, 10.0, 1000.0)))
+            self._root_pos, self._root_rot, self._q = solve_alone(self.problem, vectors, self._weight[: len(VECTORS)])
+            self._arms.forget()
+        self._solve(dt_s, fresh=fresh)
+        self._move_fingers(fingers, hand_pos_world_m, dt_s)
         return LivePose(
             t_ns=t_ns,
-            root_pos_world_m=frozen_f64(self._pose.root_pos[2]),
-            root_quat_world_wxyz=frozen_f64(matrix_to_quat(self._pose.root_rot[2])),
-            joint_pos=frozen_f64(self._pose.q[2]),
-            stance=standing,
+            root_pos_world_m=frozen_f64(self._root_pos),
+            root_quat_world_wxyz=frozen_f64(quat_of(self._root_rot)),
+            joint_pos=frozen_f64(self._q),
+            stance=np.asarray(self._footing.held.min(axis=1) > STANDS),
             restarted=fresh,
         )
 
-    def _restart(self, vectors: F64) -> None:
-        alone = solve_alone(self.problem, vectors, self._weights)
-        for part, found in zip(self._pose, alone, strict=True):
-            part[:] = found
-        self._stood[:] = 0
-        self._hold[:] = 0.0
-        self._begun = True
+    def _directions(self, pos: F64, hands: F64 | None) -> F64:
+        """(V, 3) targets of the frame; a palm's turn counts where the hand's joints say it."""
+        if hands is None:
+            self._weight[: len(VECTORS)] = self._unhanded[: len(VECTORS)]
+            return np.asarray(vector_targets(pos[None], self.known, self.problem)[0])
+        radial = palm_axes(hands)[1][None]
+        more = hand_weights(self.problem, np.ones(len(JOINTS), dtype=np.bool_), radial)
+        self._weight[: len(VECTORS)] = self._unhanded[: len(VECTORS)] + more
+        return np.asarray(vector_targets(pos[None], self.known, self.problem, radial)[0])
 
-    def _stance(self, pos: F64, t_ns: int, *, fresh: bool) -> Bool:
-        """(2,) feet that stand by what is known so far: slow over the last 1/30 s, and low."""
+    def _move_fingers(self, before: F64, hand_pos_world_m: F64 | None, dt_s: float) -> None:
+        """Put the fingers where the person has them, or leave them where they were."""
+        self._q[self._fingers.columns] = before
+        if hand_pos_world_m is not None and self._fingers.hands:
+            self._q[:] = self._fingers.step(hand_pos_world_m, self._q, dt_s=dt_s, fresh=not self._gripped)
+            self._gripped = True
+
+    def _remember(self, pos: F64, t_ns: int, *, fresh: bool) -> None:
+        """Keep the frames of the last 1/30 s, and the one before them."""
         if fresh:
             self._past.clear()
-        self._past.append((t_ns, pos.copy()))
-        while len(self._past) > 2 and (t_ns - self._past[1][0]) * 1e-9 >= WINDOW_S:
+        self._past.append((t_ns, np.array(pos, dtype=np.float64)))
+        while len(self._past) > 2 and (t_ns - self._past[1][0]) * 1e-9 >= WINDOW_S - 1e-4:
             self._past.pop(0)
-        then_ns, then = self._past[0]
-        span_s = max((t_ns - then_ns) * 1e-9, 1e-9)
+
+    def _ask(self, vectors: F64, dt_s: float, *, fresh: bool) -> None:
+        """Set what the frame is asked: the person's directions, and feet where they are to go."""
+        (then_ns, then), (now_ns, now) = self._past[0], self._past[-1]
+        f, rows = self._footing, len(VECTORS)
+        place_feet(
+            self._build, now, then, (now_ns - then_ns) * 1e-9, vectors[self._legs],
+            vectors[PLACE["midhip"]], vectors[PLACE["pelvis_lateral"]], dt_s, fresh, f,
+        )  # fmt: skip
+        self._target[:rows] = vectors
         for i, side in enumerate(SIDES):
-            joints = [INDEX[f"{side}_ankle"], INDEX[f"{side}_toe"]]
-            speed = float(np.linalg.norm(pos[joints] - then[joints], axis=1).max()) / span_s if len(self._past) > 1 else 0.0
-            low = pos[joints[1], 2] < self.known.toe_level_m[i] + RISE_M
-            slow = speed < (LEAVE_M_S if self._stood[i] else ENTER_M_S)
-            self._stood[i] = min(self._stood[i] + 1, RAMP_FRAMES) if low and slow else 0
-        return np.asarray(self._stood > 0)
+            first = rows + 4 * i
+            self._target[first], self._target[first + 1 : first + 3], self._target[first + 3] = f.ankle[i], f.ends[i], f.left[i]
+            self._target[PLACE[f"{side}_sole"]] = f.sole[i]
+            self._weight[first + 1 : first + 3] = END * f.upright[i] * f.held[i] ** 2
+            if self.problem.can_roll:
+                self._weight[first + 3] = (LEVEL + HELD_LEVEL * f.held[i].min()) * f.upright[i]
 
-    def _drive(self, vectors: F64, standing: Bool, rate_hz: float) -> tuple[Drive, Stiff]:
-        step, p = REFERENCE_HZ / rate_hz, self.problem
-        accel = np.full(self._nv, SMOOTHING / step**3)
-        accel[:3] *= ROOT_POS_ACCEL
-        points = len(p.ground.slip_body)
-        weight, pull, slip = np.zeros((3, len(VECTORS))), np.zeros((3, len(p.ground.body))), np.zeros((3, points))
-        slide = np.zeros((3, points, 2))
-        weight[2] = self._weights * step
-        start = 0
-        for i, count in enumerate(p.sole_count):
-            share = self._stood[i] / RAMP_FRAMES
-            if standing[i]:
-                whole = share * GROUND * step / count * (1.0 if p.can_roll else SOFT_SOLE)
-                ahead = p.ground.offset[start : start + count, 0]
-                pull[2, start : start + count] = np.where(self._lies_flat(i) | (ahead > ahead.max() - 0.01), whole, 0.0)
-            self._hold[i] = 1.0 if standing[i] else self._hold[i] * np.exp(-1.0 / (LET_GO_S * rate_hz))
-            if self._hold[i] > 1e-6:
-                slip[1, 2 * i + (0 if self._lies_flat(i) else 1) : 2 * i + 2] = SLIP / step * self._hold[i]
-            if not standing[i]:
-                slide[1, 2 * i : 2 * i + 2] = self._moved(SIDES[i])
-            start += count
-        most = np.minimum(FASTEST_RAD_S, SPEED_SHARE * p.robot.velocity_rad_s) / rate_hz
-        target = np.zeros((3, len(VECTORS), 3))
-        target[2] = vectors
-        drive = Drive(target=target, weight=weight, pull=pull, slip=slip, slide=slide, accel=np.tile(accel, (3, 1)), step=most)
-        return drive, Stiff(GROUND * step, LIMIT * step, PAIR * step, SPEED * step, MARGIN_M)
+    def _solve(self, dt_s: float, *, fresh: bool) -> None:
+        """One frame, from the pose of the one before it."""
+        p, before = self.problem, self._q.copy()
+        lag = 0.0 if fresh else LAG / (REFERENCE_HZ * dt_s)
+        rest_weight = p.tree.rest_weight + lag
+        rest = (p.tree.rest_weight * p.tree.rest + lag * before) / rest_weight
+        step = np.full(p.robot.dof, np.pi) if fresh else self._fastest * dt_s
+        weight = self._weight.copy()
+        self._arms.steer(self._target, weight, rest, rest_weight, self._root_pos, self._root_rot, self._q)
+        asked = Asked(self._target, weight, rest, rest_weight, before, step)
+        solve_frame(
+            p.tree, self._vectors, p.ground, p.capsules, self._stiff, asked, self._force, self._room,
+            self._root_pos, self._root_rot, self._q, FRESH_ITERATIONS if fresh else ITERATIONS, ENOUGH, DAMPING,
+        )  # fmt: skip
+        self._hold_where_it_is()
+        self._arms.watch(self._target, self._weight, self._root_pos, self._root_rot, self._q, dt_s)
+        np.clip(self._q, before - step, before + step, out=self._q)
+        np.clip(self._q, p.tree.lower, p.tree.upper, out=self._q)
 
-    def _lies_flat(self, foot: int) -> bool:
-        """Whether the newest frame's foot is within 30 degrees of its standing pitch, with the shank pointing down."""
-        pos, side = self._past[-1][1], SIDES[foot]
-        toe, shank = (pos[INDEX[f"{side}_{a}"]] - pos[INDEX[f"{side}_{b}"]] for a, b in (("toe", "ankle"), ("ankle", "knee")))
-        pitch = np.arctan2(-toe[2], np.hypot(toe[0], toe[1]))
-        down = shank[2] < -UPRIGHT * np.linalg.norm(shank)
-        return bool(down and abs(pitch - self.known.stand_pitch_rad[foot]) < FLAT_PITCH_RAD)
+    def _hold_where_it_is(self) -> None:
+        """A foot that is not held yet will be held where the robot's is, not where it was asked to be."""
+        ground, f = self.problem.ground, self._footing
+        for m in range(4):
+            i, e, body = m // 2, m % 2, int(ground.slip_body[m])
+            loose = 1.0 - f.held[i, e]
+            if loose > 0.0:
+                is_at = self._room.pos[body, :2] + self._room.rot[body, :2] @ ground.slip_offset[m]
+                f.ends[i, e, :2] += loose * (is_at - f.ends[i, e, :2])
 
-    def _moved(self, side: str) -> F64:
-        """(2,) how far the person's ankle went over the ground since the last frame, at the robot's size."""
-        if len(self._past) < 2:
-            return np.zeros(2)
-        ankle = INDEX[f"{side}_ankle"]
-        return np.asarray(self.known.scale * (self._past[-1][1][ankle, :2] - self._past[-2][1][ankle, :2]))
 
-    def _solve(self, vectors: F64, standing: Bool, rate_hz: float) -> None:
-        p, nv, pose = self.problem, self._nv, self._pose
-        for part in pose:
-            part[0], part[1] = part[1].copy(), part[2].copy()
-        drive, stiff = self._drive(vectors, standing, rate_hz)
-        active = Active(
-            ground=np.zeros((3, len(p.ground.body)), np.uint8),
-            limit=np.zeros((3, p.robot.dof), np.uint8),
-            pair=np.zeros((3, len(p.capsules.pair)), np.uint8),
-            speed=np.zeros((3, p.robot.dof), np.uint8),
-        )
-        damping, size = np.full(3, 1e-3), np.empty(1)
-        still = np.zeros((1, nv))
-        take_step(p.tree, p.ground, p.capsules, stiff, active, pose, drive.step, still, 2, 3, size)
-        for _ in range(ITERATIONS):
-            tree = p.tree._replace(rest=pose.q[1], rest_weight=np.maximum(p.tree.rest_weight, LAG))
-            assemble(tree, p.vectors, p.ground, p.capsules, drive, stiff, damping, active, pose, 0, 3, self._band, self._rhs)
-            block = self._band[:, 2 * nv : 3 * nv]
-            h = np.zeros((nv, nv), order="F")
-            for d in range(nv):
-                h[np.arange(d, nv), np.arange(nv - d)] = block[d, : nv - d]
-            _, move, _ = dposv(h, self._rhs[2 * nv : 3 * nv], lower=1)
-            take_step(p.tree, p.ground, p.capsules, stiff, active, pose, drive.step, move[None], 2, 3, size)
-            if size[0] < 1e-3:
-                break
-        q = pose.q[2]
-        np.clip(q, pose.q[1] - drive.step, pose.q[1] + drive.step, out=q)
-        np.clip(q, p.tree.lower, p.tree.upper, out=q)
+def _weights(problem: Problem, known: Calibration) -> F64:
+    """(V + 8,) weights of the person's directions, and of ankle, heel, toe and level sole of each foot."""
+    feet = np.tile([ANKLE, 0.0, 0.0, 0.0], 2)
+    weight = np.concatenate([task_weights(known.hip_mismatch_pct), feet])
+    for name, value in (("midhip", ROOT), ("pelvis_lateral", LATERAL), ("pelvis_up", UP), ("trunk", TRUNK)):
+        weight[PLACE[name]] = value
+    for side in SIDES:
+        weight[PLACE[f"{side}_foot"]] = 0.0  # the ankle's place in the world stands for it
+        weight[PLACE[f"{side}_sole"]] = SOLE if problem.can_roll else STIFF_SOLE
+    return weight

@@ -5,14 +5,12 @@ A capsule's end is a ball, and a ball touches the floor where its centre is as h
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._tables import Ground
-from understudy.retarget.problem import Problem
+from understudy.retarget.problem import Problem, with_ground
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES, SURFACES
 
@@ -80,7 +78,7 @@ def with_surfaces(problem: Problem, points: dict[str, I64]) -> Problem:
         slip_body=np.concatenate([ground.slip_body, ground.body[rows]]),
         slip_offset=np.concatenate([ground.slip_offset, ground.offset[rows]]),
     )
-    return replace(problem, ground=grown)
+    return with_ground(problem, grown)
 
 
 def foot_points(problem: Problem) -> tuple[I64, I64]:

@@ -14,7 +14,7 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, stance, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.retarget.touch import floor_level, lying_feet, touching
-from understudy.spec.skeleton import INDEX, SIDES, HumanMotion
+from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion
 
 WEIGHTS: dict[str, float] = {
     **{f"{a}>{b}": 1.0 for a, b in LIMBS},
@@ -27,9 +27,16 @@ WEIGHTS: dict[str, float] = {
     "midhip": 30.0,
     "left_sole": 0.25,
     "right_sole": 0.25,
+    **{f"{side}_hand_{what}": 0.0 for side in SIDES for what in ("aim", "side")},
 }
-"""Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre."""
+"""Weights of unit-length directions: 1 means that a radian off costs 1. `midhip` is per square metre.
+A hand's direction and its palm's turn weigh `HAND` where they are measured and the arm can follow, see `hand_weights`."""
 
+HAND = 0.3
+
+
+LYING_SOLE = 0.3
+"""Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
 
@@ -128,9 +135,10 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     known = calibrate(motion, problem, standing)
     rests, planted = touching(motion)
     lying, lying_still = lying_feet(motion, standing)
+    radial = known_throughout(motion.hand_radial_world)
     return Targets(
-        vectors=vector_targets(motion.joint_pos_world_m, known, problem),
-        weights=task_weights(known.hip_mismatch_pct),
+        vectors=vector_targets(motion.joint_pos_world_m, known, problem, radial),
+        weights=task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial),
         stance=standing,
         flat=flat(motion, standing),
         touch=rests,
@@ -143,8 +151,37 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     )
 
 
-def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem) -> F64:
-    """(T, V, 3) targets of the vector tasks for a calibrated person's joints (T, 23, 3)."""
+def live_targets(joint_pos_world_m: F64, standing: Bool, known: Calibration, problem: Problem) -> Targets:
+    """Targets of a calibrated person's joints (T, 23, 3), of which no more is known than which feet stand (T, 2)."""
+    none = np.zeros((len(standing), len(SURFACES)), dtype=np.bool_)
+    return Targets(
+        vectors=vector_targets(joint_pos_world_m, known, problem),
+        weights=task_weights(known.hip_mismatch_pct),
+        stance=standing,
+        flat=standing,
+        touch=none,
+        planted=none,
+        lying=np.zeros_like(standing),
+        lying_still=np.zeros_like(standing),
+        scale=known.scale,
+        height_shift_m=known.height_shift_m,
+        hip_mismatch_pct=known.hip_mismatch_pct,
+    )
+
+
+def frame_weights(targets: Targets) -> F64:
+    """(T, V) weights of the vector tasks in every frame: a foot that lies on its back or side need not point as the person's."""
+    out = np.tile(targets.weights, (len(targets.vectors), 1))
+    for i, side in enumerate(SIDES):
+        out[targets.lying[:, i], PLACE[f"{side}_sole"]] *= LYING_SOLE
+    return out
+
+
+def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem, radial: F64 | None = None) -> F64:
+    """(T, V, 3) targets of the vector tasks for a calibrated person's joints (T, 23, 3).
+
+    `radial` (T, 2, 3) is the thumbs' side of the hands; zeros stand where it is not known, and count only with a weight.
+    """
 
     def at(name: str) -> F64:
         return joint_pos_world_m[:, INDEX[name]]
@@ -163,6 +200,8 @@ def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem)
         vectors[:, PLACE[f"{side}_foot"]] = (at(f"{side}_ankle") - midhip) / known.leg_m[i]
         vectors[:, PLACE[f"{side}_hand"]] = (at(f"{side}_wrist") - at(f"{side}_shoulder")) / known.arm_m[i]
         foot = at(f"{side}_toe") - at(f"{side}_ankle")
+        vectors[:, PLACE[f"{side}_hand_aim"]] = _unit(at(f"{side}_hand") - at(f"{side}_wrist"))
+        vectors[:, PLACE[f"{side}_hand_side"]] = 0.0 if radial is None else np.nan_to_num(radial[:, i])
         vectors[:, PLACE[f"{side}_sole"]] = _sole_direction(foot, problem.foot_pitch_rad - known.stand_pitch_rad[i])
     vectors[:, PLACE["midhip"]] = known.scale * midhip + np.array([0.0, 0.0, known.height_shift_m])
     return vectors
@@ -200,6 +239,35 @@ def task_weights(mismatch_pct: float) -> F64:
     """
     foot = float(np.clip(3.5 * (max(mismatch_pct, 0.0) / 7.5) ** 1.2, 0.5, 8.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
+
+
+def hand_weights(problem: Problem, measured: Bool, radial: F64 | None) -> F64:
+    """(V,) what the hands' directions and turns weigh; nothing where the person's are not known or the arm cannot follow.
+
+    Args:
+        problem: the robot.
+        measured: (23,) joints that the source has.
+        radial: (T, 2, 3) the thumbs' side of the hands, all NaN for a hand of which it is not known; None for neither.
+    """
+    out = np.zeros(len(VECTORS))
+    for i, (side, palm) in enumerate(zip(SIDES, problem.palms, strict=True)):
+        if palm is None:
+            continue
+        out[PLACE[f"{side}_hand_aim"]] = HAND * (palm.can_aim and bool(measured[INDEX[f"{side}_hand"]]))
+        out[PLACE[f"{side}_hand_side"]] = HAND * (palm.can_roll and radial is not None and bool(np.isfinite(radial[:, i]).all()))
+    return out
+
+
+def known_throughout(radial: F64 | None) -> F64 | None:
+    """(T, 2, 3) the thumbs' side of the hands with its gaps filled evenly; a hand that is never known stays NaN."""
+    if radial is None:
+        return None
+    out, frames = radial.copy(), np.arange(len(radial))
+    for i in range(len(SIDES)):
+        seen = np.flatnonzero(np.isfinite(radial[:, i]).all(axis=1))
+        if 0 < len(seen) < len(radial):
+            out[:, i] = _unit(np.stack([np.interp(frames, seen, radial[seen, i, c]) for c in range(3)], axis=1))
+    return np.asarray(out)
 
 
 def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,18 +17,17 @@ from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._tables import Active, Drive, Pose, Stiff
-from understudy.retarget._trajectory_kernels import assemble, take_step
-from understudy.retarget.banded import Factored, back_substitute, factored, schur
+from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
+from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.problem import Problem
-from understudy.retarget.targets import Targets
+from understudy.retarget.targets import Targets, frame_weights
 
 REFERENCE_HZ = 30.0
 """The rate at which the weights below were chosen; other rates scale them by their step."""
 GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
 FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
 """Joints turn no faster than this, nor than this share of their own limit."""
-MARGIN_M = 0.005
+MARGIN_M = 0.010
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -35,11 +35,20 @@ RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 ROOT_POS_ACCEL = 100.0
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
-RESTLESS = 0.01
+RESTLESS, CLOSE = 0.01, 0.002
 STILL = 0.025
-"""Steps over RESTLESS that do not shrink are damped; the solve ends when no step exceeds STILL, radians or metres."""
-KEEP_BYTES = 250_000_000
-"""Factors are kept between elimination and substitution while they fit into this; longer clips factor each stretch twice."""
+"""Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
+when no step exceeds STILL, radians or metres."""
+Pair = tuple[Part, Part]
+Begin = Literal["ramp", "settled", "polish"]
+REACH, HELD = 2, 1e12
+"""Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
+FEET_POINTS = 4
+"""Points that can be planted where only the feet bear."""
+MARGIN_S = 0.3
+"""Frames this close to one that still moves are solved with it."""
+KEEP_BYTES = 120_000_000
+"""Eliminated rows are kept for the substitution while they fit into this; longer clips are eliminated twice, in stretches."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,14 @@ class Settings:
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off (a trace is kept against jitter).
         iterations: Gauss-Newton steps, the ramp included.
-        stretch: frames factored at a time.
+        polish: steps at the clip's own rate where it was solved at a lower one.
+        stretch: most frames eliminated at a time; fewer where memory asks for it.
     """
 
     lowpass_hz: float = 5.0
     iterations: int = 20
-    stretch: int = 2048
+    polish: int = 2
+    stretch: int = 1_000_000
 
 
 def acceleration_weight(lowpass_hz: float) -> float:
@@ -72,7 +83,7 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
     """What every frame is asked, with weights scaled to the clip's own time step."""
     step = REFERENCE_HZ / rate_hz
     total = len(targets.vectors)
-    weights = np.tile(targets.weights, (total, 1)) if weight is None else weight
+    weights = frame_weights(targets) if weight is None else weight
     accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
     accel[:3] *= ROOT_POS_ACCEL
     return Drive(
@@ -127,41 +138,81 @@ class Trajectory:
             limit=np.zeros((total, problem.robot.dof), np.uint8),
             pair=np.zeros((total, len(problem.capsules.pair)), np.uint8),
             speed=np.zeros((total, problem.robot.dof), np.uint8),
+            gone=np.zeros((total, problem.robot.dof + 1), np.float32),
+            wait=np.zeros((total, len(problem.capsules.meeting)), np.float32),
         )
-        self.nv = 6 + problem.robot.dof
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
+        self._room = np.empty(0)
 
     def solve(
         self,
         progress: Callable[[int, int], None] | None = None,
         *,
-        ramped: bool = True,
+        begin: Begin = "ramp",
         before: Callable[[int, Pose], None] | None = None,
     ) -> Pose:
         """Run the iterations; returns the clamped solution.
 
         Args:
             progress: called with (done, most) iterations.
-            ramped: bring the stiff terms in by degrees; false where the pose has contacts and limits in it already.
+            begin: `ramp` brings the stiff terms in by degrees; `settled` where the pose has contacts and limits in it already;
+                `polish` where it is a solution but for the very frames in which feet are planted.
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
-        first = 0 if ramped else len(RAMP) - 1
-        still = np.zeros((len(self.pose.q), self.nv))
-        self._take(still, 0, self._stiff(first))
+        first, total = (0 if begin == "ramp" else len(RAMP) - 1), len(self.pose.q)
+        last = first + self.settings.polish if begin == "polish" else self.settings.iterations
+        self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
-        for i in range(first, self.settings.iterations):
-            if not self.problem.can_roll:
-                self._stand_on_edges()
-            if before is not None:
-                before(i, self.pose)
-            largest = self._iterate(self._stiff(i))
+        for i in range(first, last):
+            self._ask_anew(i, before)
+            for window in [(0, total)] if i < len(RAMP) else self._restless():
+                self._solve_window(self._parts(i, begin), self._stiff(i), *window)
             if progress is not None:
-                progress(i + 1, self.settings.iterations)
-            if i >= len(RAMP) and largest < STILL:
+                progress(i + 1, last)
+            if i >= len(RAMP) and self.size.max() < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
+
+    @property
+    def _feet_alone(self) -> bool:
+        """Whether nothing but the feet can bear on the floor."""
+        return len(self.problem.ground.slip_body) == FEET_POINTS
+
+    def _ask_anew(self, iteration: int, before: Callable[[int, Pose], None] | None) -> None:
+        """Let contacts be chosen anew by the present pose; a frame that is asked something else is solved again."""
+        if self.problem.can_roll and before is None:
+            return
+        pull, slip = self.drive.pull.copy(), self.drive.slip.copy()
+        if not self.problem.can_roll:
+            self._stand_on_edges()
+        if before is not None:
+            before(iteration, self.pose)
+        changed = (pull != self.drive.pull).any(axis=1) | (slip != self.drive.slip).any(axis=1)
+        self.size[changed & (self.size > 0)] = np.maximum(self.size[changed & (self.size > 0)], 2.0 * RESTLESS)
+
+    def _parts(self, iteration: int, begin: Begin) -> Pair:
+        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
+        p = self.problem.parts
+        if not self._feet_alone:
+            return (p.whole, p.nothing)
+        if begin == "polish":
+            return (p.base, p.nothing)
+        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
+
+    def _restless(self) -> list[tuple[int, int]]:
+        """Stretches of frames that still move, with a margin on both sides; the others are done."""
+        moving = np.flatnonzero(self.size > (RESTLESS if self._feet_alone else CLOSE))
+        margin = max(2, round(MARGIN_S * REFERENCE_HZ / self.step))
+        windows: list[tuple[int, int]] = []
+        for f in moving.tolist():
+            first, stop = max(0, f - margin), min(len(self.size), f + margin + 1)
+            if windows and first <= windows[-1][1]:
+                windows[-1] = (windows[-1][0], stop)
+            else:
+                windows.append((first, stop))
+        return windows
 
     def _stand_on_edges(self) -> None:
         """Where the ankle cannot roll, a flat sole is one whose lowest front and lowest rear point are on the ground."""
@@ -182,68 +233,75 @@ class Trajectory:
         ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
-    def _take(self, rows: F64, first: int, stiff: Stiff) -> float:
-        """Move one stretch; a frame whose step does not shrink is damped more, one whose step does is damped less."""
-        p, stop = self.problem, first + len(rows)
-        size = np.empty(len(rows))
-        most = self.drive.step
-        take_step(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, most, rows, first, stop, size)
+    def _solve_window(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> None:
+        """One Gauss-Newton step of the frames [first, stop); those around them are held."""
+        total = len(self.pose.q)
+        low, high = max(0, first - REACH), min(total, stop + REACH)
+        held = [*range(low, first), *range(stop, high)]
+        damping = self.damping[held]
+        self.damping[held] = HELD
+        step = self._step(parts, stiff, low, high)
+        self.damping[held] = damping
+        self._move(stiff, first, step[first - low : stop - low])
+
+    def _step(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> F64:
+        """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
+        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (8 * sum(_room(part) for part in parts))))
+        starts = range(first, stop, longest)
+        handed = [[np.zeros((REACH, *_block(part))) for part in parts]]
+        for start in starts:
+            rows = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
+            handed.append([part[-REACH:].copy() for part in rows])
+        step = np.zeros((stop - first, 6 + self.problem.robot.dof))
+        known = [np.zeros((REACH, len(part.cols))) for part in parts]
+        for i in reversed(range(len(starts))):
+            start, end = starts[i], min(starts[i] + longest, stop)
+            if i < len(starts) - 1:  # the last stretch is still there
+                rows = self._eliminated(parts, stiff, start, end, handed[i])
+            for which, part in enumerate(parts):
+                found = np.concatenate([np.empty((end - start, len(part.cols))), known[which]])
+                substituted(rows[which], found, len(part.cols))
+                known[which] = found[:REACH].copy()
+                step[start - first : end - first, part.cols] = found[:-REACH]
+        return step
+
+    def _eliminated(self, parts: Pair, stiff: Stiff, first: int, stop: int, handed: list[F64]) -> tuple[F64, F64]:
+        """Rows of the frames [first, stop) and the two after them, eliminated, in memory that the next call uses again."""
+        p, frames = self.problem, stop - first + REACH
+        sizes = [frames * _room(part) for part in parts]
+        if len(self._room) < sum(sizes):
+            self._room = np.empty(sum(sizes))
+        one, other = (
+            self._room[at : at + size].reshape(frames, *_block(part))
+            for at, size, part in zip((0, sizes[0]), sizes, parts, strict=True)
+        )
+        one[:REACH], other[:REACH] = handed
+        singular = eliminated(
+            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, parts, self.damping, self.active, self.pose,
+            first, stop, (one, other),
+        )  # fmt: skip
+        if singular >= 0:
+            raise UnderstudyError(f"retargeting: the equations are singular at frame {singular}; please report the clip")
+        return one, other
+
+    def _move(self, stiff: Stiff, first: int, step: F64) -> None:
+        """Move frames; one whose step does not shrink is damped more, one whose step does is damped less."""
+        p, stop = self.problem, first + len(step)
+        size = np.empty(len(step))
+        move(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, self.drive.step, step, first, stop, size)
         before, damping = self.size[first:stop], self.damping[first:stop]
         restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
-        return float(size.max())
-
-    def _iterate(self, stiff: Stiff) -> float:
-        """One Gauss-Newton step of all frames; returns its largest entry."""
-        total, nv = len(self.pose.q), self.nv
-        starts = _starts(total, self.settings.stretch)
-        stops = [*starts[1:], total]
-        keep = total * 3 * nv * nv * 8 <= KEEP_BYTES
-        handed = [(np.zeros((2 * nv, 2 * nv)), np.zeros(2 * nv))]
-        kept: list[Factored | None] = []
-        for first, stop in zip(starts[:-1], stops, strict=False):
-            eliminated = self._factor(first, stop, stiff, handed[-1])
-            handed.append(schur(eliminated, nv))
-            kept.append(eliminated if keep else None)
-        kept.append(None)
-        parts: list[F64] = []
-        after = np.zeros(2 * nv)
-        for i in reversed(range(len(starts))):
-            eliminated = kept[i] or self._factor(starts[i], stops[i], stiff, handed[i])
-            part = back_substitute(eliminated, after, nv)
-            after = part[: 2 * nv]
-            parts.append(part)
-        largest = [self._take(part.reshape(-1, nv), first, stiff) for first, part in zip(starts, reversed(parts), strict=True)]
-        return max(largest)
-
-    def _factor(self, first: int, stop: int, stiff: Stiff, given: tuple[F64, F64]) -> Factored:
-        nv, size = self.nv, (stop - first) * self.nv
-        band = np.empty((3 * nv, size + 2 * nv), order="F")
-        rhs = np.empty(size + 2 * nv)
-        p = self.problem
-        assemble(
-            p.tree,
-            p.vectors,
-            p.ground,
-            p.capsules,
-            self.drive,
-            stiff,
-            self.damping,
-            self.active,
-            self.pose,
-            first,
-            stop,
-            band,
-            rhs,
-        )
-        try:
-            return factored(band, rhs, given, nv)
-        except UnderstudyError as error:
-            raise UnderstudyError(f"retargeting from frame {first}: {error}; please report the clip") from error
 
 
-def _starts(total: int, length: int) -> list[int]:
-    """First frames of the stretches; none is shorter than two frames, the reach of the coupling."""
-    return [f for f in range(0, total, max(length, 2)) if total - f >= 2]
+def _block(part: Part) -> tuple[int, int]:
+    """Shape of one frame's rows."""
+    return len(part.cols), 1 + 3 * len(part.cols)
+
+
+def _room(part: Part) -> int:
+    """Numbers in one frame's rows."""
+    rows, columns = _block(part)
+    return rows * columns

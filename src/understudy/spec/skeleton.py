@@ -121,6 +121,8 @@ class HumanMotion:
         contact: (T, 2) left and right foot on the ground, where the source itself says so; None where it does not.
         hand_pos_world_m: (T, 2, 21, 3) left and right hand in `world`, metres, order `HAND_JOINTS`, NaN where a joint is not
             known; None where the source has no fingers.
+        hand_radial_world: (T, 2, 3) unit vectors in `world` from the palm's middle towards the thumb's side, at right angles to
+            wrist-to-knuckles, NaN where not known; None where the source does not say how the palms are turned.
     """
 
     joint_pos_world_m: F64
@@ -130,6 +132,7 @@ class HumanMotion:
     notes: tuple[str, ...] = field(default=())
     contact: Bool | None = None
     hand_pos_world_m: F64 | None = None
+    hand_radial_world: F64 | None = None
 
     def __post_init__(self) -> None:
         pos, t = frozen_f64(self.joint_pos_world_m), frozen_i64(self.t_ns)
@@ -153,6 +156,11 @@ class HumanMotion:
             if hands.shape != (len(t), len(SIDES), len(HAND_JOINTS), 3):
                 raise ShapeError(f"{self.source.path}: hand positions {hands.shape} do not fit {len(t)} stamps and two hands")
             object.__setattr__(self, "hand_pos_world_m", hands)
+        if self.hand_radial_world is not None:
+            radial = frozen_f64(self.hand_radial_world)
+            if radial.shape != (len(t), len(SIDES), 3):
+                raise ShapeError(f"{self.source.path}: palm directions {radial.shape} do not fit {len(t)} stamps and two hands")
+            object.__setattr__(self, "hand_radial_world", radial)
 
     def __len__(self) -> int:
         return len(self.t_ns)

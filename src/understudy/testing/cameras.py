@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, I64
+from understudy.geom.interpolation import lerp_at
 from understudy.mocap._cameras import Camera
 from understudy.mocap._keypoint_names import SCHEMES
 from understudy.mocap._landmark_body import BALL_OVER_FOOT
@@ -92,6 +93,13 @@ def seen_by(
     px = np.where(wrong[..., None], px + rng.uniform(-outlier_px, outlier_px, px.shape), px)
     confidence = rng.uniform(0.6, 1.0, px.shape[:-1])
     return px, np.where(np.isfinite(px).all(axis=-1), confidence, 0.0)
+
+
+def keypoints_at(keypoints_m: F64, t_ns: I64, *, start_s: float, rate_hz: float) -> F64:
+    """(T', K, 3) places of keypoints (T, K, 3) at the frames of a camera that begins `start_s` after the first stamp."""
+    t_s = t_ns * 1e-9
+    at_s = start_s + np.arange(int((t_s[-1] - start_s) * rate_hz + 1e-6) + 1) / rate_hz
+    return lerp_at(t_ns, keypoints_m, np.rint(at_s * 1e9).astype(np.int64))
 
 
 def write_take(

@@ -22,6 +22,7 @@ def c3d_bytes(
     integers: bool = False,
     extra: Mapping[str, Text | Sequence[float]] = {},
     analog: int = 0,
+    first_frame: int = 1,
 ) -> bytes:
     """A C3D file of a take.
 
@@ -32,6 +33,7 @@ def c3d_bytes(
         integers: points as 16-bit integers of a tenth of a unit, else as floats.
         extra: further parameters, `GROUP:NAME` to texts or numbers.
         analog: analog values per frame, all of them 1.
+        first_frame: number of the first frame; the take's events are written from where the recording began.
     """
     scale = {"m": 1.0, "cm": 100.0, "mm": 1000.0}[unit]
     groups = (len(take.names) - 1) // 255 + 1
@@ -40,6 +42,7 @@ def c3d_bytes(
         **{f"POINT:LABELS{k + 1 if k else ''}": list(take.names[255 * k : 255 * k + 255]) for k in range(groups)},
         **{f"PROCESSING:{name}": [value * scale] for name, value in take.parameters.items()},
         **({"POINT:Y_SCREEN": ["+" + take.up.upper()]} if take.up else {}),
+        **_event_parameters(take, (first_frame - 1) / take.rate_hz),
         **extra,
     }  # fmt: skip
     body = _parameter_records(parameters, processor)
@@ -48,7 +51,7 @@ def c3d_bytes(
     header = bytearray(BLOCK)
     header[0], header[1] = 2, 0x50
     frames, count = take.pos_m.shape[:2]
-    struct.pack_into(_order(processor) + "HHHHH", header, 2, count, analog, 1, min(frames, 65535), 0)
+    struct.pack_into(_order(processor) + "HHHHH", header, 2, count, analog, first_frame, min(first_frame + frames - 1, 65535), 0)
     header[12:16] = _floats(np.array([0.1 if integers else -0.1]), processor)
     struct.pack_into(_order(processor) + "HH", header, 16, data_block, 1 if analog else 0)
     header[20:24] = _floats(np.array([take.rate_hz]), processor)
@@ -64,6 +67,21 @@ def c3d_bytes(
     else:
         data = _floats(rows.reshape(-1), processor)
     return bytes(header) + section.ljust(blocks * BLOCK, b"\0") + data
+
+
+def _event_parameters(take: MarkerTake, start_s: float) -> dict[str, Text | Sequence[float]]:
+    """The group EVENT of a take; times are minutes and seconds."""
+    events = take.events
+    if not events:
+        return {}
+    at_s = [event.t_s + start_s for event in events]
+    return {
+        "EVENT:USED": [float(len(events))],
+        "EVENT:CONTEXTS": [event.side.capitalize() or "General" for event in events],
+        "EVENT:LABELS": [event.label for event in events],
+        "EVENT:SUBJECTS": [event.subject for event in events],
+        "EVENT:TIMES": [value for t in at_s for value in (float(t // 60.0), t % 60.0)],
+    }
 
 
 def _order(processor: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,8 @@ from understudy.apps.cli._console import note, print_table, say
 if TYPE_CHECKING:
     from understudy.pipeline.check import CheckSummary
     from understudy.pipeline.labels import LabelledClip
-    from understudy.pipeline.retarget import RetargetOptions
+    from understudy.pipeline.recollect import RecollectList, Segment
     from understudy.pipeline.run import TaskResult
-    from understudy.retarget.feasibility import Infeasible
 
 
 def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction: str, labels: Path | None) -> list[LabelledClip]:
@@ -31,21 +31,6 @@ def labelled(clips: Sequence[Path], *, task: str, demonstrator: str, instruction
     if sentence := missing_labels(found):
         note(sentence)
     return found
-
-
-def options(*, lowpass: float, infeasible: Infeasible, arm_filter: float) -> RetargetOptions:
-    """How to retarget, as the options of the command say it.
-
-    Raises:
-        UsageError: a value that makes no sense.
-    """
-    from understudy.errors import InputError
-    from understudy.pipeline.retarget import RetargetOptions
-
-    try:
-        return RetargetOptions(lowpass_hz=lowpass, infeasible=infeasible, arm_filter_hz=arm_filter)
-    except InputError as error:
-        raise UsageError(str(error)) from None
 
 
 def check_workers(workers: int) -> None:
@@ -92,6 +77,37 @@ def print_summary(results: Sequence[TaskResult], checked: CheckSummary | None) -
             say(f"  {result.task.name}: {sentence}")
 
 
+RECOLLECT_COLUMNS = ("clip", "from s", "to s", "limb", "cm off", "why", "tell the demonstrator")
+MOST_RECOLLECT = 12
+"""Rows of the re-collect list that are printed; the files hold all."""
+
+
+def segments_of_run(results: Sequence[TaskResult], listed: RecollectList | None) -> list[Segment]:
+    """The part of a dataset's re-collect list that is about the clips of this run."""
+    made = {str(r.summary.get("episode")) for r in results if r.ok}
+    return [] if listed is None else [s for s in listed.segments if s.episode in made]
+
+
+def print_recollect(results: Sequence[TaskResult], listed: RecollectList | None) -> None:
+    """What to record again of this run's clips, the worst first; says so where it is nothing."""
+    if listed is None or not any(r.ok for r in results):
+        return
+    mine = segments_of_run(results, listed)
+    if not mine:
+        say("Nothing to record again.")
+        return
+    rows = [(s.clip, f"{s.start_s:.2f}", f"{s.end_s:.2f}", s.limb, f"{s.off_cm:.0f}", s.why, s.tell) for s in mine]
+    figures = ("from s", "to s", "cm off")
+    print_table(
+        RECOLLECT_COLUMNS,
+        rows[:MOST_RECOLLECT],
+        title=f"To record again: {len(mine)} {'stretch' if len(mine) == 1 else 'stretches'}",
+        right=figures,
+    )
+    if len(mine) > MOST_RECOLLECT:
+        say(f"and {len(mine) - MOST_RECOLLECT} more in {listed.csv}")
+
+
 def errors(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[str]:
     """What could not be used, each said once: clips that failed, and episodes that cannot be read."""
     unreadable = () if checked is None else checked.unreadable
@@ -105,8 +121,11 @@ def _error(result: TaskResult) -> str:
     return f"{fault}: a fault of understudy itself, not of the clip; please report it with these lines\n{result.detail}"
 
 
-def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) -> list[dict[str, object]]:
+def as_json(
+    results: Sequence[TaskResult], checked: CheckSummary | None = None, listed: RecollectList | None = None
+) -> list[dict[str, object]]:
     """The same for machines."""
+    again = segments_of_run(results, listed)
     return [
         {
             "clip": r.task.name,
@@ -114,6 +133,7 @@ def as_json(results: Sequence[TaskResult], checked: CheckSummary | None = None) 
             "seconds": r.seconds,
             "error": r.error,
             **dict(r.summary),
+            **({"recollect": [asdict(s) for s in again if s.episode == r.summary.get("episode")]} if listed else {}),
             "verdict": _verdict(r, checked),
             "outputs": [str(p) for p in r.outputs],
         }

@@ -54,7 +54,7 @@ def run_checks(folder: Path) -> tuple[Check, ...]:
     """
     found = [python_version(), machine()]
     found += [package(name) for name in CORE_PACKAGES]
-    found += [numba_cache(), *robots(), opengl(), h264(), disk(folder), lerobot(folder)]
+    found += [numba_cache(), *robots(), opengl(), h264(), disk(folder), lerobot(folder), mediapipe()]
     return tuple(found)
 
 
@@ -181,6 +181,32 @@ def lerobot(folder: Path) -> Check:
     if found.returncode:
         return Check("LeRobot environment", "optional", f"{python} has no lerobot", "make env-lerobot")
     return Check("LeRobot environment", "ok", f"lerobot {found.stdout.strip()}")
+
+
+def mediapipe() -> Check:
+    """MediaPipe's own environment; only `understudy markerless` needs it. Started, for a bare system lacks its libraries."""
+    from understudy.errors import MissingDependencyError
+    from understudy.pipeline.markerless import mediapipe_python
+
+    name = "MediaPipe environment"
+    try:
+        python = mediapipe_python()
+    except MissingDependencyError as error:
+        remedy = "make env-mediapipe  (or set ENV_MEDIAPIPE); only understudy markerless needs it"
+        return Check(name, "optional", str(error).partition(":")[0], remedy)
+    try:
+        found = _run([str(python), "-c", "import mediapipe; print(mediapipe.__version__)"])
+    except subprocess.TimeoutExpired:
+        return Check(name, "optional", f"{python} does not answer within {_PROBE_TIMEOUT_S:.0f} s", "make env-mediapipe")
+    except OSError as error:
+        return Check(name, "optional", f"{python} does not start: {error.strerror}", "make env-mediapipe")
+    if found.returncode:
+        lines = found.stderr.strip().splitlines()
+        trouble = lines[-1] if lines else f"exit code {found.returncode}"
+        return Check(
+            name, "optional", f"{python}: {trouble}", "make env-mediapipe; sudo apt-get install libgl1 libegl1 libglib2.0-0"
+        )
+    return Check(name, "ok", f"mediapipe {found.stdout.strip()}")
 
 
 def probe(code: str) -> str:

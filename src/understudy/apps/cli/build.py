@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, On, OptionalFile, OptionalHz, OptionalText, Robot, Text
+from understudy.apps.cli._arguments import Clips, Folder, Off, On, OptionalText, Robot
+from understudy.apps.cli._clip_options import PLAIN, ClipOptions
 from understudy.apps.cli._command import DONE, FINDINGS, UNUSABLE, Command
 from understudy.errors import UnderstudyError
 
@@ -20,18 +21,7 @@ def build(
     robot: Robot,
     into: Folder,
     export: OptionalText = None,
-    task: Text = "",
-    demonstrator: Text = "",
-    instruction: Text = "",
-    labels: OptionalFile = None,
-    lowpass: Hz = 5.0,
-    infeasible: Literal["flag", "clip", "interpolate"] = "flag",
-    arm_filter: Hz = 0.0,
-    companion: OptionalFile = None,
-    rate: OptionalHz = None,
-    unit: OptionalText = None,
-    baseline: OptionalFile = None,
-    workers: Count = 1,
+    clip: ClipOptions = PLAIN,
     render_ego: Off = False,
     report: On = True,
     video: On = True,
@@ -47,41 +37,28 @@ def build(
         robot: a name from `understudy robots`, or the path of a profile's TOML file.
         into: dataset folder; made where it is missing.
         export: training format, such as lerobot; none when left out.
-        task: what was done, such as walk; also the folder of the episodes.
-        demonstrator: who moved, as a code.
-        instruction: what the robot is told to do, one sentence.
-        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
-        lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
-        infeasible: what happens where a hand or foot is over 5 cm off.
-        arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
-        companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
-        rate: frames per second, for a format that does not say it.
-        unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
-        baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
-        workers: clips retargeted at a time.
+        clip: labels, and how clips are read and retargeted.
         render_ego: also export the robot's rendered head camera (needs OpenGL).
         report: write no reports/report.html.
         video: put no short films into the report.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import check_workers, errors, labelled, options
+    from understudy.apps.cli._clips import errors
     from understudy.apps.cli._console import complain, progress
     from understudy.pipeline.build import build as run_build
-    from understudy.pipeline.read import ReadOptions
     from understudy.spec.protocols import ExportOptions
 
-    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
-    check_workers(workers)
+    how = clip.retargeting()
     summary = run_build(
-        labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels),
+        clip.labelled(clips),
         robot=robot,
         into=into,
         options=how,
         export=export,
         export_options=ExportOptions(render_ego=render_ego),
-        workers=workers,
+        workers=clip.workers,
         stage=progress,
-        reading=ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline),
+        reading=clip.reading(),
     )
     tasks = summary.clips if summary.exported is None else (*summary.clips, summary.exported)
     wrong = errors(tasks, summary.checked)
@@ -99,18 +76,25 @@ def build(
 
 
 def _show(summary: BuildSummary, page: Path | None, json: bool) -> None:
-    from understudy.apps.cli._clips import as_json, print_summary
+    from understudy.apps.cli._clips import as_json, print_recollect, print_summary
     from understudy.apps.cli._console import say, say_json
 
-    places = {"dataset": summary.dataset.root, "export": summary.export, "report": page}
+    listed = summary.recollect
+    places = {
+        "dataset": summary.dataset.root,
+        "export": summary.export,
+        "report": page,
+        "recollect": listed.csv if listed and (json or listed.segments) else None,
+    }
     if json:
-        clips = as_json(summary.clips, summary.checked)
+        clips = as_json(summary.clips, summary.checked, listed)
         say_json({"clips": clips, **{name: str(place) if place else None for name, place in places.items()}})
         return
     print_summary(summary.clips, summary.checked)
+    print_recollect(summary.clips, listed)
     for name, place in places.items():
         if place:
-            say(f"{name:<9}{place}")
+            say(f"{name:<10}{place}")
 
 
 def _report(root: Path, video: bool) -> Path:

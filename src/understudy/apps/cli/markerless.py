@@ -18,6 +18,7 @@ def markerless(
     out: Path,
     cameras: tuple[str, ...] = (),
     offsets: tuple[float, ...] = (),
+    find_offsets: float = 0.0,
     json: bool = False,
 ) -> int:
     """Detect a person in the videos of calibrated cameras and write a session that `build` and `retarget` read as a clip.
@@ -32,6 +33,7 @@ def markerless(
         out: folder for keypoints and session; its name is the clip's name.
         cameras: camera of each video, in order, where the videos are not called like them.
         offsets: when each video began, seconds, in order; needed where the cameras were not started together.
+        find_offsets: search when each video began, up to so many seconds around --offsets, from the keypoints themselves.
         json: print what was made as JSON.
     """
     from understudy.apps.cli._command import UsageError
@@ -48,21 +50,27 @@ def markerless(
             place = order.setdefault(camera, len(order))
             advance(round(1000 * (place + done / total)), 1000 * len(videos))
 
-        session = prepare_session(videos, calibration, out, cameras=cameras, offsets_s=offsets, advance=told)
+        session = prepare_session(
+            videos, calibration, out, cameras=cameras, offsets_s=offsets, find_offsets_s=find_offsets, advance=told
+        )
     say(f"keypoints and session: {session}") if not json else None
     found = triangulate_session(session)
     motion = found.motion
     if json:
         views = [
-            {"camera": r.name, "median_px": r.median_px, "dropped": r.dropped, "left_out": r.left_out} for r in found.reports
+            {"camera": r.name, "offset_s": s, "median_px": r.median_px, "dropped": r.dropped, "left_out": r.left_out}
+            for r, s in zip(found.reports, found.offsets_s, strict=True)
         ]
         warnings = list(motion.source.warnings)
         say_json(
             {"session": str(session), "frames": len(motion), "rate_hz": motion.rate_hz, "views": views, "warnings": warnings}
         )
         return DONE
-    rows = [[r.name, f"{r.median_px:.1f}", f"{100 * r.dropped:.1f}", "left out" if r.left_out else ""] for r in found.reports]
-    print_table(["camera", "reprojection error px (median)", "dropped %", ""], rows)
+    rows = [
+        [r.name, f"{s:.3f}", f"{r.median_px:.1f}", f"{100 * r.dropped:.1f}", "left out" if r.left_out else ""]
+        for r, s in zip(found.reports, found.offsets_s, strict=True)
+    ]
+    print_table(["camera", "began s", "reprojection error px (median)", "dropped %", ""], rows)
     for warning in motion.source.warnings:
         say(f"warning: {warning}")
     say(f"{len(motion)} frames at {motion.rate_hz:g} Hz; the person's leg is {motion.subject().leg_m:.2f} m")

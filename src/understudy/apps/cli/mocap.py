@@ -12,6 +12,7 @@ from understudy.apps.cli._command import DONE, FINDINGS, Command
 
 if TYPE_CHECKING:
     from understudy.mocap.check import Finding, MotionCheck
+    from understudy.mocap.check.baseline import Drift
     from understudy.spec.skeleton import HumanMotion
 
 ClipFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
@@ -34,8 +35,8 @@ def check(
     Args:
         file: a motion capture file of any known format.
         volume: size of the capture volume along x and y, metres.
-        baseline: the session's bone lengths; written where the file is missing, else compared: drift over 1 mm is reported,
-            over 3 mm refused.
+        baseline: the session's bone lengths and standing markers; written where the file is missing, else compared: drift over
+            1 mm is reported, over 3 mm refused.
         unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
         rate: frames per second, for a format that does not say it.
         companion: the skeleton (.asf) of an AMC motion, or the body model (.npz, .pkl) of an SMPL archive.
@@ -48,8 +49,8 @@ def check(
 
     motion = read_clip(file, ReadOptions(unit=unit, rate_hz=rate, companion=companion))
     found = check_motion(motion, stance(motion), volume_m=volume)
-    drift, drifted, sentence = _baseline(baseline, motion, found)
-    findings = [*found.findings, *drifted]
+    drift, sentence = _baseline(baseline, motion)
+    findings = [*found.findings, *drift.findings]
     refused = any(finding.level == "refuse" for finding in findings)
     verdict = "refused" if refused else "usable" if findings else "good"
     if json:
@@ -62,19 +63,22 @@ def check(
     return FINDINGS if refused else DONE
 
 
-def _baseline(path: Path | None, motion: HumanMotion, found: MotionCheck) -> tuple[dict[str, float], tuple[Finding, ...], str]:
-    """Drift per bone in metres, what is to be said about it, and one line for people."""
-    from understudy.mocap.check.baseline import Baseline, baseline_json, compare
+def _baseline(path: Path | None, motion: HumanMotion) -> tuple[Drift, str]:
+    """How far the clip is from the baseline, which is written where it is missing, and one line for people."""
+    from understudy.mocap.check.baseline import Drift, baseline_json, baseline_of, compare
     from understudy.store.atomic import write_text
 
     if path is None:
-        return {}, (), ""
+        return Drift({}, {}, ()), ""
     if not path.exists():
-        write_text(path, baseline_json(Baseline(Path(motion.source.path).name, motion.source.sha256, found.bones_m)))
-        return {}, (), f"wrote the baseline of {len(found.bones_m)} bones to {path}"
-    drift, said = compare(path, motion)
-    bone, worst = next(iter(drift.items()))
-    return drift, said, f"largest change since the baseline: {bone.replace('>', ' to ')} {1000 * worst:+.2f} mm"
+        made = baseline_of(motion)
+        write_text(path, baseline_json(made))
+        standing = f" and {len(made.markers_m)} standing markers ({', '.join(made.markers_m)})" if made.markers_m else ""
+        return Drift({}, {}, ()), f"wrote the baseline of {len(made.bones_m)} bones{standing} to {path}"
+    drift = compare(path, motion)
+    bone, worst = next(iter(drift.bones_m.items()))
+    moved = next((f", marker {name} {1000 * off:.2f} mm" for name, off in drift.markers_m.items()), "")
+    return drift, f"largest change since the baseline: {bone.replace('>', ' to ')} {1000 * worst:+.2f} mm{moved}"
 
 
 def _show(motion: HumanMotion, found: MotionCheck, findings: list[Finding]) -> None:
@@ -108,9 +112,7 @@ def _by(motion: HumanMotion) -> str:
     return "" if motion.contact is None else " (contacts of the file)"
 
 
-def _as_json(
-    motion: HumanMotion, found: MotionCheck, findings: list[Finding], drift: dict[str, float], verdict: str
-) -> dict[str, object]:
+def _as_json(motion: HumanMotion, found: MotionCheck, findings: list[Finding], drift: Drift, verdict: str) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
@@ -132,7 +134,8 @@ def _as_json(
         "extent_m": list(found.extent_m),
         "swapped": found.swapped,
         "reference_pose": found.reference_pose,
-        "drift_m": drift,
+        "drift_m": drift.bones_m,
+        "marker_drift_m": drift.markers_m,
         "findings": [asdict(finding) for finding in findings],
         "verdict": verdict,
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from understudy.apps.cli._arguments import Clips, Count, Folder, Hz, Off, OptionalFile, OptionalHz, OptionalText, Robot, Text
+from understudy.apps.cli._arguments import Clips, Folder, Off, Robot
+from understudy.apps.cli._clip_options import PLAIN, ClipOptions
 from understudy.apps.cli._command import DONE, UNUSABLE, Command
 
 
@@ -14,18 +13,7 @@ def retarget(
     *,
     robot: Robot,
     into: Folder,
-    task: Text = "",
-    demonstrator: Text = "",
-    instruction: Text = "",
-    labels: OptionalFile = None,
-    lowpass: Hz = 5.0,
-    infeasible: Literal["flag", "clip", "interpolate"] = "flag",
-    arm_filter: Hz = 0.0,
-    companion: OptionalFile = None,
-    rate: OptionalHz = None,
-    unit: OptionalText = None,
-    baseline: OptionalFile = None,
-    workers: Count = 1,
+    clip: ClipOptions = PLAIN,
     json: Off = False,
 ) -> int:
     """Turn motion capture clips into episodes of a robot; the first step of `build` alone.
@@ -34,37 +22,26 @@ def retarget(
         clips: motion capture files, one or more.
         robot: a name from `understudy robots`, or the path of a profile's TOML file.
         into: dataset folder; made where it is missing.
-        task: what was done, such as walk; also the folder of the episodes.
-        demonstrator: who moved, as a code.
-        instruction: what the robot is told to do, one sentence.
-        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s, mirror_of.
-        lowpass: cut-off of the smoothing inside the solve, Hz; 0 turns it off.
-        infeasible: what happens where a hand or foot is over 5 cm off.
-        arm_filter: zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none.
-        companion: the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives.
-        rate: frames per second, for a format that does not say it.
-        unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
-        baseline: the session's bone lengths, from `understudy mocap check`; a clip over 3 mm off is refused.
-        workers: clips retargeted at a time.
+        clip: labels, and how clips are read and retargeted.
         json: print the result as JSON.
     """
-    from understudy.apps.cli._clips import as_json, check_workers, errors, labelled, options, print_summary
+    from understudy.apps.cli._clips import as_json, errors, print_recollect, print_summary
     from understudy.apps.cli._console import complain, progress, say_json
     from understudy.kinematics.load import load_robot
-    from understudy.pipeline.build import open_or_create, retarget_clips
-    from understudy.pipeline.read import ReadOptions
+    from understudy.pipeline.build import disk_refused, open_or_create, retarget_clips
+    from understudy.pipeline.recollect import write_recollect
 
-    how = options(lowpass=lowpass, infeasible=infeasible, arm_filter=arm_filter)
-    check_workers(workers)
-    found = labelled(clips, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
+    how = clip.retargeting()
+    found = clip.labelled(clips)
     model = load_robot(robot)
     dataset = open_or_create(into, model)
-    reading = ReadOptions(unit=unit, rate_hz=rate, companion=companion, baseline=baseline)
-    results = retarget_clips(found, dataset, model, how, workers=workers, stage=progress, reading=reading)
+    results = retarget_clips(found, dataset, model, how, workers=clip.workers, stage=progress, reading=clip.reading())
+    listed = None if disk_refused(results) else write_recollect(dataset)
     if json:
-        say_json(as_json(results))
+        say_json(as_json(results, None, listed))
     else:
         print_summary(results, None)
+        print_recollect(results, listed)
     for message in errors(results):
         complain(message)
     return DONE if all(r.ok for r in results) else UNUSABLE

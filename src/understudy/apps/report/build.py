@@ -16,6 +16,7 @@ from understudy.apps.report.facts import clip_facts
 from understudy.apps.report.page import Report, Row, html
 from understudy.errors import InputError, MissingDependencyError
 from understudy.geom.arrays import F64
+from understudy.pipeline.recollect import Segment
 from understudy.spec.episode import Episode
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
@@ -68,7 +69,7 @@ def build_report(
             facts.append(_known(dataset.read(ref.id), robot))
         except InputError as error:
             unreadable.append((str(ref.path.relative_to(dataset_root)), str(error)))
-    rows = [row for row, _, _ in sorted(facts, key=lambda known: known[1])]
+    rows = [row for row, _, _, _ in sorted(facts, key=lambda known: known[1])]
     sections = []
     with _renderers(robot, video, any(row.moves for row in rows[:clips])) as (stills, film, no_pictures):
         for done, row in enumerate(rows[:clips]):
@@ -81,7 +82,8 @@ def build_report(
         rate_hz=dataset.schema.control_rate_hz,
         rows=[replace(row, shown=k < clips) for k, row in enumerate(rows)],
         sections=sections,
-        ranges=_joint_ranges([ranges for _, _, ranges in facts if ranges is not None], robot),
+        ranges=_joint_ranges([ranges for _, _, ranges, _ in facts if ranges is not None], robot),
+        again=sorted((s for *_, again in facts for s in again), key=lambda s: (-s.off_cm, s.episode, s.start_s)),
         unreadable=unreadable,
         no_pictures=no_pictures,
     )
@@ -91,15 +93,15 @@ def build_report(
     return out
 
 
-_Known = tuple[Row, tuple[int, float, float, str], F64 | None]
-"""What is kept of every episode: its row, how bad it is, and the range of its joints."""
+_Known = tuple[Row, tuple[int, float, float, str], F64 | None, tuple[Segment, ...]]
+"""What is kept of every episode: its row, how bad it is, the range of its joints, and what to record again."""
 
 
 def _known(episode: Episode, robot: RobotModel) -> _Known:
     clip = clip_facts(episode, robot)
     has_joints = clip.joint_pos is not None and len(clip.joint_pos) > 0
     ranges = np.percentile(clip.joint_pos, [0, 1, 99, 100], axis=0).T if has_joints else None  # type: ignore[arg-type]
-    return Row.of(clip), clip.badness(), ranges
+    return Row.of(clip), clip.badness(), ranges, clip.again
 
 
 def _section(episode: Episode, robot: RobotModel, stills: Renderer | None, film: Renderer | None) -> str:

@@ -46,7 +46,7 @@ def clip_section(clip: Clip, pictures: Pictures | None, robot: RobotModel) -> st
     return (
         f'<section class="card clip" id="ep-{escape(clip.id)}">{_head(clip)}'
         f'<div class="top{"" if film else " plain"}">{film}<div>{_figures(clip)}{_findings(clip)}{_scores(clip)}</div></div>'
-        f"{_strip(pictures)}{''.join(parts)}</section>"
+        f"{_again(clip, pictures)}{_strip(pictures)}{''.join(parts)}</section>"
     )
 
 
@@ -142,6 +142,22 @@ def _film(pictures: Pictures | None) -> str:
         f'<div class="caption">{start:.1f} to {end:.1f} s, at real speed. '
         f"Over the robot, the person it follows: {_MARK}.</div></div>"
     )
+
+
+def _again(clip: Clip, pictures: Pictures | None) -> str:
+    """Stretches to record again, each with what to tell the demonstrator and, where it was drawn, its worst moment."""
+    if not clip.again:
+        return ""
+    drawn = pictures.worst if pictures else ()
+    items = []
+    for k, segment in enumerate(clip.again):
+        image = f'<img src="{drawn[k][1]}" alt="robot at {drawn[k][0]:.2f} s">' if k < len(drawn) else ""
+        items.append(
+            f"<figure>{image}<figcaption><b>{segment.start_s:.2f} to {segment.end_s:.2f} s, {escape(segment.limb)}, "
+            f"{segment.off_cm:.0f} cm off</b> ({escape(segment.treated)})<br>{escape(segment.why)}: "
+            f"{escape(segment.tell)}.</figcaption></figure>"
+        )
+    return f'<h3>To record again</h3><div class="again">{"".join(items)}</div>'
 
 
 def _strip(pictures: Pictures | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
+from understudy.pipeline.recollect import Segment, segments_of
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
@@ -45,6 +46,7 @@ class Clip:
         contact_t_s, contact: (N, 2) robot's feet on the ground, left and right; source_contact the person's.
         sole_t_s, sole_height_m: (T, 2) lowest point of each sole above the floor.
         skate_m_s: mean horizontal speed of the soles while they should stand; None without a standing step.
+        again: stretches to record again.
     """
 
     episode: Episode
@@ -65,6 +67,7 @@ class Clip:
     sole_height_m: F64 | None = None
     skate_m_s: float | None = None
     motion: Motion | None = None
+    again: tuple[Segment, ...] = ()
 
     @property
     def id(self) -> str:
@@ -137,6 +140,7 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
         sole_height_m=soles[0] if soles else None,
         skate_m_s=_skate(soles[1], motion, source_contact, source_t_s) if has_skate else None,  # type: ignore[arg-type,index]
         motion=motion,
+        again=segments_of(episode),
     )
 
 

@@ -13,6 +13,7 @@ from understudy.apps.report.clip_page import figure, over_limit, pill
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
 from understudy.apps.report.plots import coverage_plot
 from understudy.geom.arrays import F64
+from understudy.pipeline.recollect import Segment
 from understudy.spec.robot import RobotModel
 
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -20,6 +21,8 @@ _FIGURES = (
     "rating", "length<br>s", "steps", "residual mean<br>cm", "residual max<br>cm", "infeasible<br>%",
     "stance skate<br>cm/s", "lowest sole<br>cm", "findings",
 )  # fmt: skip
+MOST_AGAIN = 200
+"""Rows of the list of what to record again."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Report:
         rows: every episode, worst first.
         sections: HTML of those shown in full, worst first, as `clip_section` makes it.
         ranges: (J, 4) lowest, 1st and 99th percentile, highest angle of each joint over the dataset; NaN where unknown.
+        again: stretches of all episodes to record again, worst first.
         unreadable: (file, why) of episodes that could not be read.
         no_pictures: why nothing was drawn; empty when it was.
     """
@@ -83,6 +87,7 @@ class Report:
     rows: Sequence[Row]
     sections: Sequence[str]
     ranges: F64
+    again: Sequence[Segment]
     unreadable: Sequence[tuple[str, str]]
     no_pictures: str
 
@@ -96,7 +101,7 @@ def html(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>{escape(report.name)} · dataset report</title><style>{css}</style></head><body><main>"
-        f"{_header(report)}{_notices(report)}{_summary(report)}{_coverage(report)}{sections}"
+        f"{_header(report)}{_notices(report)}{_summary(report)}{_again(report)}{_coverage(report)}{sections}"
         f"<footer>Made by Understudy {escape(__version__)}. Left is blue, right is orange, in pictures and plots.</footer>"
         f"</main><script>{js}</script></body></html>\n"
     )
@@ -147,7 +152,6 @@ def _summary(report: Report) -> str:
 
 
 def _summary_row(row: Row) -> str:
-    name = f'<a href="#ep-{escape(row.id)}">{escape(row.id)}</a>' if row.shown else escape(row.id)
     cells = [
         _cell(None if row.rating is None else f"{row.rating:.2f}"),
         _cell(figure(row.duration_s, 1)),
@@ -159,7 +163,33 @@ def _summary_row(row: Row) -> str:
         _cell(figure(row.sole_min_m, 1, 100), over=row.sole_min_m is not None and row.sole_min_m < -0.01),
         _cell(str(row.findings)),
     ]
+    name = _name(row.id, row.shown)
     return f'<tr><td class="id">{name}</td><td>{escape(row.task)}</td><td>{pill(row.verdict)}</td>{"".join(cells)}</tr>'
+
+
+def _again(report: Report) -> str:
+    """What to record again, or that there is nothing."""
+    if not report.rows:
+        return ""
+    heads = '<th>episode</th><th class="n">from s</th><th class="n">to s</th><th>limb</th><th class="n">off<br>cm</th>'
+    shown = {row.id for row in report.rows if row.shown}
+    body = "".join(
+        f'<tr><td class="id">{_name(s.episode, s.episode in shown)}</td>{_cell(f"{s.start_s:.2f}")}{_cell(f"{s.end_s:.2f}")}'
+        f"<td>{escape(s.limb)}</td>{_cell(f'{s.off_cm:.0f}')}<td>{escape(s.why)}</td><td>{escape(s.tell)}</td></tr>"
+        for s in report.again[:MOST_AGAIN]
+    )
+    more = len(report.again) - MOST_AGAIN
+    rest = f'<p class="small soft">and {more} more in <code>reports/recollect.csv</code></p>' if more > 0 else ""
+    table = (
+        f'<div class="scroll"><table><thead><tr>{heads}<th>why</th><th>tell the demonstrator</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div>{rest}"
+    )
+    nothing = '<p class="soft">Nothing: no retargeted hand or foot is over 5 cm from where it was asked to be.</p>'
+    return f'<section class="card" id="again"><h2>To record again</h2>{table if report.again else nothing}</section>'
+
+
+def _name(id: str, shown: bool) -> str:
+    return f'<a href="#ep-{escape(id)}">{escape(id)}</a>' if shown else escape(id)
 
 
 def _cell(text: str | None, *, over: bool = False) -> str:

@@ -16,6 +16,8 @@ from understudy.scenes.render import Renderer, View
 
 STILLS = 9
 FILM_S, FILM_FPS = 6.0, 10
+MOST_WORST = 6
+"""Stretches to record again that are drawn."""
 _FILM_STEP_S = 0.25
 
 
@@ -25,11 +27,13 @@ class Pictures:
 
     Attributes:
         stills: (seconds, JPEG as data URI) each.
+        worst: the same at the worst moment of each stretch to record again, in the clip's order of them.
         film: MP4 as data URI; empty without one.
         film_start_s, film_end_s: the stretch it shows, from the episode's start.
     """
 
     stills: tuple[tuple[float, str], ...]
+    worst: tuple[tuple[float, str], ...]
     film: str
     film_start_s: float
     film_end_s: float
@@ -48,14 +52,20 @@ def draw(clip: Clip, renderer: Renderer, film: Renderer | None) -> Pictures | No
         return None
     view = View(heading_rad=_heading(motion))
     still_steps = np.unique(np.round(np.linspace(0, len(motion.t_s) - 1, STILLS)).astype(np.int64))
-    stills = tuple((float(motion.t_s[k]), _jpeg_uri(_frame(renderer, motion, int(k), view))) for k in still_steps)
+    stills = _stills(renderer, motion, still_steps, view)
+    worst_s = np.array([segment.worst_s for segment in clip.again[:MOST_WORST]])
+    worst = _stills(renderer, motion, np.clip(np.searchsorted(motion.t_s, worst_s - 1e-3), 0, len(motion.t_s) - 1), view)
     start_s = film_start(clip)
     end_s = min(start_s + FILM_S, float(motion.t_s[-1]))
     if film is None or end_s - start_s < 2.0 / FILM_FPS:
-        return Pictures(stills, "", start_s, start_s)
+        return Pictures(stills, worst, "", start_s, start_s)
     steps = film_steps(motion.t_s, start_s, end_s)
     images = (_frame(film, motion, int(k), view) for k in steps)
-    return Pictures(stills, _mp4_uri(images, film.width, film.height), start_s, end_s)
+    return Pictures(stills, worst, _mp4_uri(images, film.width, film.height), start_s, end_s)
+
+
+def _stills(renderer: Renderer, motion: Motion, steps: I64, view: View) -> tuple[tuple[float, str], ...]:
+    return tuple((float(motion.t_s[k]), _jpeg_uri(_frame(renderer, motion, int(k), view))) for k in steps)
 
 
 def film_start(clip: Clip) -> float:

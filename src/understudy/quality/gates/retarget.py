@@ -38,7 +38,7 @@ class Retarget:
         message = (
             f"{share:.0%} of the frames are out of the robot's reach (allowed {most:.0%}), the longest stretch from "
             f"{clock_s(episode, longest.start_ns):.2f} to {moment(episode, longest.end_ns)}{_worst_limb(episode, longest)}"
-            ". Re-collect the motion with that limb nearer to the body, or cut the stretch out"
+            ". Record the motion again as reports/recollect.csv tells for each stretch, or cut the stretch out"
         )
         return [
             Finding(

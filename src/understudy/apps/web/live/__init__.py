@@ -1,0 +1,1 @@
+"""The page of a live session: person and robot side by side, figures, takes."""

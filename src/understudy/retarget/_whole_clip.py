@@ -1,0 +1,282 @@
+"""Compiled passes over the frames of a clip: equations and elimination forward, substitution backward, and the step itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from understudy.geom.arrays import F32, F64, I64, U8
+from understudy.retarget import _frame_terms as t
+from understudy.retarget import _kernels as k
+from understudy.retarget._elimination import eliminate, hand_on, substitute
+from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
+
+TOUCH_M = 0.05
+"""Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
+LARGEST = 0.5
+"""Most that a frame moves in one step, radians or metres."""
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_acceleration(w: F64, part: Part, pose: Pose, f: int, here: F64, following: F64, after: F64, r0: F64, r1: F64) -> None:
+    """Terms w (x(f + 2) - 2 x(f + 1) + x(f))^2, owned by their first frame f."""
+    n = len(part.cols)
+    k.relative_rotvec(pose.root_rot[f], pose.root_rot[f + 1], r0)
+    k.relative_rotvec(pose.root_rot[f + 1], pose.root_rot[f + 2], r1)
+    for i in range(n):
+        c = part.cols[i]
+        wi = w[c]
+        if c < 3:
+            r = pose.root_pos[f + 2, c] - 2.0 * pose.root_pos[f + 1, c] + pose.root_pos[f, c]
+        elif c < 6:
+            r = r1[c - 3] - r0[c - 3]
+        else:
+            r = pose.q[f + 2, c - 6] - 2.0 * pose.q[f + 1, c - 6] + pose.q[f, c - 6]
+        here[i, 1 + i] += wi
+        here[i, 1 + n + i] -= 2.0 * wi
+        here[i, 1 + 2 * n + i] += wi
+        here[i, 0] += wi * r
+        following[i, 1 + i] += 4.0 * wi
+        following[i, 1 + n + i] -= 2.0 * wi
+        following[i, 0] -= 2.0 * wi * r
+        after[i, 1 + i] += wi
+        after[i, 0] += wi * r
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, here: F64, following: F64) -> None:
+    """Terms w (|q(f + 1) - q(f)| - step)^2 of joints that turn too fast into frame f + 1."""
+    n = len(part.cols)
+    for i in range(n):
+        j = part.cols[i] - 6
+        if j < 0 or active[j] == 0:
+            continue
+        r = pose.q[f + 1, j] - pose.q[f, j] - (step[j] if active[j] == 1 else -step[j])
+        here[i, 1 + i] += w
+        here[i, 1 + n + i] -= w
+        here[i, 0] -= w * r
+        following[i, 1 + i] += w
+        following[i, 0] += w * r
+
+
+class Work(NamedTuple):
+    """Memory that the terms of a frame are worked out in."""
+
+    at: I64
+    jac: F64
+    planted: F64
+    planted_next: F64
+    ends: F64
+    moment: F64
+    weighed: F64
+    pa: F64
+    pb: F64
+    pc: F64
+
+
+@nb.njit(cache=True, nogil=True)
+def work_room(joints: int) -> Work:
+    """Fresh memory for a robot with that many joints."""
+    n = 6 + joints
+    return Work(
+        np.empty(n, np.int64), np.empty((n, 4)), np.empty((n, 2)), np.empty((n, 2)), np.empty((2, 2, 3)),
+        np.empty((4, 4)), np.empty(4), np.empty(3), np.empty(3), np.empty(3),
+    )  # fmt: skip
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_slips(
+    tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64, now: Bodies, later: Bodies,
+    here: F64, following: F64, work: Work,
+) -> None:  # fmt: skip
+    for m in range(len(ground.slip_body)):
+        if weight[m] == 0.0 or part.slip[m] == 0:
+            continue
+        t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.pa, work.at, work.planted)
+        count = t.planted(
+            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.pb, work.at, work.planted_next
+        )  # fmt: skip
+        t.add_slip(
+            len(part.cols), count, work.at, weight[m], slide[m], work.pa, work.planted, work.pb, work.planted_next,
+            here, following,
+        )  # fmt: skip
+
+
+@nb.njit(cache=True, nogil=True)
+def add_frame(
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, part: Part, damping: float,
+    active: Active, pose: Pose, f: int, now: Bodies, later: Bodies, here: F64, following: F64, after: F64, work: Work,
+) -> None:  # fmt: skip
+    """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
+
+    `now` and `later` are the bodies of frames f and f + 1; each of the last three rows is (n, 1 + 3 n), see `_elimination`.
+    """
+    total = len(pose.q)
+    p, o, x = now.pos, now.rot, now.axis
+    t.add_vectors(
+        vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, work.at, work.jac, work.pa, work.pb, work.pc
+    )
+    t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping, here)
+    t.add_ground(
+        tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
+        here, work.at, work.jac, work.moment, work.weighed,
+    )  # fmt: skip
+    t.add_collisions(
+        tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
+        here, work.at, work.jac, work.ends, work.pa, work.pb,
+    )  # fmt: skip
+    if f + 1 < total:
+        _add_slips(tree, ground, part, drive.slip[f], drive.slide[f], now, later, here, following, work)
+        _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
+    if f + 2 < total:
+        _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, work.pa, work.pb)
+
+
+@nb.njit(cache=True, nogil=True)
+def place_bodies(tree: Tree, pose: Pose, f: int, out: Bodies) -> None:
+    """Forward kinematics of frame f."""
+    k.forward(
+        pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, out.pos, out.rot, out.axis
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def bodies_room(joints: int) -> Bodies:
+    """Fresh memory for the bodies of one frame."""
+    return Bodies(np.empty((joints + 1, 3)), np.empty((joints + 1, 3, 3)), np.empty((joints, 3)))
+
+
+@nb.njit(cache=True, nogil=True)
+def eliminated(
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, parts: tuple[Part, Part],
+    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: tuple[F64, F64],
+) -> int:  # fmt: skip
+    """Equations of frames [first, stop), eliminated one after the other, into `rows` (stop - first + 2, n, 1 + 3 n) of each part.
+
+    The first two blocks of `rows` come in with what earlier frames handed on; the last two go out with what these hand on.
+    A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame whose
+    equations are singular, or -1.
+    """
+    nj = len(tree.parent)
+    work, now, later = work_room(nj), bodies_room(nj), bodies_room(nj)
+    place_bodies(tree, pose, first, now)
+    for f in range(first, stop):
+        if f + 1 < len(pose.q):
+            place_bodies(tree, pose, f + 1, later)
+        for which in range(len(parts)):
+            n = len(parts[which].cols)
+            if n == 0:
+                continue
+            here, following, after = rows[which][f - first], rows[which][f - first + 1], rows[which][f - first + 2]
+            after[:, :] = 0.0
+            add_frame(
+                tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
+                here, following, after, work,
+            )  # fmt: skip
+            if not eliminate(here, n):
+                return f
+            hand_on(here, following, after, n)
+        now, later = later, now
+    return -1
+
+
+@nb.njit(cache=True, nogil=True)
+def substituted(rows: F64, step: F64, n: int) -> None:
+    """Steps (T + 2, n) of the frames of `rows`; the last two come in known."""
+    for f in range(len(step) - 3, -1, -1):
+        substitute(rows[f], step[f], step[f + 1], step[f + 2], n)
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_ground(ground: Ground, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, point: F64, velocity: F64) -> None:
+    for n in range(len(ground.body)):
+        k.carried(pos, rot, ground.body[n], ground.offset[n], point)
+        k.moved(point, ground.body[n], pos, lin, ang, velocity)
+        active[n] = 1 if point[2] + velocity[2] < ground.clearance[n] else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_pairs(
+    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32,
+    ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
+) -> None:  # fmt: skip
+    """Pairs that would come nearer than the margin. Two bodies far from each other are not looked at before they have moved
+    that far."""
+    k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+    active[:] = 0
+    for g in range(len(caps.meeting)):
+        bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
+        went = gone[bi] + gone[bj]
+        if went < wait[g]:
+            continue
+        nearest = np.inf
+        for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
+            i, j = caps.pair[n, 0], caps.pair[n, 1]
+            apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
+            if apart < TOUCH_M:
+                gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
+                apart = gap - caps.radius[i] - caps.radius[j]
+                if apart < TOUCH_M:
+                    k.moved(on_p, bi, pos, lin, ang, va)
+                    k.moved(on_q, bj, pos, lin, ang, vb)
+                    change = 0.0
+                    for x in range(3):
+                        change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
+                    active[n] = 1 if apart + change < margin else 0
+            nearest = min(nearest, apart)
+        wait[g] = went + 0.999 * (nearest - TOUCH_M)
+
+
+@nb.njit(cache=True, nogil=True)
+def _went(tree: Tree, step: F64, gone: F32) -> None:
+    """Add to `gone` (B,) the most that a point of each body can have moved against the root."""
+    for b in range(1, len(gone)):
+        far = 0.0
+        for n in range(tree.chain_len[b]):
+            j = tree.chain[b, n]
+            far += abs(step[6 + j]) * tree.lever[j]
+        gone[b] += 1.001 * far
+
+
+@nb.njit(cache=True, nogil=True)
+def move(
+    tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, most: F64, step: F64,
+    first: int, stop: int, size: F64,
+) -> None:  # fmt: skip
+    """Predict every one-sided term, set the active ones, and move frames [first, stop) by -step (n, nv).
+
+    Fills `size`, each frame's largest entry. No frame moves by more than LARGEST in one step. `most` (J,): see `Drive.step`.
+
+    A term is active where its *predicted* value is negative: deciding by the present sign never settles.
+    """
+    nj = len(tree.parent)
+    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
+    lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
+    point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    ends = np.empty((len(caps.body), 2, 3))
+    for f in range(first, stop):
+        largest = 0.0
+        for i in range(6 + nj):
+            largest = max(largest, abs(step[f - first, i]))
+        size[f - first] = largest
+        share = LARGEST / largest if largest > LARGEST else 1.0
+        for i in range(6 + nj):
+            d[i] = -share * step[f - first, i]
+        k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+        k.twist(d, pos, axis, tree.parent, lin, ang)
+        _predict_ground(ground, pos, rot, lin, ang, active.ground[f], point, va)
+        _predict_pairs(
+            caps, stiff.margin, pos, rot, lin, ang, active.pair[f], active.wait[f], active.gone[f], ends, va, vb, on_p, on_q
+        )
+        for i in range(nj):
+            predicted = pose.q[f, i] + d[6 + i]
+            active.limit[f, i] = 1 if predicted < tree.lower[i] else (2 if predicted > tree.upper[i] else 0)
+            pose.q[f, i] = predicted
+            turned = predicted - pose.q[f - 1, i] if f > 0 else 0.0
+            active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
+        _went(tree, d, active.gone[f])
+        for i in range(3):
+            pose.root_pos[f, i] += d[i]
+        k.turn(pose.root_rot[f], d[3], d[4], d[5])

@@ -1,0 +1,53 @@
+"""Frame-by-frame elimination against a dense solve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from understudy.geom.arrays import F64
+from understudy.retarget._elimination import eliminate, hand_on
+from understudy.retarget._whole_clip import substituted
+
+FRAMES = 7
+
+
+def _rows(n: int, seed: int) -> F64:
+    """Equations of a random positive definite chain: (FRAMES + 2, n, 1 + 3 n)."""
+    rng = np.random.default_rng(seed)
+    rows = np.zeros((FRAMES + 2, n, 1 + 3 * n))
+    for f in range(FRAMES):
+        own = rng.normal(size=(n, n))
+        rows[f, :, 0] = rng.normal(size=n)
+        rows[f, :, 1 : 1 + n] = np.triu(own @ own.T + 8.0 * n * np.eye(n))
+        if f + 1 < FRAMES:
+            rows[f, :, 1 + n : 1 + 2 * n] = rng.normal(size=(n, n))
+        if f + 2 < FRAMES:
+            rows[f, :, 1 + 2 * n :] = np.diag(rng.normal(size=n))
+    return rows
+
+
+def _dense(rows: F64, n: int) -> tuple[F64, F64]:
+    full = np.zeros((FRAMES * n, (FRAMES + 2) * n))
+    for f in range(FRAMES):
+        full[f * n : (f + 1) * n, f * n : (f + 3) * n] = rows[f, :, 1:]
+    full = full[:, : FRAMES * n]
+    return full + np.triu(full, 1).T, rows[:FRAMES, :, 0].ravel()
+
+
+@pytest.mark.parametrize("n", [1, 3, 8, 13, 21, 35])
+def test_elimination_and_substitution_solve_the_equations(n: int) -> None:
+    rows = _rows(n, n)
+    matrix, rhs = _dense(rows, n)
+    for f in range(FRAMES):
+        assert eliminate(rows[f], n)
+        hand_on(rows[f], rows[f + 1], rows[f + 2], n)
+    found = np.zeros((FRAMES + 2, n))
+    substituted(rows, found, n)
+    np.testing.assert_allclose(found[:FRAMES].ravel(), np.linalg.solve(matrix, rhs), atol=1e-10)
+
+
+def test_singular_equations_are_refused() -> None:
+    rows = _rows(9, 0)
+    rows[0, 4, 5] = -1e6
+    assert not eliminate(rows[0], 9)

@@ -1,0 +1,55 @@
+"""What is said about joints that turn too fast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from understudy.kinematics.load import load_robot
+from understudy.retarget.amplitude import loss_warning
+from understudy.retarget.speed import fast_steps, fast_warning, meets_bound, speed_bound
+from understudy.spec.robot import RobotModel, RobotMotion
+
+
+@pytest.fixture(scope="module")
+def robot() -> RobotModel:
+    return load_robot("unitree_g1")
+
+
+def turning(robot: RobotModel, speed_rad_s: float) -> RobotMotion:
+    """Still for a second at 100 Hz but for one step of the right elbow from 0.50 to 0.51 s."""
+    q = np.zeros((100, robot.dof))
+    q[51:, robot.joint_index("right_elbow_joint")] = 0.01 * speed_rad_s
+    t_ns = np.arange(100) * 10_000_000
+    return RobotMotion(t_ns, np.zeros((100, 3)), np.tile([1.0, 0, 0, 0], (100, 1)), q, robot.joint_names)
+
+
+def test_a_step_that_is_too_fast_is_named_with_its_time(robot: RobotModel) -> None:
+    motion = turning(robot, 15.5)
+    assert int(fast_steps(motion, 100.0).sum()) == 1
+    said = fast_warning(motion, 100.0, 5.0)
+    assert said.startswith("1 joint steps over 15 rad/s are left, the first of right_elbow_joint at 0.51 s")
+    assert "slow the motion down" in said
+    assert "lowpass" not in said  # more smoothing than the usual takes more than it mends
+
+
+@pytest.mark.parametrize("lowpass_hz", [0.0, 12.0])
+def test_smoothing_is_advised_where_there_is_little(robot: RobotModel, lowpass_hz: float) -> None:
+    assert "--lowpass 5" in fast_warning(turning(robot, -15.5), 100.0, lowpass_hz)
+
+
+def test_what_keeps_to_the_bound_is_not_mentioned(robot: RobotModel) -> None:
+    assert fast_warning(turning(robot, 14.5), 100.0, 0.0) == ""
+    assert meets_bound(turning(robot, 14.4), robot, 100.0)
+    assert not meets_bound(turning(robot, 12.0), robot, 100.0)
+
+
+def test_the_bound_is_below_each_joints_own_limit(robot: RobotModel) -> None:
+    assert np.all(speed_bound(robot) < robot.velocity_rad_s)
+    assert speed_bound(robot).max() == 14.5
+
+
+def test_lost_swing_at_the_speed_bound_asks_for_a_slower_motion() -> None:
+    loss = {"left_shoulder to left_elbow": 0.3}
+    assert "slow the motion down" in loss_warning(loss, 5.0, at_bound=True)
+    assert "slow" not in loss_warning(loss, 5.0)
