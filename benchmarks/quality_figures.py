@@ -28,8 +28,9 @@ LOOSE_HZ, CUT_HZ, JERK_HZ = 6.45, 5.0, 30.0
 
 
 def own_figures(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -> dict[str, float]:
-    """Our own metrics, every one."""
-    return {key: float(value) for key, value in asdict(motion_metrics(human, motion, robot)).items()}
+    """Our own metrics, every one that the clip has."""
+    found = asdict(motion_metrics(human, motion, robot))
+    return {key: float(value) for key, value in found.items() if value is not None}
 
 
 def jerk_ratio(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -> float:
