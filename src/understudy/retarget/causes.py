@@ -147,17 +147,18 @@ def _self_collision(seen: Moment, problem: Problem) -> Reason:
     model = CollisionModel(names, table.body, table.a, table.b, table.radius, table.pair)
     own = np.isin(table.body, [joint + 1 for joint in _joints(seen, problem)[0]])
     near = witnesses(model, seen.poses)
-    blocked = np.zeros(near.distance_m.shape, dtype=np.bool_)
+    ahead = np.zeros(near.distance_m.shape)  # cosine of the angle between the way to go and that to the other part
     for p, (i, j) in enumerate(table.pair):
         if own[i] == own[j]:
             continue
-        away = near.on_a_world_m[:, p] - near.on_b_world_m[:, p]  # from the other part to the limb
-        away = away if own[i] else -away
-        blocked[:, p] = (near.distance_m[:, p] < MARGIN_M + TOUCHING_M) & (np.sum(away * seen.toward, axis=1) < 0.0)
-    if not blocked.any():
+        other = near.on_b_world_m[:, p] - near.on_a_world_m[:, p]
+        other *= (1.0 if own[i] else -1.0) / np.maximum(np.linalg.norm(other, axis=1, keepdims=True), 1e-9)
+        touching = near.distance_m[:, p] < MARGIN_M + TOUCHING_M
+        ahead[:, p] = np.where(touching, np.maximum(np.sum(other * seen.toward, axis=1), 0.0), 0.0)
+    if not ahead.any():
         return Reason("self_collision", 0.0)
-    i, j = table.pair[int(np.argmax(blocked.sum(axis=0)))]
-    return Reason("self_collision", float(blocked.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
+    i, j = table.pair[int(np.argmax(ahead.sum(axis=0)))]
+    return Reason("self_collision", float(ahead.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
 
 
 def _floor(seen: Moment, problem: Problem) -> Reason:
