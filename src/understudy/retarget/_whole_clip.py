@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F32, F64, I64, U8
+from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import eliminate, hand_on, keep, substitute
@@ -228,7 +229,7 @@ def _predict_pairs(
             i, j = caps.pair[n, 0], caps.pair[n, 1]
             apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
             if apart < TOUCH_M:
-                gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
+                gap = closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
                 apart = gap - caps.radius[i] - caps.radius[j]
                 if apart < TOUCH_M:
                     k.moved(on_p, bi, pos, lin, ang, va)

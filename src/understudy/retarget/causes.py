@@ -148,14 +148,14 @@ def _self_collision(seen: Moment, problem: Problem) -> Reason:
     own = np.isin(table.body, [joint + 1 for joint in _joints(seen, problem)[0]])
     pairs = table.pair[own[table.pair[:, 0]] != own[table.pair[:, 1]]]
     near = witnesses(replace(model, pair=pairs), seen.poses)
-    away = near.on_a_world_m - near.on_b_world_m  # from the other part to the limb
-    away[:, ~own[pairs[:, 0]]] *= -1.0
-    against = np.einsum("npc,nc->np", away, seen.toward) < 0.0
-    blocked = (near.distance_m < MARGIN_M + TOUCHING_M) & against
-    if not blocked.any():
+    other = near.on_b_world_m - near.on_a_world_m
+    other *= np.where(own[pairs[:, 0]], 1.0, -1.0)[:, None] / np.maximum(np.linalg.norm(other, axis=2, keepdims=True), 1e-9)
+    cosine = np.einsum("npc,nc->np", other, seen.toward)  # of the angle between the way to go and that to the other part
+    ahead = np.where(near.distance_m < MARGIN_M + TOUCHING_M, np.maximum(cosine, 0.0), 0.0)
+    if not ahead.any():
         return Reason("self_collision", 0.0)
-    i, j = pairs[int(np.argmax(blocked.sum(axis=0)))]
-    return Reason("self_collision", float(blocked.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
+    i, j = pairs[int(np.argmax(ahead.sum(axis=0)))]
+    return Reason("self_collision", float(ahead.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
 
 
 def _floor(seen: Moment, problem: Problem) -> Reason:

@@ -7,6 +7,7 @@ foot is planted; a few steps of the root, the legs and the trunk at the clip's o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from understudy.retarget._tables import Pose
 from understudy.retarget.arms import better_arms
 from understudy.retarget.problem import Problem
 from understudy.retarget.solve import solve_clip
+from understudy.retarget.speed import speed_bound
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
 from understudy.retarget.trajectory import REFERENCE_HZ, Settings
@@ -42,10 +44,13 @@ def solve_from_targets(
     frames = np.arange(0, total, keep)
     few = _at_knots(targets, frames, keep)
     pose = solve_clip(problem, few, _first(problem, few, settings, rate_hz / keep), settings, rate_hz / keep, progress=progress)
-    drawn = _curve(pose, frames, total)
-    if settings.fast and settings.lowpass_hz > 0:
-        return drawn._replace(q=np.clip(drawn.q, problem.tree.lower, problem.tree.upper))
-    return solve_clip(problem, targets, drawn, settings, rate_hz, begin="polish" if settings.lowpass_hz > 0 else "settled")
+    curve = _curve(pose, frames, total)
+    if settings.lowpass_hz <= 0:
+        return solve_clip(problem, targets, curve, settings, rate_hz, begin="settled")
+    curve = curve._replace(q=_within_speed(curve.q, frames, speed_bound(problem.robot) / rate_hz))
+    if settings.fast:
+        return curve._replace(q=np.clip(curve.q, problem.tree.lower, problem.tree.upper))
+    return solve_clip(problem, targets, curve, settings, rate_hz, begin="polish")
 
 
 def _knot_hz(settings: Settings) -> float:
@@ -91,3 +96,21 @@ def _curve(pose: Pose, frames: I64, total: int) -> Pose:
     quat = through(quat_continuous(matrix_to_quat(pose.root_rot)))
     quat /= np.linalg.norm(quat, axis=1, keepdims=True)
     return Pose(through(pose.root_pos), np.ascontiguousarray(quat_to_matrix(quat)), through(pose.q))
+
+
+def _within_speed(q: F64, frames: I64, most: F64) -> F64:
+    """Joints (T, J) on a curve, drawn towards the straight line between two of its `frames` where it turns by over `most` (J,).
+
+    A curve through angles that turn at their bound overshoots it: it starts late and makes up for that in the middle.
+    """
+    over = np.abs(np.diff(q, axis=0)) > most
+    out, at = q.copy(), np.arange(len(q))
+    for j in np.flatnonzero(over.any(axis=0)):
+        line = np.interp(at, frames, q[frames, j])
+        for first, stop in itertools.pairwise([*frames.tolist(), len(q)]):
+            if over[first:stop, j].any():
+                part = slice(first, stop + 1)
+                spare = most[j] - np.abs(np.diff(line[part])).max()
+                share = np.clip(spare / np.abs(np.diff(q[part, j] - line[part])).max(), 0.0, 1.0)
+                out[part, j] = line[part] + share * (q[part, j] - line[part])
+    return out
