@@ -44,6 +44,7 @@ Begin = Literal["ramp", "settled", "polish"]
 FAST_ITERATIONS = len(RAMP) + 1
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
+HURRY = 0.4
 FEET_POINTS = 4
 """Points that can be planted where only the feet bear."""
 MARGIN_S = 0.2
@@ -67,7 +68,7 @@ class Settings:
     lowpass_hz: float = 5.0
     fast: bool = False
     iterations: int = 20
-    polish: int = 2
+    polish: int = 16
     stretch: int = 1_000_000
 
 
@@ -171,6 +172,8 @@ class Trajectory:
         self.size[:] = 0.0
         for i in range(first, last):
             self._ask_anew(i, before)
+            if begin == "polish" and i == first + 1:
+                self._hurried()
             for window in [(0, total)] if i < len(RAMP) else self._restless():
                 self._solve_window(self._parts(i, begin), self._stiff(i), *window)
             if progress is not None:
@@ -202,9 +205,15 @@ class Trajectory:
         p = self.problem.parts
         if not self._feet_alone:
             return (p.whole, p.nothing)
-        if begin == "polish":
+        if begin == "polish" and iteration < len(RAMP):
             return (p.base, p.nothing)
         return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
+
+    def _hurried(self) -> None:
+        """Have frames solved again in which a joint turns at over HURRY of its bound: a curve through every fourth misses them."""
+        turned = np.abs(np.diff(self.pose.q, axis=0)) > HURRY * self.drive.step
+        fast = np.flatnonzero(turned.any(axis=1))
+        self.size[fast] = np.maximum(self.size[fast], 2.0 * RESTLESS)
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
