@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--robot", default="unitree_g1")
     parser.add_argument("--lowpass", type=float, default=5.0)
     parser.add_argument("--root-path", default="scaled", choices=("scaled", "metric"))
+    parser.add_argument("--fast", action="store_true")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--yardstick", type=Path)
     parser.add_argument("--yardstick-model", help="model file the yardstick is to load")
@@ -53,7 +54,7 @@ def main() -> None:
 
 def measure(clip: Path, robot: RobotModel, args: argparse.Namespace) -> dict[str, Any]:
     """One clip's figures."""
-    settings = Settings(lowpass_hz=args.lowpass)
+    settings = Settings(lowpass_hz=args.lowpass, fast=args.fast)
     for _ in range(2):
         start = time.perf_counter()
         human, _said = without_reference_pose(read_clip(clip))

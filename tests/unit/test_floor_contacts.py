@@ -21,7 +21,7 @@ from understudy.retarget.start import start_pose
 from understudy.retarget.surfaces import surface_points, with_surfaces
 from understudy.retarget.targets import Targets, make_targets
 from understudy.retarget.touch import floor_level, touching
-from understudy.retarget.trajectory import Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import REFERENCE_HZ, Settings, Trajectory, make_drive
 from understudy.simulate import floor
 from understudy.simulate.floor import FloorMotion
 from understudy.simulate.walker import squat, walk
@@ -208,12 +208,11 @@ def test_a_foot_that_stands_flat_does_not_turn(robot: RobotModel) -> None:
 
 
 def test_a_clip_on_feet_alone_is_solved_as_if_there_were_nothing_else(robot: RobotModel, problem: Problem) -> None:
-    motion = walk(3.0, rate_hz=30.0)
-    targets = make_targets(motion, problem)
+    targets = make_targets(walk(3.0, rate_hz=30.0), problem)
     settings, first = Settings(), start_pose(problem, targets)
-    drive = make_drive(problem, targets, settings, motion.rate_hz)
-    alone = Trajectory(problem, drive, first, settings, motion.rate_hz, flat=targets.flat).solve()
-    whole = solve_clip(problem, targets, first, settings, motion.rate_hz)
+    drive = make_drive(problem, targets, settings, REFERENCE_HZ)  # at which no weight is scaled
+    alone = Trajectory(problem, drive, first, settings, REFERENCE_HZ, flat=targets.flat).solve()
+    whole = solve_clip(problem, targets, first, settings, REFERENCE_HZ)
     for a, b in zip(alone, whole, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-8)
 

@@ -16,7 +16,6 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, frozen_f64
 
-COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3")
 MAX_SIZE_PX = 100_000
 CODEC_BLOCK_PX = 16
 """Video codecs pad images to blocks; a size that differs by less is the same image, not a scaled one."""

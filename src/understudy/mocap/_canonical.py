@@ -57,6 +57,11 @@ def check_bones(pos: F64, where: str) -> None:
             )
 
 
+def upward(pos: F64) -> F64:
+    """(T, 3) from the middle of the ankles to the head."""
+    return np.asarray(pos[:, INDEX["head"]] - (pos[:, INDEX["left_ankle"]] + pos[:, INDEX["right_ankle"]]) / 2.0)
+
+
 def forward_direction(pos_world_m: F64) -> F64:
     """(T, 3) unit horizontal direction that the hips face."""
     across = pos_world_m[:, INDEX["left_hip"]] - pos_world_m[:, INDEX["right_hip"]]

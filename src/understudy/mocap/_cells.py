@@ -92,3 +92,10 @@ def without_blank_end(rows: list[bytes]) -> list[bytes]:
 def holds_something(line: bytes) -> bool:
     """Whether any cell of a line is filled."""
     return bool(line.strip(ROW_ENDS))
+
+
+def fewer_rows(declared: str, there: int) -> str | None:
+    """What to say of a table with fewer frames than its header declares; nothing where it declares none."""
+    if not declared.isdecimal() or int(declared) <= there:
+        return None
+    return f"the header declares {int(declared)} frames, {there} are there: exported in part, or cut off"

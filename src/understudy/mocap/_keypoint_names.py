@@ -6,7 +6,7 @@ MediaPipe, "Pose landmark detection" (33).
 
 from __future__ import annotations
 
-from understudy.spec.skeleton import SIDES
+from understudy.spec.skeleton import HAND_JOINTS, SIDES
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -41,6 +41,9 @@ SCHEMES: dict[str, tuple[str, ...]] = {
     ),
 }
 """Scheme to its keypoints in order."""
+
+HANDS: tuple[str, ...] = tuple(f"{side}_hand_{joint}" for side in SIDES for joint in HAND_JOINTS)
+"""Keypoints of the hands, behind those of a scheme. Source: OpenPose and MediaPipe documentation, hands (21, in one order)."""
 
 BY_COUNT: dict[int, str] = {len(names): scheme for scheme, names in SCHEMES.items()}
 """Every scheme has another number of keypoints, so the number tells it."""

@@ -17,8 +17,9 @@ import numpy as np
 from understudy.errors import MocapError, UnknownNameError
 from understudy.geom.arrays import F64
 from understudy.mocap._file import read_bytes
-from understudy.mocap._keypoint_names import BY_COUNT, SCHEMES
+from understudy.mocap._keypoint_names import BY_COUNT, HANDS, SCHEMES
 from understudy.mocap._npz import open_npz
+from understudy.spec.skeleton import SIDES
 
 MAX_FILE_BYTES, MAX_JSON_BYTES, MAX_FRAMES, MAX_PEOPLE = 4 << 20, 1 << 30, 1_000_000, 1000
 MAX_RATE_HZ = 2000.0
@@ -30,7 +31,7 @@ class Keypoints:
     """What one camera saw of one person.
 
     Attributes:
-        names: K keypoints, by the names of `SCHEMES`.
+        names: K keypoints, by the names of `SCHEMES`, then `HANDS` where hands were detected.
         px: (T, K, 2) pixels; NaN where not seen.
         confidence: (T, K) 0 to 1.
         rate_hz: frames per second; None where the file does not say.
@@ -91,8 +92,8 @@ def _openpose(folder: Path, scheme: str | None) -> Keypoints:
         crowded += several
         if values is not None:
             people[number] = values
-    scheme = scheme or _one_scheme(folder, {len(v) for v in people.values()})
-    names = SCHEMES[scheme]
+    scheme = scheme or _one_scheme(folder, {len(v) - len(HANDS) for v in people.values()})
+    names = (*SCHEMES[scheme], *HANDS)
     out = np.full((last + 1, len(names), 3), np.nan)
     for number, values in people.items():
         out[number] = values
@@ -100,7 +101,7 @@ def _openpose(folder: Path, scheme: str | None) -> Keypoints:
 
 
 def _person(file: Path, data: bytes, scheme: str | None) -> tuple[F64 | None, bool]:
-    """(K, 3) pixels and confidence of the person with the most confidence, and whether there were several."""
+    """(K + 42, 3) pixels and confidence of the surest person, both hands last, and whether there were several."""
     found = _json(file, data, MAX_FILE_BYTES)
     people = found.get("people") if isinstance(found, Mapping) else None
     if not isinstance(people, list) or len(people) > MAX_PEOPLE:
@@ -113,9 +114,21 @@ def _person(file: Path, data: bytes, scheme: str | None) -> tuple[F64 | None, bo
             raise MocapError(
                 f"{file}: pose_keypoints_2d has {values.size} numbers; {_allowed(scheme)} times x, y, confidence are known"
             )
-        seen.append(values.reshape(-1, 3))
-    best = max(seen, key=lambda v: float(np.nansum(v[:, 2])), default=None)
+        seen.append(np.concatenate([values.reshape(-1, 3), *(_hand(file, person, side) for side in SIDES)]))
+    best = max(seen, key=lambda v: float(np.nansum(v[: -len(HANDS), 2])), default=None)
     return best, len(seen) > 1
+
+
+def _hand(file: Path, person: Mapping[str, object], side: str) -> F64:
+    """(21, 3) pixels and confidence of a hand; zeros where the file has none (OpenPose without --hand)."""
+    key, count = f"hand_{side}_keypoints_2d", len(HANDS) // 2
+    flat = person.get(key)
+    if flat is None or flat == []:
+        return np.zeros((count, 3))
+    values = _numbers(f"{file}: {key}", flat)
+    if values.size != 3 * count:
+        raise MocapError(f"{file}: {key} has {values.size} numbers; {count} times x, y, confidence are needed")
+    return values.reshape(count, 3)
 
 
 def _landmarks(path: Path, scheme: str | None) -> Keypoints:
@@ -129,6 +142,7 @@ def _landmarks(path: Path, scheme: str | None) -> Keypoints:
             f"{path}: no list 'frames' of 1 to {MAX_FRAMES} frames; each is a list of landmarks with x, y and visibility"
         )
     rows = [_frame_landmarks(f"{path}: frame {i + 1}", frame) for i, frame in enumerate(frames)]
+    hands = [_frame_hands(f"{path}: frame {i + 1}", frame) for i, frame in enumerate(frames)]
     scheme = scheme or _one_scheme(path, {len(row) for row in rows if len(row)})
     names = SCHEMES[scheme]
     out = np.full((len(rows), len(names), 3), np.nan)
@@ -137,6 +151,7 @@ def _landmarks(path: Path, scheme: str | None) -> Keypoints:
             if len(row) != len(names):
                 raise MocapError(f"{path}: frame {i + 1} has {len(row)} landmarks; {scheme} has {len(names)}")
             out[i] = row
+    names, out = (*names, *HANDS), np.concatenate([out, np.stack(hands)], axis=1)
     in_pixels = wrapper.get("pixels") is True
     size, rate = wrapper.get("size_px"), wrapper.get("rate_hz")
     return _made(
@@ -145,9 +160,25 @@ def _landmarks(path: Path, scheme: str | None) -> Keypoints:
     )  # fmt: skip
 
 
+def _frame_hands(where: str, frame: object) -> F64:
+    """(42, 3) of one frame's hands (MediaPipe's holistic landmarks); zeros for a hand that was not seen."""
+    out, count = np.zeros((len(HANDS), 3)), len(HANDS) // 2
+    for i, side in enumerate(SIDES):
+        found = frame.get(f"{side}_hand_landmarks") if isinstance(frame, Mapping) else None
+        marks = _marks(where, found)
+        if len(marks) not in (0, count):
+            raise MocapError(f"{where}: {side}_hand_landmarks has {len(marks)} landmarks; a hand has {count}")
+        if len(marks):
+            out[i * count : (i + 1) * count] = marks
+    return out
+
+
 def _frame_landmarks(where: str, frame: object) -> F64:
     """(K, 3) of one frame; (0, 3) where nobody was seen."""
-    marks = frame.get("landmarks", frame.get("pose_landmarks")) if isinstance(frame, Mapping) else frame
+    return _marks(where, frame.get("landmarks", frame.get("pose_landmarks")) if isinstance(frame, Mapping) else frame)
+
+
+def _marks(where: str, marks: object) -> F64:
     if isinstance(marks, Mapping):
         marks = marks.get("landmark")
     if marks is None:
@@ -166,15 +197,19 @@ def _npz(path: Path, scheme: str | None) -> Keypoints:
         )
     if px.shape[2] != 2 or not 1 <= len(px) <= MAX_FRAMES:
         raise MocapError(f"{path}: px has shape {px.shape}; (T, K, 2) with 1 to {MAX_FRAMES} frames is needed")
-    scheme = scheme or archive.text("model") or _one_scheme(path, {px.shape[1]})
+    handed = px.shape[1] - len(HANDS) in BY_COUNT
+    body = px.shape[1] - (len(HANDS) if handed else 0)
+    scheme = scheme or archive.text("model") or _one_scheme(path, {body})
     if scheme not in SCHEMES:
         raise MocapError(f"{path}: {UnknownNameError('keypoint scheme', scheme, SCHEMES)}")
-    if px.shape[1] != len(SCHEMES[scheme]):
-        raise MocapError(f"{path}: px has {px.shape[1]} keypoints; {scheme} has {len(SCHEMES[scheme])}")
+    if body != len(SCHEMES[scheme]):
+        raise MocapError(
+            f"{path}: px has {px.shape[1]} keypoints; {scheme} has {len(SCHEMES[scheme])}, and both hands are {len(HANDS)} more"
+        )
     rate: object = archive.array("rate_hz").tolist() if "rate_hz" in archive else None
     size: object = archive.array("size_px").tolist() if "size_px" in archive else None
     return _made(
-        str(path), SCHEMES[scheme], px.astype(np.float64), confidence.astype(np.float64),
+        str(path), (*SCHEMES[scheme], *(HANDS if handed else ())), px.astype(np.float64), confidence.astype(np.float64),
         rate_hz=rate, size_px=size, sha256=archive.sha256(),
     )  # fmt: skip
 
@@ -211,6 +246,9 @@ def _made(
         if values.size != 1 or not 1.0 <= float(values.ravel()[0]) <= MAX_RATE_HZ:
             raise MocapError(f"{where}: rate_hz is {str(rate_hz)[:40]}; 1 to {MAX_RATE_HZ:g} frames per second are allowed")
         rate = float(values.ravel()[0])
+    if names[-len(HANDS) :] == HANDS and not seen[:, -len(HANDS) :].any():
+        names = names[: -len(HANDS)]
+        px, seen, confidence = px[:, : len(names)], seen[:, : len(names)], confidence[:, : len(names)]
     return Keypoints(
         names, np.where(seen[..., None], px, np.nan), np.where(seen, np.minimum(confidence, 1.0), 0.0),
         rate, size, normalised, crowded, sha256,

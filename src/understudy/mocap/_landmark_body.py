@@ -108,7 +108,7 @@ def _joints(at: Mapping[str, F64]) -> dict[str, F64]:
         if name in at:
             out[name] = at[name]
     for side in SIDES:
-        hand = _mean(at, f"{side}_index", f"{side}_pinky")
+        hand = at.get(f"{side}_hand_middle_1", _mean(at, f"{side}_index", f"{side}_pinky"))
         if hand is not None:
             out[f"{side}_hand"] = hand
         toe = _ball(at, side)

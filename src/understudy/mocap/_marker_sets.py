@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from understudy.errors import MocapError
 from understudy.mocap._markers import bare_name, is_labelled, subject_of
 
-CENTRAL_ROLES = ("SACR", "C7", "T10", "CLAV", "STRN", "FHD", "BHD", "TOP")
 SIDED_ROLES = (
     "ASI", "PSI", "THI", "KNE", "KNM", "TIB", "ANK", "MED", "HEE", "TOE",
     "SHO", "UPA", "ELB", "ELM", "FRM", "WRA", "WRB", "FIN", "FHD", "BHD",

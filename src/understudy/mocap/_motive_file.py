@@ -12,11 +12,9 @@ import csv
 import io
 from dataclasses import dataclass
 
-import numpy as np
-
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64
-from understudy.mocap._cells import cells, holds_something, number_table, text_lines, without_blank_end
+from understudy.mocap._cells import cells, fewer_rows, holds_something, number_table, text_lines, without_blank_end
 from understudy.mocap._markers import even_frames, length_unit, number_cell, true_rate
 
 HEADER_LINES = 12
@@ -97,7 +95,7 @@ def parse_motive(data: bytes, where: str) -> MotiveFile:
     stated = keys.get("Export Frame Rate") or keys.get("Capture Frame Rate", "")
     rate_hz, odd_rate = true_rate(number_cell(stated, "the frame rate on line 1", where), table[:, 1])
     even, left_out = even_frames(table[:, 1] * rate_hz, table[:, :, None], where)
-    warnings = [odd_rate, left_out, _short(keys.get("Total Exported Frames", ""), len(rows))]
+    warnings = [odd_rate, left_out, fewer_rows(keys.get("Total Exported Frames", ""), len(rows))]
     unit_m = length_unit(keys.get("Length Units", ""), f"{where}:1")
     return MotiveFile(keys, things, even[:, :, 0], rate_hz, unit_m, tuple(text for text in warnings if text))
 
@@ -120,12 +118,6 @@ def _without_time_code(rows: list[bytes], axes: bytes) -> list[bytes]:
     at = columns.index("TimeCode")
     parts = [row.split(b",", at + 1) for row in rows]
     return [b",".join([*part[:at], b"", *part[at + 1 :]]) for part in parts]
-
-
-def _short(declared: str, there: int) -> str | None:
-    if not declared.isdecimal() or int(declared) <= there:
-        return None
-    return f"the header declares {int(declared)} frames, {there} are there: exported in part, or cut off"
 
 
 def _things(lines: list[bytes], axes_line: int, where: str) -> tuple[tuple[Thing, ...], int]:
@@ -160,8 +152,3 @@ def _things(lines: list[bytes], axes_line: int, where: str) -> tuple[tuple[Thing
     if not things:
         raise MocapError(f"{where}: no column holds the position of a bone or a marker: export them")
     return tuple(things), len(axes)
-
-
-def finite_share(track: F64) -> float:
-    """Share of frames in which a track is there."""
-    return float(np.isfinite(track).all(axis=-1).mean()) if track.size else 0.0

@@ -13,7 +13,7 @@ from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._palms import best_radial, radial_from_fingers
 from understudy.mocap._tree import Layout, Tree, lay_out
 from understudy.mocap._units import LEG_RANGE_M, UNITS_M, UP_AXES, metres_per_unit, up_axis
-from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
+from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
 MIN_FRAMES = 3
 
@@ -85,7 +85,7 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
     leg = canonical.leg_length(pos)
     unit_m = metres_per_unit(leg, take.unit, where) if take.forced else _unit_m(leg, take.unit, where)
     rest = canonical.canonical_positions(one[None, nodes], nodes, layout)[0]
-    found, warning = up_axis(_upward(pos), _upward(rest[None])[0])
+    found, warning = up_axis(canonical.upward(pos), canonical.upward(rest[None])[0])
     up = take.up or found
     to_world = UP_AXES[up].T
     pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
@@ -152,8 +152,3 @@ def _unit_m(leg: float, unit: str | None, where: str) -> float:
         f"{where}: the unit is said to be {unit}, which makes hip to knee to ankle {leg * unit_m:.4g} m; a person has "
         f"{low} to {high} m{hint}. Export in the right unit, or correct what the file says"
     )
-
-
-def _upward(pos: F64) -> F64:
-    """(T, 3) from the middle of the ankles to the head."""
-    return np.asarray(pos[:, INDEX["head"]] - (pos[:, INDEX["left_ankle"]] + pos[:, INDEX["right_ankle"]]) / 2.0)

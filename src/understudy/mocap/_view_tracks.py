@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64
-from understudy.mocap._keypoint_names import SCHEMES
+from understudy.mocap._keypoint_names import HANDS, SCHEMES
 from understudy.mocap._keypoints import Keypoints
 from understudy.mocap._session import Session
 
@@ -63,7 +63,9 @@ def on_one_clock(session: Session, seen: Sequence[Keypoints]) -> Tracks:
     for c, (k, start, rate) in enumerate(zip(seen, starts, rates, strict=True)):
         columns = [names.index(name) for name in k.names]
         px[c][:, columns], confidence[c][:, columns] = _at(k, (t_s - start) * rate)
-    schemes = dict.fromkeys(next((s for s, listed in SCHEMES.items() if listed == k.names), "?") for k in seen)
+    schemes = dict.fromkeys(
+        next((s for s, listed in SCHEMES.items() if k.names in (listed, (*listed, *HANDS))), "?") for k in seen
+    )
     return Tracks(names, tuple(schemes), px, confidence, rate_hz)
 
 

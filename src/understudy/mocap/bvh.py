@@ -19,7 +19,7 @@ from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._tree import Layout, Tree, lay_out
 from understudy.mocap._units import UP_AXES, metres_per_unit, up_axis
 from understudy.spec.protocols import MocapReader
-from understudy.spec.skeleton import INDEX, JOINTS, HumanMotion, SourceInfo
+from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
 
 class Bvh:
@@ -68,7 +68,7 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     canonical.check_bones(pos, where)
     unit_m = metres_per_unit(canonical.leg_length(pos), unit, where)
     rest = _rest(file.hierarchy, layout)
-    found, warning = up_axis(_upward(pos), _upward(rest)[0])
+    found, warning = up_axis(canonical.upward(pos), canonical.upward(rest)[0])
     up = up or found
     to_world = UP_AXES[up].T
     pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
@@ -120,11 +120,6 @@ def _rest(hierarchy: Hierarchy, layout: Layout) -> F64:
     nodes = layout.nodes()
     zero = np.zeros((1, hierarchy.n_channels))
     return canonical.canonical_positions(joint_positions(hierarchy, zero, nodes), nodes, layout)
-
-
-def _upward(pos: F64) -> F64:
-    """(T, 3) from the middle of the ankles to the head."""
-    return np.asarray(pos[:, INDEX["head"]] - (pos[:, INDEX["left_ankle"]] + pos[:, INDEX["right_ankle"]]) / 2.0)
 
 
 PLUGIN: MocapReader = Bvh()

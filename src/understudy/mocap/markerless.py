@@ -15,6 +15,7 @@ from understudy.mocap._cameras import Camera
 from understudy.mocap._file import read_bytes
 from understudy.mocap._keypoints import Keypoints, read_keypoints
 from understudy.mocap._landmark_body import body_of
+from understudy.mocap._landmark_hands import landmark_hands
 from understudy.mocap._session import Session, View, parse_session
 from understudy.mocap._take import Take, motion_of, source_of, stamps
 from understudy.mocap._tree import Layout
@@ -132,6 +133,13 @@ def _motion(
         rate_hz=tracks.rate_hz,
         unit=session.unit or said,
         up=session.up,
+        hands=landmark_hands(
+            tracks.names,
+            scene.points.pos_world[slice(*body.frames)],
+            dict(zip(body.names, np.moveaxis(body.pos, 1, 0), strict=True)),
+            rate_hz=tracks.rate_hz,
+            lowpass_hz=session.lowpass_hz,
+        ),
         warnings=(*warnings, *body.warnings),
     )
     layout = Layout("+".join(tracks.schemes), {name: {i: 1.0} for i, name in enumerate(body.names)}, body.measured)

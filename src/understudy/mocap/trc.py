@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import MocapError
-from understudy.mocap._cells import cells, holds_something, number_table, text_lines, without_blank_end
+from understudy.mocap._cells import cells, fewer_rows, holds_something, number_table, text_lines, without_blank_end
 from understudy.mocap._file import read_bytes
 from understudy.mocap._labelled_points import motion_from_points
 from understudy.mocap._markers import (
@@ -67,7 +67,7 @@ def take_from_trc(data: bytes, where: str) -> MarkerTake:
     rate_hz, odd_rate = true_rate(stated_hz, table[:, 1])
     place = table[:, 1] * rate_hz if np.isfinite(table[:, 1]).all() else table[:, 0]
     pos, left_out = even_frames(place, table[:, 2:].reshape(len(table), len(names), 3), where)
-    warnings = [odd_rate, left_out, _short(keys.get("NumFrames", ""), len(rows))]
+    warnings = [odd_rate, left_out, fewer_rows(keys.get("NumFrames", ""), len(rows))]
     take = MarkerTake(
         names, pos * unit_m, rate_hz, unit_m, warnings=tuple(text for text in warnings if text)
     )  # fmt: skip
@@ -86,12 +86,6 @@ def _names(lines: list[bytes], separator: bytes, where: str) -> tuple[str, ...]:
             "the header is damaged, or a marker has no name"
         )
     return names
-
-
-def _short(declared: str, there: int) -> str | None:
-    if not declared.isdecimal() or int(declared) <= there:
-        return None
-    return f"the header declares {int(declared)} frames, {there} are there: exported in part, or cut off"
 
 
 PLUGIN: MocapReader = Trc()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from understudy.errors import MocapError
+from understudy.mocap._mano import HandModel, beside, with_hands_of
+from understudy.mocap._npz import open_npz
 from understudy.mocap.amass import BodyModel
 from understudy.mocap.check.baseline import compare
 from understudy.mocap.read import TakesCompanion, chosen_reader, companion_of, find_reader
@@ -28,12 +30,16 @@ class ReadOptions:
         companion: the skeleton of an AMC motion, or the body model of an SMPL archive (.npz or .pkl); clips of other formats
             are read without it. None takes the skeleton beside the motion, and mean proportions.
         baseline: the session's bone lengths, written by `understudy mocap check`; None compares with nothing.
+        hands: poses of the hands (HaMeR, MANO) that go with the clip; None takes `<clip>.hands.npz` or `.json` beside it.
+        hand_model: the MANO model (.pkl or .npz) that they stand on; None takes mean proportions.
     """
 
     unit: str | None = None
     rate_hz: float | None = None
     companion: Path | None = None
     baseline: Path | None = None
+    hands: Path | None = None
+    hand_model: Path | None = None
 
 
 @runtime_checkable
@@ -53,6 +59,24 @@ def read_clip(path: Path, options: ReadOptions | None = None) -> HumanMotion:
         InputError: a pickled body model holds what is not read.
     """
     options = options or ReadOptions()
+    motion = _read(path, options)
+    hands = options.hands or beside(path)
+    return motion if hands is None else with_hands_of(motion, hands, _hand_model(options.hand_model))
+
+
+def _hand_model(path: Path | None) -> HandModel | None:
+    """The MANO model in a file; pickles are read without running anything."""
+    if path is None:
+        return None
+    if path.suffix.lower() in PICKLES:
+        return HandModel(str(path), read_arrays(path))
+    archive = open_npz(path)
+    wanted = ("v_template", "J_regressor", "shapedirs", "hands_mean")
+    return HandModel(str(path), {name: archive.array(name) for name in wanted if name in archive})
+
+
+def _read(path: Path, options: ReadOptions) -> HumanMotion:
+    """The motion of the body."""
     companion = options.companion
     if companion is None or companion.suffix.lower() not in PICKLES:
         return chosen_reader(path, unit=options.unit, rate_hz=options.rate_hz, companion=companion).read(path)
@@ -63,7 +87,8 @@ def read_clip(path: Path, options: ReadOptions | None = None) -> HumanMotion:
 
 
 def files_of(path: Path, options: ReadOptions) -> dict[str, Path]:
-    """Every file that reading a clip takes, by its part: `clip`, and `companion` and `baseline` where there is one.
+    """Every file that reading a clip takes, by its part: `clip`, and `companion`, `baseline`, `hands` and `hand_model` where
+    there is one.
 
     Where the companion cannot be told, it is left out: reading says why.
     """
@@ -77,6 +102,11 @@ def files_of(path: Path, options: ReadOptions) -> dict[str, Path]:
         found["companion"] = second
     if options.baseline is not None:
         found["baseline"] = options.baseline
+    hands = options.hands or beside(path)
+    if hands is not None:
+        found["hands"] = hands
+        if options.hand_model is not None:
+            found["hand_model"] = options.hand_model
     return found
 
 

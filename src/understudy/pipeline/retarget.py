@@ -37,6 +37,7 @@ class RetargetOptions:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off.
         infeasible: what happens to frames whose end-effector residual exceeds 5 cm.
         root_path: the person's path at the robot's size, or in the person's own metres.
+        fast: solve at half the rate and in fewer steps.
         arm_filter_hz: zero-phase Butterworth over trunk and arm joints afterwards; 0 for none.
     """
 
@@ -44,6 +45,7 @@ class RetargetOptions:
     infeasible: Infeasible = "flag"
     root_path: RootPath = "scaled"
     arm_filter_hz: float = 0.0
+    fast: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a cut-off that is no frequency; raises InputError."""
@@ -63,6 +65,7 @@ def retarget_tasks(
 
     Raises:
         SchemaError: the dataset's actions are torques, which a motion does not have.
+        InputError: hands are named for more than one clip.
     """
     if dataset.schema.action_kind == "torque":
         raise SchemaError(
@@ -70,6 +73,11 @@ def retarget_tasks(
             "use 'position' or 'velocity' for retargeted motion"
         )
     reading = reading or ReadOptions()
+    if reading.hands is not None and len({clip.clip for clip in clips}) > 1:
+        raise InputError(
+            f"{reading.hands}: one file of hands for {len(clips)} clips; put each beside its clip instead, as "
+            f"{clips[0].clip.stem}.hands{reading.hands.suffix}"
+        )
     said: dict[str, Json] = {key: value for key, value in (("unit", reading.unit), ("rate_hz", reading.rate_hz)) if value}
     files = [files_of(clip.clip, reading) for clip in clips]
     return [
@@ -109,7 +117,7 @@ def _retarget(job: Job) -> Outcome:
     result = retarget(
         motion,
         robot,
-        settings=Settings(lowpass_hz=options.lowpass_hz),
+        settings=Settings(lowpass_hz=options.lowpass_hz, fast=options.fast),
         infeasible=options.infeasible,
         root_path=options.root_path,
         arm_filter_hz=options.arm_filter_hz,
@@ -171,6 +179,8 @@ def _reading(task: Task) -> ReadOptions:
         rate_hz=_float(read.get("rate_hz")),
         companion=files.get("companion"),
         baseline=files.get("baseline"),
+        hands=files.get("hands"),
+        hand_model=files.get("hand_model"),
     )
 
 

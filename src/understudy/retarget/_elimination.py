@@ -13,7 +13,7 @@ import math
 
 import numba as nb
 
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F32, F64
 
 _FAST = {"contract", "reassoc", "nsz"}
 _PANEL = 8
@@ -93,12 +93,26 @@ def hand_on(m: F64, following: F64, after: F64, n: int) -> None:
 
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST)
-def substitute(m: F64, x: F64, following: F64, after: F64, n: int) -> None:
+def keep(m: F64, n: int, kept: F32) -> None:
+    """Store what substitution needs of an eliminated frame, (n, 2 n + 2), in single precision.
+
+    Row i of `m` is right-hand side, zeros, and from column 1 + i on 2 n + 1 numbers. Rounding them makes the step a little
+    inexact, never what it converges to: the gradient is worked out anew in double precision at every step.
+    """
+    for i in range(n):
+        kept[i, 0] = m[i, 0]
+        source, target = m[i, 1 + i : 2 + 2 * n + i], kept[i, 1:]
+        for j in range(len(target)):
+            target[j] = source[j]
+
+
+@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+def substitute(kept: F32, x: F64, following: F64, after: F64, n: int) -> None:
     """The frame's unknowns (n,), given those of the two frames after it."""
     for i in range(n - 1, -1, -1):
-        row = m[i]
-        s = row[0]
-        towards_next, towards_after, own = row[1 + n : 1 + 2 * n], row[1 + 2 * n : 2 + 2 * n + i], row[2 + i : 1 + n]
+        row = kept[i]
+        s = float(row[0])
+        own, towards_next, towards_after = row[2 : 1 + n - i], row[1 + n - i : 1 + 2 * n - i], row[1 + 2 * n - i :]
         for j in range(len(towards_next)):
             s -= towards_next[j] * following[j]
         for j in range(len(towards_after)):
@@ -106,4 +120,4 @@ def substitute(m: F64, x: F64, following: F64, after: F64, n: int) -> None:
         known = x[i + 1 : n]
         for j in range(len(known)):
             s -= own[j] * known[j]
-        x[i] = s / row[1 + i]
+        x[i] = s / row[1]

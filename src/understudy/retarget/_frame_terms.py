@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba as nb
 
 from understudy.geom.arrays import F64, I64, U8
+from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _kernels as k
 from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
 
@@ -227,7 +228,7 @@ def add_collisions(
         for c, e in ((i, 0), (j, 1)):
             k.carried(pos, rot, caps.body[c], caps.a[c], ends[e, 0])
             k.carried(pos, rot, caps.body[c], caps.b[c], ends[e, 1])
-        d = k.closest_on_segments(ends[0, 0], ends[0, 1], ends[1, 0], ends[1, 1], on_p, on_q)
+        d = closest_on_segments(ends[0, 0], ends[0, 1], ends[1, 0], ends[1, 1], on_p, on_q)
         if d < 1e-6:
             continue
         nx, ny, nz = (on_p[0] - on_q[0]) / d, (on_p[1] - on_q[1]) / d, (on_p[2] - on_q[2]) / d

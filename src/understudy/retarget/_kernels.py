@@ -1,8 +1,8 @@
-"""Compiled inner loops of the solver: one frame's kinematics, its weighted least-squares terms, and the band matrix.
+"""Compiled inner loops of the solver: one frame's kinematics, its weighted least-squares terms, and a dense solve.
 
 A frame's tangent is (root translation in world 3, root rotation in world 3, joints J), nv = 6 + J. All residuals are
 differences of points carried by bodies, so one Jacobian column serves all: a joint turns a point p by axis x (p - origin).
-Lower triangles only; the band matrix is LAPACK's lower form, `band[i - j, j] = H[i, j]`.
+Of symmetric matrices only the lower triangles are written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import numba as nb
 
 from understudy.geom.arrays import F64, I64, U8
-from understudy.kinematics.segments import segment_parameters
+from understudy.kinematics.segments import closest_on_segments
 
 PUSH_M = 0.02
 """A penetration counts as no deeper than this: the normal of a deeper one is not to be trusted; it goes out by degrees."""
@@ -145,60 +145,12 @@ def add_joint_terms(
 
 
 @nb.njit(cache=True, nogil=True)
-def add_ground(
-    pos: F64, rot: F64, axis: F64, body: I64, offset: F64, clearance: F64, pull: F64, push: float, active: U8,
-    chain: I64, chain_len: I64, cols: I64, h: F64, g: F64, jac: F64, point: F64, arm: F64,
-) -> None:  # fmt: skip
-    """Height terms: w (z - clearance)^2 two-sided with weight `pull[n]`, or one-sided with `push` where active."""
-    for n in range(len(body)):
-        w = pull[n]
-        if w == 0.0:
-            if active[n] == 0:
-                continue
-            w = push
-        b = body[n]
-        carried(pos, rot, b, offset[n], point)
-        count = 6 + chain_len[b]
-        for c in range(6):
-            cols[c] = c
-            for i in range(3):
-                jac[i, c] = 0.0
-        for c in range(chain_len[b]):
-            cols[6 + c] = 6 + chain[b, c]
-            for i in range(3):
-                jac[i, 6 + chain[b, c]] = 0.0
-        point_columns(pos, axis, point, chain[b], chain_len[b], 1.0, jac, arm)
-        _add_row(jac[2], cols, count, point[2] - clearance[n], w, h, g)
-
-
-@nb.njit(cache=True, nogil=True)
-def closest_on_segments(p0: F64, p1: F64, q0: F64, q1: F64, on_p: F64, on_q: F64) -> float:
-    """Closest points (3,) of two segments, written in place; returns their distance."""
-    s, t = segment_parameters(p0, p1, q0, q1)
-    d = 0.0
-    for i in range(3):
-        on_p[i] = p0[i] + s * (p1[i] - p0[i])
-        on_q[i] = q0[i] + t * (q1[i] - q0[i])
-        d += (on_p[i] - on_q[i]) ** 2
-    return math.sqrt(d)
-
-
-@nb.njit(cache=True, nogil=True)
 def between_middles(a: F64, b: F64) -> float:
     """Distance between the middles of two segments, (2, 3) each."""
     d = 0.0
     for i in range(3):
         d += (0.5 * (a[0, i] + a[1, i] - b[0, i] - b[1, i])) ** 2
     return math.sqrt(d)
-
-
-@nb.njit(cache=True, nogil=True)
-def far_apart(a: F64, b: F64, reach: float) -> bool:
-    """Whether the middles of two segments, (2, 3) each, are further apart than `reach`."""
-    d = 0.0
-    for i in range(3):
-        d += (0.5 * (a[0, i] + a[1, i] - b[0, i] - b[1, i])) ** 2
-    return d > reach * reach
 
 
 @nb.njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, U8
+from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _kernels as k
 from understudy.retarget._tables import Capsules, Ground, Stiff, Tree, Vectors
 
@@ -188,9 +189,9 @@ def _predict(tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, asked: As
     for n in range(len(caps.pair)):
         i, j = caps.pair[n, 0], caps.pair[n, 1]
         force.pair[n] = 0
-        if k.far_apart(room.ends[i], room.ends[j], caps.reach[i] + caps.reach[j] + TOUCH_M):
+        if k.between_middles(room.ends[i], room.ends[j]) - caps.reach[i] - caps.reach[j] > TOUCH_M:
             continue
-        gap = k.closest_on_segments(room.ends[i, 0], room.ends[i, 1], room.ends[j, 0], room.ends[j, 1], on_p, on_q)
+        gap = closest_on_segments(room.ends[i, 0], room.ends[i, 1], room.ends[j, 0], room.ends[j, 1], on_p, on_q)
         clear = gap - caps.radius[i] - caps.radius[j]
         if clear >= TOUCH_M:
             continue

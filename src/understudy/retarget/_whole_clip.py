@@ -8,9 +8,10 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F32, F64, I64, U8
+from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
-from understudy.retarget._elimination import eliminate, hand_on, substitute
+from understudy.retarget._elimination import eliminate, hand_on, keep, substitute
 from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
 
 TOUCH_M = 0.05
@@ -151,13 +152,14 @@ def bodies_room(joints: int) -> Bodies:
 @nb.njit(cache=True, nogil=True)
 def eliminated(
     tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, parts: tuple[Part, Part],
-    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: tuple[F64, F64],
+    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: tuple[F64, F64], kept: tuple[F32, F32],
 ) -> int:  # fmt: skip
-    """Equations of frames [first, stop), eliminated one after the other, into `rows` (stop - first + 2, n, 1 + 3 n) of each part.
+    """Equations of frames [first, stop), eliminated one after the other.
 
-    The first two blocks of `rows` come in with what earlier frames handed on; the last two go out with what these hand on.
-    A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame whose
-    equations are singular, or -1.
+    Of each part: `rows` (3, n, 1 + 3 n) comes in with what earlier frames handed on to the first two of these, and goes out
+    with what these hand on to the next two, in the same places; `kept` (stop - first, n, 2 n + 2) is filled for the
+    substitution. A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame
+    whose equations are singular, or -1.
     """
     nj = len(tree.parent)
     work, now, later = work_room(nj), bodies_room(nj), bodies_room(nj)
@@ -169,7 +171,8 @@ def eliminated(
             n = len(parts[which].cols)
             if n == 0:
                 continue
-            here, following, after = rows[which][f - first], rows[which][f - first + 1], rows[which][f - first + 2]
+            turn = (f - first) % 3
+            here, following, after = rows[which][turn], rows[which][(turn + 1) % 3], rows[which][(turn + 2) % 3]
             after[:, :] = 0.0
             add_frame(
                 tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
@@ -178,15 +181,25 @@ def eliminated(
             if not eliminate(here, n):
                 return f
             hand_on(here, following, after, n)
+            keep(here, n, kept[which][f - first])
         now, later = later, now
+    for which in range(len(parts)):
+        _turn_back(rows[which], (stop - first) % 3)
     return -1
 
 
 @nb.njit(cache=True, nogil=True)
-def substituted(rows: F64, step: F64, n: int) -> None:
-    """Steps (T + 2, n) of the frames of `rows`; the last two come in known."""
+def _turn_back(rows: F64, by: int) -> None:
+    """Put the block that is next into the first place."""
+    if by:
+        rows[:] = np.concatenate((rows[by:], rows[:by]))
+
+
+@nb.njit(cache=True, nogil=True)
+def substituted(kept: F32, step: F64, n: int) -> None:
+    """Steps (T + 2, n) of the frames of `kept`; the last two come in known."""
     for f in range(len(step) - 3, -1, -1):
-        substitute(rows[f], step[f], step[f + 1], step[f + 2], n)
+        substitute(kept[f], step[f], step[f + 1], step[f + 2], n)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -216,7 +229,7 @@ def _predict_pairs(
             i, j = caps.pair[n, 0], caps.pair[n, 1]
             apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
             if apart < TOUCH_M:
-                gap = k.closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
+                gap = closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
                 apart = gap - caps.radius[i] - caps.radius[j]
                 if apart < TOUCH_M:
                     k.moved(on_p, bi, pos, lin, ang, va)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -146,18 +146,16 @@ def _self_collision(seen: Moment, problem: Problem) -> Reason:
     names = tuple(capsule.name for capsule in robot.profile.capsules)
     model = CollisionModel(names, table.body, table.a, table.b, table.radius, table.pair)
     own = np.isin(table.body, [joint + 1 for joint in _joints(seen, problem)[0]])
-    near = witnesses(model, seen.poses)
-    blocked = np.zeros(near.distance_m.shape, dtype=np.bool_)
-    for p, (i, j) in enumerate(table.pair):
-        if own[i] == own[j]:
-            continue
-        away = near.on_a_world_m[:, p] - near.on_b_world_m[:, p]  # from the other part to the limb
-        away = away if own[i] else -away
-        blocked[:, p] = (near.distance_m[:, p] < MARGIN_M + TOUCHING_M) & (np.sum(away * seen.toward, axis=1) < 0.0)
-    if not blocked.any():
+    pairs = table.pair[own[table.pair[:, 0]] != own[table.pair[:, 1]]]
+    near = witnesses(replace(model, pair=pairs), seen.poses)
+    other = near.on_b_world_m - near.on_a_world_m
+    other *= np.where(own[pairs[:, 0]], 1.0, -1.0)[:, None] / np.maximum(np.linalg.norm(other, axis=2, keepdims=True), 1e-9)
+    cosine = np.einsum("npc,nc->np", other, seen.toward)  # of the angle between the way to go and that to the other part
+    ahead = np.where(near.distance_m < MARGIN_M + TOUCHING_M, np.maximum(cosine, 0.0), 0.0)
+    if not ahead.any():
         return Reason("self_collision", 0.0)
-    i, j = table.pair[int(np.argmax(blocked.sum(axis=0)))]
-    return Reason("self_collision", float(blocked.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
+    i, j = pairs[int(np.argmax(ahead.sum(axis=0)))]
+    return Reason("self_collision", float(ahead.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
 
 
 def _floor(seen: Moment, problem: Problem) -> Reason:

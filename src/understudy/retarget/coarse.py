@@ -7,6 +7,7 @@ foot is planted; a few steps of the root, the legs and the trunk at the clip's o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,12 +20,15 @@ from understudy.retarget._tables import Pose
 from understudy.retarget.arms import better_arms
 from understudy.retarget.problem import Problem
 from understudy.retarget.solve import solve_clip
+from understudy.retarget.speed import speed_bound
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
 from understudy.retarget.trajectory import REFERENCE_HZ, Settings
 
 FEWEST = 30
 """Fewest frames at the low rate that are worth it."""
+START_HZ = 14.0
+"""Rate of the sweeps that the solve begins with."""
 PER_CUTOFF = 6.0
 """The low rate is at least this multiple of the smoothing's cut-off."""
 
@@ -33,17 +37,41 @@ def solve_from_targets(
     problem: Problem, targets: Targets, settings: Settings, rate_hz: float, progress: Callable[[int, int], None] | None = None
 ) -> Pose:
     """The whole-clip solution: clips at 60 Hz and more at about 30 Hz first, others at once."""
-    keep = int(rate_hz / max(REFERENCE_HZ, PER_CUTOFF * settings.lowpass_hz) + 0.25)
+    keep = int(rate_hz / _knot_hz(settings) + 0.25)
     total = len(targets.vectors)
     if keep < 2 or total < FEWEST * keep:
-        start = better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
-        return solve_clip(problem, targets, start, settings, rate_hz, progress=progress)
+        return solve_clip(problem, targets, _first(problem, targets, settings, rate_hz), settings, rate_hz, progress=progress)
     frames = np.arange(0, total, keep)
     few = _at_knots(targets, frames, keep)
-    start = better_arms(problem, few.vectors, start_pose(problem, few), rate_hz / keep)
-    pose = solve_clip(problem, few, start, settings, rate_hz / keep, progress=progress)
-    smooth = settings.lowpass_hz > 0
-    return solve_clip(problem, targets, _curve(pose, frames, total), settings, rate_hz, begin="polish" if smooth else "settled")
+    pose = solve_clip(problem, few, _first(problem, few, settings, rate_hz / keep), settings, rate_hz / keep, progress=progress)
+    curve = _curve(pose, frames, total)
+    if settings.lowpass_hz <= 0:
+        return solve_clip(problem, targets, curve, settings, rate_hz, begin="settled")
+    curve = curve._replace(q=_within_speed(curve.q, frames, speed_bound(problem.robot) / rate_hz))
+    if settings.fast:
+        return curve._replace(q=np.clip(curve.q, problem.tree.lower, problem.tree.upper))
+    return solve_clip(problem, targets, curve, settings, rate_hz, begin="polish")
+
+
+def _knot_hz(settings: Settings) -> float:
+    """The low rate, frames per second."""
+    share = 0.5 if settings.fast else 1.0
+    return share * max(REFERENCE_HZ, PER_CUTOFF * settings.lowpass_hz)
+
+
+def _first(problem: Problem, targets: Targets, settings: Settings, rate_hz: float) -> Pose:
+    """Where the whole-clip solve begins: the sweeps at about START_HZ, and straight lines between their frames."""
+    total = len(targets.vectors)
+    hop = int(rate_hz / (START_HZ * (0.5 if settings.fast else 1.0)) + 0.25)
+    if hop < 2 or total < FEWEST * hop:
+        return better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
+    frames = np.append(np.arange(0, total - 1, hop), total - 1)
+    few = targets.at(frames)
+    pose = better_arms(problem, few.vectors, start_pose(problem, few), rate_hz / hop)
+    at, quat = np.arange(total), quat_continuous(matrix_to_quat(pose.root_rot))
+    lines = [np.stack([np.interp(at, frames, column) for column in values.T], axis=1) for values in (pose.root_pos, quat, pose.q)]
+    turned = lines[1] / np.linalg.norm(lines[1], axis=1, keepdims=True)
+    return Pose(np.ascontiguousarray(lines[0]), np.ascontiguousarray(quat_to_matrix(turned)), np.ascontiguousarray(lines[2]))
 
 
 def _at_knots(targets: Targets, frames: I64, keep: int) -> Targets:
@@ -68,3 +96,21 @@ def _curve(pose: Pose, frames: I64, total: int) -> Pose:
     quat = through(quat_continuous(matrix_to_quat(pose.root_rot)))
     quat /= np.linalg.norm(quat, axis=1, keepdims=True)
     return Pose(through(pose.root_pos), np.ascontiguousarray(quat_to_matrix(quat)), through(pose.q))
+
+
+def _within_speed(q: F64, frames: I64, most: F64) -> F64:
+    """Joints (T, J) on a curve, drawn towards the straight line between two of its `frames` where it turns by over `most` (J,).
+
+    A curve through angles that turn at their bound overshoots it: it starts late and makes up for that in the middle.
+    """
+    over = np.abs(np.diff(q, axis=0)) > most
+    out, at = q.copy(), np.arange(len(q))
+    for j in np.flatnonzero(over.any(axis=0)):
+        line = np.interp(at, frames, q[frames, j])
+        for first, stop in itertools.pairwise([*frames.tolist(), len(q)]):
+            if over[first:stop, j].any():
+                part = slice(first, stop + 1)
+                spare = most[j] - np.abs(np.diff(line[part])).max()
+                share = np.clip(spare / np.abs(np.diff(q[part, j] - line[part])).max(), 0.0, 1.0)
+                out[part, j] = line[part] + share * (q[part, j] - line[part])
+    return out

@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.geom.rotations import quat_to_matrix
+from understudy.kinematics.forward import BodyPoses
+from understudy.retarget._reach_kernel import fill_reached
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets, frame_weights
 from understudy.spec.robot import RobotModel, RobotMotion
@@ -19,7 +21,6 @@ ENDS: tuple[str, ...] = ("left_hand", "right_hand", "left_foot", "right_foot")
 LIMIT_M = 0.05
 LONGEST_BRIDGE_S = 0.5
 JOIN_S = 0.1
-BLOCK = 4096
 CHAINS: dict[str, tuple[str, str, str]] = {"hand": ("shoulder", "elbow", "wrist"), "foot": ("hip", "knee", "ankle")}
 
 
@@ -44,24 +45,30 @@ class Stretch:
     treated: str
 
 
-def end_residual(motion: RobotMotion, targets: Targets, problem: Problem) -> F64:
+def end_residual(motion: RobotMotion, targets: Targets, problem: Problem, reached: F64 | None = None) -> F64:
     """(T, 4) metres between each end effector and the nearest of what the person's pose asks of it.
 
     The person's limb can be read as bone directions, or as a reach in proportion to the limb; between a person's and a
     robot's proportions the two ask for different points, and both are what the person did. The residual is the distance to
     the segment between the two points, both laid out from the robot's own shoulder or hip.
+
+    `reached` is `reached_vectors(motion, problem)`, where it is known already.
     """
-    out = np.empty((len(motion.t_ns), len(ENDS)))
-    for part in _blocks(len(out)):
-        out[part] = _residual(_cut(motion, part), targets.vectors[part], problem)
-    return out
-
-
-def _residual(motion: RobotMotion, vectors: F64, problem: Problem) -> F64:
-    robot = problem.robot
-    poses = body_poses(robot, motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos)
-    tracks = [reached_and_asked(poses, vectors, problem, end) for end in ENDS]
-    return np.stack([np.linalg.norm(tip - asked, axis=1) for tip, asked in tracks], axis=1)
+    done = reached_vectors(motion, problem) if reached is None else reached
+    asked, lengths, columns = targets.vectors, problem.lengths_m, []
+    for end in ENDS:
+        side, kind = end.split("_")
+        a, b, c = (f"{side}_{part}" for part in CHAINS[kind])
+        by_direction, bones = (
+            lengths[f"{a}>{b}"] * _vector(vectors, f"{a}>{b}") + lengths[f"{b}>{c}"] * _vector(vectors, f"{b}>{c}")
+            for vectors in (asked, done)
+        )
+        limb_m = lengths[limb_of(end)]
+        by_reach, tip = limb_m * _vector(asked, end), limb_m * _vector(done, end)
+        if kind == "foot":  # its reach counts from the middle of the hips, its bones from the hip
+            by_reach, tip = by_reach - (tip - bones), bones
+        columns.append(np.linalg.norm(tip - _nearest_on_segment(tip, by_direction, by_reach), axis=1))
+    return np.stack(columns, axis=1)
 
 
 def reached_and_asked(poses: BodyPoses, vectors: F64, problem: Problem, end: str) -> tuple[F64, F64]:
@@ -86,21 +93,6 @@ def limb_of(end: str) -> str:
     """`left_arm` of `left_hand`, `left_leg` of `left_foot`: a joint group of the profile, and a length of the problem."""
     side, kind = end.split("_")
     return f"{side}_{'arm' if kind == 'hand' else 'leg'}"
-
-
-def _blocks(total: int) -> list[slice]:
-    """Frames in blocks: the poses of all bodies over a long clip would take more memory than the clip."""
-    return [slice(first, min(first + BLOCK, total)) for first in range(0, total, BLOCK)]
-
-
-def _cut(motion: RobotMotion, part: slice) -> RobotMotion:
-    return RobotMotion(
-        motion.t_ns[part],
-        motion.root_pos_world_m[part],
-        motion.root_quat_world_wxyz[part],
-        motion.joint_pos[part],
-        motion.joint_names,
-    )
 
 
 def stretches(residual_m: F64, t_ns: I64, *, treated: str = "flagged") -> tuple[Stretch, ...]:
@@ -188,14 +180,9 @@ def _columns_of(end: str) -> list[int]:
 
 def reached_vectors(motion: RobotMotion, problem: Problem) -> F64:
     """(T, V, 3) the vector tasks' present values for a motion of the robot."""
-    v = problem.vectors
     out = np.empty((len(motion.t_ns), len(VECTORS), 3))
-    for part in _blocks(len(out)):
-        cut = _cut(motion, part)
-        poses = body_poses(problem.robot, cut.root_pos_world_m, cut.root_quat_world_wxyz, cut.joint_pos)
-        for i in range(len(VECTORS)):
-            tail = poses.points(int(v.a_body[i]), v.a_off[i]) if v.a_body[i] >= 0 else 0.0
-            out[part, i] = (poses.points(int(v.b_body[i]), v.b_off[i]) - tail) * v.inv_len[i]
+    rot = np.ascontiguousarray(quat_to_matrix(motion.root_quat_world_wxyz))
+    fill_reached(problem.tree, problem.vectors, motion.root_pos_world_m, rot, motion.joint_pos, out)
     return out
 
 

@@ -9,9 +9,9 @@ from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._tables import Drive, Pose
 from understudy.retarget.problem import Problem
-from understudy.retarget.surfaces import FEET_POINTS, foot_points
+from understudy.retarget.surfaces import foot_points
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import RAMP
+from understudy.retarget.trajectory import FEET_POINTS, RAMP
 from understudy.spec.skeleton import SURFACES
 
 KEEP_M = 0.005

@@ -113,7 +113,8 @@ def retarget(
     problem = with_wrists(problem, targets.weights)
     pose = solve_from_targets(problem, targets, settings, motion.rate_hz, progress)
     result = _as_motion(pose, motion, robot)
-    residual = end_residual(result, targets, problem)
+    reached = reached_vectors(result, problem)
+    residual = end_residual(result, targets, problem, reached)
     found = stretches(residual, motion.t_ns)
     subject = motion.subject()
     listed = recollect_list(
@@ -128,12 +129,15 @@ def retarget(
         result = _as_motion(pose, motion, robot)
     if arm_filter_hz > 0:
         result = _filter_arms(result, robot, motion.rate_hz, arm_filter_hz)
+    changed = infeasible != "flag" or arm_filter_hz > 0
+    if changed:
+        reached = reached_vectors(result, problem)
     result, fingers = _with_fingers(result, motion, robot, settings.lowpass_hz)
-    loss = amplitude_loss(targets.vectors, reached_vectors(result, problem), motion.rate_hz)
+    loss = amplitude_loss(targets.vectors, reached, motion.rate_hz)
     return Retargeted(
         motion=result,
         human_target_world_m=drawn_on_path(person_at_robot_size(motion, targets, problem), targets, motion, root_path),
-        residual_m=end_residual(result, targets, problem) if infeasible != "flag" or arm_filter_hz > 0 else residual,
+        residual_m=end_residual(result, targets, problem, reached) if changed else residual,
         infeasible=np.asarray((residual > LIMIT_M).any(axis=1)),
         stance=targets.stance,
         contacts=np.concatenate([targets.stance, targets.touch], axis=1),

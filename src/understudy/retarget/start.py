@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_matrix, quat_to_rotvec
+from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_rotvec
 from understudy.retarget._sweep_kernel import sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
@@ -142,8 +142,3 @@ def _cheapest_path(costs: F64, switch: F64) -> I64:
 def pose_quat_wxyz(pose: Pose) -> F64:
     """(T, 4) root orientation of a pose."""
     return matrix_to_quat(pose.root_rot)
-
-
-def orthonormal(pose: Pose) -> Pose:
-    """The pose with root rotations made exactly orthonormal again."""
-    return pose._replace(root_rot=np.ascontiguousarray(quat_to_matrix(matrix_to_quat(pose.root_rot))))

@@ -1,7 +1,7 @@
 """Retargeting one frame at a time, with nothing from the future: for live views and full-body teleoperation.
 
 First it is decided where each foot goes (`_footing`), then one frame is solved for limbs, trunk, root and feet together, with
-limits, floor and self-collision inside (`_stream_kernel`); an arm caught on the wrong side is led back (`_arms`).
+limits, floor and self-collision inside (`_stream_kernel`); an arm caught on the wrong side is led back (`_stream_arms`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, Bool, frozen_f64
-from understudy.retarget._arms import Arms
 from understudy.retarget._footing import place_feet
+from understudy.retarget._stream_arms import Arms
 from understudy.retarget._stream_kernel import Asked, InForce, make_room, quat_of, solve_frame
 from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
 from understudy.retarget._tables import Stiff

@@ -16,7 +16,6 @@ from understudy.spec.skeleton import SIDES, SURFACES
 
 NEAR = 0.35
 """A capsule's end belongs to a knee or an elbow within this share of the shank or forearm."""
-FEET_POINTS = 4
 
 
 def surface_points(problem: Problem) -> dict[str, I64]:

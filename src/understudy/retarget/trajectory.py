@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from understudy.errors import UnderstudyError
-from understudy.geom.arrays import F64, Bool
+from understudy.geom.arrays import F32, F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
@@ -35,17 +35,18 @@ RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 ROOT_POS_ACCEL = 100.0
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
-RESTLESS, CLOSE = 0.01, 0.002
+RESTLESS, CLOSE = 0.02, 0.002
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
 when no step exceeds STILL, radians or metres."""
 Pair = tuple[Part, Part]
 Begin = Literal["ramp", "settled", "polish"]
+FAST_ITERATIONS = len(RAMP) + 1
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 FEET_POINTS = 4
 """Points that can be planted where only the feet bear."""
-MARGIN_S = 0.3
+MARGIN_S = 0.2
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
 """Eliminated rows are kept for the substitution while they fit into this; longer clips are eliminated twice, in stretches."""
@@ -57,12 +58,14 @@ class Settings:
 
     Attributes:
         lowpass_hz: cut-off of the smoothing inside the solve; 0 turns it off (a trace is kept against jitter).
+        fast: solve at half the rate, in fewer steps, and draw a curve through the rest: a look at many clips.
         iterations: Gauss-Newton steps, the ramp included.
         polish: steps at the clip's own rate where it was solved at a lower one.
         stretch: most frames eliminated at a time; fewer where memory asks for it.
     """
 
     lowpass_hz: float = 5.0
+    fast: bool = False
     iterations: int = 20
     polish: int = 2
     stretch: int = 1_000_000
@@ -143,7 +146,7 @@ class Trajectory:
         )
         self.damping = np.full(total, CALM * self.step)
         self.size = np.zeros(total)
-        self._room = np.empty(0)
+        self._memory = np.empty(0, dtype=np.float32)
 
     def solve(
         self,
@@ -162,6 +165,8 @@ class Trajectory:
         """
         first, total = (0 if begin == "ramp" else len(RAMP) - 1), len(self.pose.q)
         last = first + self.settings.polish if begin == "polish" else self.settings.iterations
+        if self.settings.fast and begin == "ramp":
+            last = min(last, FAST_ITERATIONS)
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, last):
@@ -246,39 +251,38 @@ class Trajectory:
 
     def _step(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> F64:
         """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
-        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (8 * sum(_room(part) for part in parts))))
+        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (4 * sum(_room(part) for part in parts))))
         starts = range(first, stop, longest)
-        handed = [[np.zeros((REACH, *_block(part))) for part in parts]]
+        handed = [[np.zeros((REACH + 1, *_rows(part))) for part in parts]]
         for start in starts:
-            rows = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
-            handed.append([part[-REACH:].copy() for part in rows])
+            handed.append([part.copy() for part in handed[-1]])
+            kept = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
         step = np.zeros((stop - first, 6 + self.problem.robot.dof))
         known = [np.zeros((REACH, len(part.cols))) for part in parts]
         for i in reversed(range(len(starts))):
             start, end = starts[i], min(starts[i] + longest, stop)
             if i < len(starts) - 1:  # the last stretch is still there
-                rows = self._eliminated(parts, stiff, start, end, handed[i])
+                kept = self._eliminated(parts, stiff, start, end, [part.copy() for part in handed[i]])
             for which, part in enumerate(parts):
                 found = np.concatenate([np.empty((end - start, len(part.cols))), known[which]])
-                substituted(rows[which], found, len(part.cols))
+                substituted(kept[which], found, len(part.cols))
                 known[which] = found[:REACH].copy()
                 step[start - first : end - first, part.cols] = found[:-REACH]
         return step
 
-    def _eliminated(self, parts: Pair, stiff: Stiff, first: int, stop: int, handed: list[F64]) -> tuple[F64, F64]:
-        """Rows of the frames [first, stop) and the two after them, eliminated, in memory that the next call uses again."""
-        p, frames = self.problem, stop - first + REACH
+    def _eliminated(self, parts: Pair, stiff: Stiff, first: int, stop: int, rows: list[F64]) -> tuple[F32, F32]:
+        """What substitution needs of the frames [first, stop), in memory that the next call uses again; `rows` go on."""
+        p, frames = self.problem, stop - first
         sizes = [frames * _room(part) for part in parts]
-        if len(self._room) < sum(sizes):
-            self._room = np.empty(sum(sizes))
+        if len(self._memory) < sum(sizes):
+            self._memory = np.empty(sum(sizes), dtype=np.float32)
         one, other = (
-            self._room[at : at + size].reshape(frames, *_block(part))
+            self._memory[at : at + size].reshape(frames, *_kept(part))
             for at, size, part in zip((0, sizes[0]), sizes, parts, strict=True)
         )
-        one[:REACH], other[:REACH] = handed
         singular = eliminated(
             p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, parts, self.damping, self.active, self.pose,
-            first, stop, (one, other),
+            first, stop, (rows[0], rows[1]), (one, other),
         )  # fmt: skip
         if singular >= 0:
             raise UnderstudyError(f"retargeting: the equations are singular at frame {singular}; please report the clip")
@@ -296,12 +300,17 @@ class Trajectory:
         before[:] = size
 
 
-def _block(part: Part) -> tuple[int, int]:
-    """Shape of one frame's rows."""
+def _rows(part: Part) -> tuple[int, int]:
+    """Shape of one frame's equations."""
     return len(part.cols), 1 + 3 * len(part.cols)
 
 
+def _kept(part: Part) -> tuple[int, int]:
+    """Shape of what is kept of one frame."""
+    return len(part.cols), 2 + 2 * len(part.cols)
+
+
 def _room(part: Part) -> int:
-    """Numbers in one frame's rows."""
-    rows, columns = _block(part)
+    """Numbers that are kept of one frame."""
+    rows, columns = _kept(part)
     return rows * columns

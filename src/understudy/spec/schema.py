@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -168,11 +169,17 @@ def parse_schema(text: str, *, where: str) -> Schema:
         SchemaError: not TOML, or not a schema; one line per fault, each with its place.
     """
     try:
-        return Schema.model_validate(tomllib.loads(text))
+        return _parsed(text)
     except tomllib.TOMLDecodeError as error:
         raise SchemaError(f"{where}: not valid TOML: {error}") from None
     except ValidationError as error:
         raise SchemaError(f"{where}: {'; '.join(_fault(e, text) for e in error.errors())}") from None
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Schema:
+    """A schema cannot be changed, so the same text can give the same one."""
+    return Schema.model_validate(tomllib.loads(text))
 
 
 def _fault(error: ErrorDetails, text: str) -> str:

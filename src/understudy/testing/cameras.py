@@ -64,6 +64,13 @@ def keypoints_of(motion: HumanMotion, scheme: str = "mediapipe") -> F64:
     return np.stack([at.get(name, nothing) for name in SCHEMES[scheme]], axis=1)
 
 
+def hand_keypoints_of(motion: HumanMotion) -> F64:
+    """(T, 42, 3) places of the hands' keypoints of a motion with fingers, as they follow those of a scheme; metres."""
+    if motion.hand_pos_world_m is None:
+        return np.full((len(motion), 42, 3), np.nan)
+    return motion.hand_pos_world_m.reshape(len(motion), 42, 3)
+
+
 def seen_by(
     cameras: Sequence[Camera],
     keypoints_m: F64,

@@ -183,13 +183,6 @@ def with_joint_jump(episode: Episode, joint: str, *, jump_rad: float, at_s: floa
     return with_data(jumped, "observations/joint_velocities", derivative(q, t_ns))
 
 
-def with_offset(episode: Episode, joint: str, *, offset_rad: float) -> Episode:
-    """One joint off by a constant, as after a lost calibration."""
-    q = episode.data("observations/joint_positions").copy()
-    q[:, _joint(episode, joint)] += offset_rad
-    return with_data(episode, "observations/joint_positions", q)
-
-
 def with_nan(episode: Episode, key: str, *, step: int = 5) -> Episode:
     """One sample of a stream that is not a number."""
     data = episode.data(key).copy()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from understudy.apps.cli._arguments import Count, Hz, OptionalFile, OptionalHz, OptionalText, Text
+from understudy.apps.cli._arguments import Count, Hz, Off, OptionalFile, OptionalHz, OptionalText, Text
 from understudy.apps.cli._command import UsageError
 
 if TYPE_CHECKING:
@@ -36,8 +36,14 @@ class ClipOptions:
     """the person's path at the robot's size, or in the person's own metres, for objects and scenes in real units."""
     arm_filter: Hz = 0.0
     """zero-phase Butterworth over trunk and arms afterwards, Hz; 0 for none."""
+    fast: Off = False
+    """solve at half the rate and in fewer steps: a look at many clips; feet slide a little."""
     companion: OptionalFile = None
     """the skeleton (.asf) of AMC motions, or the body model (.npz, .pkl) of SMPL archives."""
+    hands: OptionalFile = None
+    """poses of the hands of one clip (HaMeR, MANO); those beside a clip, as walk.hands.npz, are found by themselves."""
+    hand_model: OptionalFile = None
+    """the MANO model (.pkl, .npz) that the hands stand on; mean proportions when left out."""
     rate: OptionalHz = None
     """frames per second, for a format that does not say it."""
     unit: OptionalText = None
@@ -64,6 +70,7 @@ class ClipOptions:
                 infeasible=self.infeasible,
                 root_path=self.root_path,
                 arm_filter_hz=self.arm_filter,
+                fast=self.fast,
             )
         except InputError as error:
             raise UsageError(str(error)) from None
@@ -72,7 +79,14 @@ class ClipOptions:
         """What the clips do not say about themselves."""
         from understudy.pipeline.read import ReadOptions
 
-        return ReadOptions(unit=self.unit, rate_hz=self.rate, companion=self.companion, baseline=self.baseline)
+        return ReadOptions(
+            unit=self.unit,
+            rate_hz=self.rate,
+            companion=self.companion,
+            baseline=self.baseline,
+            hands=self.hands,
+            hand_model=self.hand_model,
+        )
 
     def labelled(self, clips: Sequence[Path]) -> list[LabelledClip]:
         """The clips with their labels; says once what has none.

@@ -19,7 +19,6 @@ _GUTTER = 150.0
 _GROUP_TITLES = {"waist": "Waist", "head": "Head"} | {
     f"{side}_{part}": f"{side.title()} {part}" for side in SIDES for part in ("leg", "arm", "hand")
 }
-_AXES = ("roll", "pitch", "yaw")
 
 
 def _span(clip: Clip) -> tuple[float, float]:
