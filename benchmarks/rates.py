@@ -85,7 +85,9 @@ def _resampled(path: Path) -> Callable[[float], HumanMotion]:
 
     def at_rate(rate_hz: float) -> HumanMotion:
         t_ns = np.rint(np.arange(0.0, human.duration_s, 1.0 / rate_hz) * 1e9).astype(np.int64)
-        return replace(human, joint_pos_world_m=spline(t_ns * 1e-9), t_ns=t_ns, contact=None, hand_pos_world_m=None)
+        return replace(
+            human, joint_pos_world_m=spline(t_ns * 1e-9), t_ns=t_ns, contact=None, hand_pos_world_m=None, hand_radial_world=None
+        )
 
     return at_rate
 

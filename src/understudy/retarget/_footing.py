@@ -22,6 +22,8 @@ RECOVER_M, RECOVER_S = 0.12, 0.2
 """A free foot makes up what it is off over this way and this time."""
 CREEP_FROM_M, CREEP_PER_S, CREEP_M_S = 0.03, 0.5, 0.01
 """A held foot that is further off than the first creeps back, no faster than the last."""
+LOST_M = 0.3
+"""A foot that is further off than this is where it has no business to be: it is put to its place at once."""
 FLAT_RAD, TILTED_RAD = math.radians(5.0), math.radians(15.0)
 """Pitches off the standing one under which a held foot is laid flat, and over which it is left as it is."""
 LAY_S = 0.05
@@ -29,9 +31,11 @@ TAKE_UP_S = 0.02
 """A held foot is laid down with the first time constant, a free one taken up with the second."""
 UPRIGHT_RAD, TOPPLED_RAD = math.radians(70.0), math.radians(85.0)
 """Pitches within which heel and toe stand over the ground beside each other, and beyond which only the ankle is placed."""
-CLEARANCE_M, SWING_M_S = 0.018, 1.0
+CLEARANCE_M = 0.019
+SWING_M_S = 1.0
 """A foot that moves as fast as this keeps this height over the ground."""
-SKIM_M = 0.01
+SKIM_M = 0.004
+YIELD = 0.8
 """Over how much height it bends away from the ground."""
 STEEP, SHANK_DOWN, SHORTEST = 0.2, 0.3, 0.3
 """A foot steeper than the first has no yaw of its own; the shank of a standing leg points down to the second share at least; over
@@ -105,6 +109,7 @@ def place_feet(
     span_s: float,
     asked: F64,
     midhip: F64,
+    hip: F64,
     lateral: F64,
     dt_s: float,
     fresh: bool,
@@ -116,7 +121,8 @@ def place_feet(
         build: robot and person.
         pos: (23, 3) the person's joints now, and `then`, `span_s` before; metres.
         asked: (2, 3, 3) directions of thigh and shank, and the ankle from the middle of the hips by the leg's length.
-        midhip: (3,) where the middle of the robot's hips is to be; lateral (3,) direction from right to left hip.
+        midhip: (3,) where the middle of the robot's hips is to be; hip (2, 3) where its hips are from there;
+            lateral (3,) direction from right to left hip.
         dt_s: time since the last frame.
         fresh: forget what was before.
     """
@@ -128,12 +134,16 @@ def place_feet(
         speed = _read_hold(build, i, pos, then, span_s, out)
         pitch *= 1.0 - _lay(i, pitch, dt_s, fresh, out)
         leg = build.body[i, 0] + build.body[i, 1]
-        side = build.body[i, 2] if i == 0 else -build.body[i, 2]
         for x in range(3):
-            true = side * lateral[x] + build.body[i, 0] * asked[i, 0, x] + build.body[i, 1] * asked[i, 1, x]
+            true = hip[i, x] + build.body[i, 0] * asked[i, 0, x] + build.body[i, 1] * asked[i, 1, x]
             out.ankle[i, x] = midhip[x] + (1.0 - build.wide) * leg * asked[i, 2, x] + build.wide * true
+        swing = 1.0 - _fade(speed, FREE_M_S, SWING_M_S)
+        high, clearance = out.ankle[i, 2], CLEARANCE_M * swing
+        if pitch < 0.0:
+            less = YIELD * (1.0 - out.laid[i, 1]) * out.upright[i]
+            pitch += less * (_fitting(build, i, pitch, high - clearance) - pitch)
         _hold(build, i, pitch, facing, dt_s, fresh, out)
-        _set_height(build, i, pitch, midhip[2] + leg * asked[i, 2, 2], speed, out)
+        _set_height(build, i, pitch, high, clearance, out)
         fall = pitch + build.stand_pitch[i] + out.upright[i] * (build.toe_pitch - build.stand_pitch[i])
         yaw = out.yaw[i] + out.off[i, 2]
         out.sole[i, 0], out.sole[i, 1], out.sole[i, 2] = (
@@ -237,19 +247,30 @@ def _come_back(i: int, way: float, dt_s: float, out: Footing) -> None:
     for x in range(3):
         out.off[i, x] *= keep
     off = math.hypot(out.off[i, 0], out.off[i, 1])
-    if off > CREEP_FROM_M:
+    if off > LOST_M:
+        out.off[i] = 0.0
+    elif off > CREEP_FROM_M:
         left = 1.0 - min(CREEP_PER_S * (off - CREEP_FROM_M), CREEP_M_S) * dt_s / off
         out.off[i, 0] *= left
         out.off[i, 1] *= left
 
 
 @nb.njit(cache=True, nogil=True)
-def _set_height(build: Build, i: int, pitch: float, high: float, speed: float, out: Footing) -> None:
+def _fitting(build: Build, i: int, pitch: float, high: float) -> float:
+    """The pitch, or as much of it as fits between an ankle so high and the ground: a foot long for its leg is pitched less."""
+    e = 1 if pitch > 0.0 else 0
+    ahead, below = abs(build.ends[i, e, 0]), -build.ends[i, e, 2]
+    most = math.asin(min(max(high / math.hypot(ahead, below), 0.0), 1.0)) - math.atan2(below, ahead)
+    return math.copysign(min(abs(pitch), max(most, 0.0)), pitch)
+
+
+@nb.njit(cache=True, nogil=True)
+def _set_height(build: Build, i: int, pitch: float, high: float, clearance: float, out: Footing) -> None:
     """Heights of foot i's ankle and ends: on the ground while held, as high over it as the person's otherwise."""
     c, s = math.cos(pitch), math.sin(pitch)
     z0, z1 = build.ends[i, 0, 2] * c - build.ends[i, 0, 0] * s, build.ends[i, 1, 2] * c - build.ends[i, 1, 0] * s
     ground = -min(z0, z1)
-    clear = high - ground - CLEARANCE_M * (1.0 - _fade(speed, FREE_M_S, SWING_M_S))
+    clear = high - ground - clearance
     over = high - clear + 0.5 * (clear + math.hypot(clear, SKIM_M))
     up = out.upright[i]
     free = up * over + (1.0 - up) * high

@@ -97,6 +97,8 @@ def solve_frame(
         largest = 0.0
         for i in range(nv):
             largest = max(largest, abs(room.g[i]))
+        if not np.isfinite(room.g.sum()):
+            return iteration
         restless = largest > RESTLESS and last > 0.0 and largest > 0.7 * last
         damping = min(5.0 * max(damping, DAMPED), MOST_DAMPING) if restless else max(0.4 * damping, calm)
         last = largest

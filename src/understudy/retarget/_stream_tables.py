@@ -12,7 +12,8 @@ from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Calibration
 from understudy.spec.skeleton import INDEX, SIDES
 
-APART, APART_PCT = 0.45, 3.0
+APART = 0.6
+APART_PCT = 4.0
 """How far the robot's wider hips keep its feet apart: this share of the way, and no more than this much of a leg, in percent."""
 YAW_SPARE_RAD = 0.05
 

@@ -16,23 +16,25 @@ from understudy.retarget._footing import place_feet
 from understudy.retarget._stream_arms import Arms
 from understudy.retarget._stream_kernel import Asked, InForce, make_room, quat_of, solve_frame
 from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
+from understudy.retarget._stream_targets import carry_hips, hips_of, read_targets, reading_of
 from understudy.retarget._tables import Stiff
 from understudy.retarget.fingers import Fingers
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import solve_alone
-from understudy.retarget.targets import PLACE, Calibration, hand_weights, task_weights, vector_targets
+from understudy.retarget.targets import PLACE, Calibration, hand_weights, task_weights
 from understudy.retarget.trajectory import FASTEST_RAD_S, GROUND, LIMIT, MARGIN_M, PAIR, REFERENCE_HZ, SPEED, SPEED_SHARE
 from understudy.spec.hand import palm_axes
 from understudy.spec.robot import RobotModel
-from understudy.spec.skeleton import JOINTS, SIDES
+from understudy.spec.skeleton import HAND_JOINTS, JOINTS, SIDES
 
 ITERATIONS, FRESH_ITERATIONS, ENOUGH = 10, 30, 1e-3
 """Most steps for a frame and for one without a frame before it; a frame is done when nothing moves further than the last."""
 DAMPING = 1e-4
-LAG = 0.3
+LAG = 0.2
 """Weight of the joints' speed: it delays by LAG / 30 s at most (10 ms), and less where a joint serves several directions."""
 ROOT, ANKLE, END = 2000.0, 300.0, 1e5
 """Weights, per square metre, of the root's place, of the ankles' and of heel and toe while they are held."""
+ANKLE_FREE = 150
 LATERAL, UP, TRUNK = 50.0, 3.0, 100.0
 """Weights of the pelvis' directions and of the trunk's: they must not pay for what a leg cannot do."""
 SOLE, STIFF_SOLE = 2.0, 1.0
@@ -43,6 +45,10 @@ WINDOW_S = 1.0 / 30.0
 """Speeds of the feet are those over this time."""
 LOST_S = 0.3
 """After a gap longer than this the next frame starts afresh."""
+FAR_M = 1000.0
+"""A joint further from the origin is no measurement."""
+MOVED_M = 1.0
+"""A root further from where it is to be is put there without a way."""
 STANDS = 0.5
 """A foot stands when heel and toe are held to more than this share."""
 
@@ -85,6 +91,9 @@ class StreamingRetargeter:
         self._unhanded = _weights(p, known)
         self._weight = self._unhanded.copy()
         self._build, self._footing = build_of(p, known), empty_footing()
+        self._reading, self._hips = reading_of(p, known), hips_of(p)
+        self._says, self._no_palms = np.ones(len(VECTORS)), np.zeros((2, 3))
+        self._all_measured = np.ones(len(JOINTS), dtype=np.bool_)
         self._legs = [[PLACE[name] for name in (f"{s}_hip>{s}_knee", f"{s}_knee>{s}_ankle", f"{s}_foot")] for s in SIDES]
         self._room = make_room(p.tree, p.capsules)
         self._force = InForce(*(np.zeros(n, np.uint8) for n in (len(p.ground.body), robot.dof, len(p.capsules.pair), robot.dof)))
@@ -107,20 +116,23 @@ class StreamingRetargeter:
                 them the fingers stay as they are.
 
         Raises:
-            ShapeError: wrong shape, not finite, or a stamp that does not increase; the retargeter is as it was.
+            ShapeError: wrong shape, not finite, no torso, or a stamp that does not increase; the retargeter is as it was.
         """
-        if joint_pos_world_m.shape != (len(JOINTS), 3) or not np.isfinite(joint_pos_world_m).all():
-            raise ShapeError(f"frame at {t_ns} ns: {joint_pos_world_m.shape} is no finite ({len(JOINTS)}, 3) array; leave it out")
+        _check(joint_pos_world_m, hand_pos_world_m, t_ns)
         if self._past and t_ns <= self._past[-1][0]:
             raise ShapeError(f"frame at {t_ns} ns comes after one at {self._past[-1][0]} ns; leave late frames out")
+        if not self._read(joint_pos_world_m, hand_pos_world_m):
+            raise ShapeError(f"frame at {t_ns} ns: hips and neck lie in one point or line; leave it out")
         fresh = not self._past or (t_ns - self._past[-1][0]) * 1e-9 > LOST_S
         dt_s = 1.0 / self.rate_hz if fresh else (t_ns - self._past[-1][0]) * 1e-9
         self._remember(joint_pos_world_m, t_ns, fresh=fresh)
-        vectors, fingers = self._directions(self._past[-1][1], hand_pos_world_m), self._q[self._fingers.columns]
-        self._ask(vectors, dt_s, fresh=fresh)
+        fingers = self._q[self._fingers.columns]
+        self._ask(dt_s, fresh=fresh)
         if fresh:
-            self._root_pos, self._root_rot, self._q = solve_alone(self.problem, vectors, self._weight[: len(VECTORS)])
+            rows = len(VECTORS)
+            self._root_pos, self._root_rot, self._q = solve_alone(self.problem, self._target[:rows].copy(), self._weight[:rows])
             self._arms.forget()
+        self._bring_root()
         self._solve(dt_s, fresh=fresh)
         self._move_fingers(fingers, hand_pos_world_m, dt_s)
         return LivePose(
@@ -132,15 +144,17 @@ class StreamingRetargeter:
             restarted=fresh,
         )
 
-    def _directions(self, pos: F64, hands: F64 | None) -> F64:
-        """(V, 3) targets of the frame; a palm's turn counts where the hand's joints say it."""
-        if hands is None:
-            self._weight[: len(VECTORS)] = self._unhanded[: len(VECTORS)]
-            return np.asarray(vector_targets(pos[None], self.known, self.problem)[0])
-        radial = palm_axes(hands)[1][None]
-        more = hand_weights(self.problem, np.ones(len(JOINTS), dtype=np.bool_), radial)
-        self._weight[: len(VECTORS)] = self._unhanded[: len(VECTORS)] + more
-        return np.asarray(vector_targets(pos[None], self.known, self.problem, radial)[0])
+    def _read(self, pos: F64, hands: F64 | None) -> bool:
+        """Set the frame's targets and what each weighs: a palm's turn counts where the hand's joints say it. False: no torso."""
+        rows, radial = len(VECTORS), self._no_palms if hands is None else palm_axes(hands)[1]
+        thumbs = radial if hands is None else np.nan_to_num(radial)
+        if not read_targets(self._reading, pos, thumbs, self._target, self._says):
+            return False
+        self._weight[:rows] = self._unhanded[:rows]
+        if hands is not None:
+            self._weight[:rows] += hand_weights(self.problem, self._all_measured, radial[None])
+        self._weight[:rows] *= self._says[:rows]
+        return True
 
     def _move_fingers(self, before: F64, hand_pos_world_m: F64 | None, dt_s: float) -> None:
         """Put the fingers where the person has them, or leave them where they were."""
@@ -157,22 +171,30 @@ class StreamingRetargeter:
         while len(self._past) > 2 and (t_ns - self._past[1][0]) * 1e-9 >= WINDOW_S - 1e-4:
             self._past.pop(0)
 
-    def _ask(self, vectors: F64, dt_s: float, *, fresh: bool) -> None:
-        """Set what the frame is asked: the person's directions, and feet where they are to go."""
+    def _ask(self, dt_s: float, *, fresh: bool) -> None:
+        """Set what the frame is asked of the feet: where they are to go."""
         (then_ns, then), (now_ns, now) = self._past[0], self._past[-1]
-        f, rows = self._footing, len(VECTORS)
+        f, rows, target = self._footing, len(VECTORS), self._target
+        lateral, midhip = target[PLACE["pelvis_lateral"]], target[PLACE["midhip"]]
+        carry_hips(self._hips, self._room, lateral, target[PLACE["pelvis_up"]], fresh)
         place_feet(
-            self._build, now, then, (now_ns - then_ns) * 1e-9, vectors[self._legs],
-            vectors[PLACE["midhip"]], vectors[PLACE["pelvis_lateral"]], dt_s, fresh, f,
+            self._build, now, then, (now_ns - then_ns) * 1e-9, target[self._legs], midhip, self._hips.out, lateral,
+            dt_s, fresh, f,
         )  # fmt: skip
-        self._target[:rows] = vectors
         for i, side in enumerate(SIDES):
             first = rows + 4 * i
             self._target[first], self._target[first + 1 : first + 3], self._target[first + 3] = f.ankle[i], f.ends[i], f.left[i]
             self._target[PLACE[f"{side}_sole"]] = f.sole[i]
+            self._weight[first] = ANKLE_FREE + (ANKLE - ANKLE_FREE) * f.held[i].max()
             self._weight[first + 1 : first + 3] = END * f.upright[i] * f.held[i] ** 2
             if self.problem.can_roll:
                 self._weight[first + 3] = (LEVEL + HELD_LEVEL * f.held[i].min()) * f.upright[i]
+
+    def _bring_root(self) -> None:
+        """Put a root that is far from where it is to be there at once: the person was moved, not the robot."""
+        away = self._target[PLACE["midhip"]] - self._root_pos
+        if float(away @ away) > MOVED_M**2:
+            self._root_pos += away
 
     def _solve(self, dt_s: float, *, fresh: bool) -> None:
         """One frame, from the pose of the one before it."""
@@ -202,6 +224,18 @@ class StreamingRetargeter:
             if loose > 0.0:
                 is_at = self._room.pos[body, :2] + self._room.rot[body, :2] @ ground.slip_offset[m]
                 f.ends[i, e, :2] += loose * (is_at - f.ends[i, e, :2])
+
+
+def _check(joint_pos_world_m: F64, hand_pos_world_m: F64 | None, t_ns: int) -> None:
+    """Raise ShapeError for a frame that cannot be used."""
+    if joint_pos_world_m.shape != (len(JOINTS), 3) or not bool((np.abs(joint_pos_world_m) < FAR_M).all()):
+        found = f"{joint_pos_world_m.shape} is no finite ({len(JOINTS)}, 3) array within {FAR_M:g} m"
+        raise ShapeError(f"frame at {t_ns} ns: {found}; leave it out")
+    if hand_pos_world_m is None:
+        return
+    shape = (len(SIDES), len(HAND_JOINTS), 3)
+    if hand_pos_world_m.shape != shape or bool((np.abs(hand_pos_world_m) >= FAR_M).any()):
+        raise ShapeError(f"frame at {t_ns} ns: {hand_pos_world_m.shape} hands are no {shape} within {FAR_M:g} m; leave them out")
 
 
 def _weights(problem: Problem, known: Calibration) -> F64:

@@ -210,7 +210,7 @@ class Trajectory:
         return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
 
     def _hurried(self) -> None:
-        """Have frames solved again in which a joint turns at over HURRY of its bound: the curve misses them."""
+        """Have frames solved again in which a joint turns at over HURRY of its bound: the curve is least to be trusted there."""
         turned = np.abs(np.diff(self.pose.q, axis=0)) > HURRY * self.drive.step
         fast = np.flatnonzero(turned.any(axis=1))
         self.size[fast] = np.maximum(self.size[fast], 2.0 * RESTLESS)
