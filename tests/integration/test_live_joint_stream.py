@@ -8,12 +8,15 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from understudy.errors import MocapError
 from understudy.mocap.live import open_source
+from understudy.mocap.live._websocket import WebSocketListener
 from understudy.mocap.live.joint_stream import JointStream
 from understudy.simulate.walker import walk
 from understudy.spec.live import LiveFrame
@@ -195,6 +198,32 @@ def test_a_server_that_refuses_us_is_an_error(motion: HumanMotion) -> None:
         pytest.raises(MocapError, match="HTTP 403; check path and token"),
     ):
         stream.read(LONG_S)
+
+
+class _Connection:
+    """A sender that has nothing to say."""
+
+    gone = ""
+
+    def close(self, reason: str = "") -> None:
+        self.gone = reason
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_came_last_stays_whichever_thread_goes_on_first(first: int) -> None:
+    listener = WebSocketListener("ws-listen://127.0.0.1:0")
+    request: Any = SimpleNamespace(headers={}, path="/")
+    senders: list[Any] = [_Connection(), _Connection()]
+    for sender in senders:
+        assert listener._check(sender, request) is None
+    for sender in (senders[first], senders[1 - first]):
+        listener._take(sender)
+    assert senders[0].gone == "another sender has connected"
+    assert not senders[1].gone
+    listener.close()
 
 
 def test_a_message_that_is_too_large_costs_nothing_but_itself(motion: HumanMotion) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import itertools
 import logging
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
 
 from understudy.errors import MocapError
 from understudy.mocap.live._joint_messages import MOST_BYTES
@@ -117,6 +119,8 @@ class WebSocketListener:
         self._box: Mailbox[bytes | str] = Mailbox()
         self._now = threading.Lock()
         self._sender: ServerConnection | None = None
+        self._came: WeakKeyDictionary[ServerConnection, int] = WeakKeyDictionary()
+        self._count = itertools.count()
         try:
             self._server = serve(
                 self._take, host, parts.port, process_request=self._check, compression=None, open_timeout=OPEN_S,
@@ -147,6 +151,7 @@ class WebSocketListener:
 
     def _check(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse a sender without the token; None lets it in."""
+        self._came[connection] = next(self._count)  # their threads may go on in another order
         if not self._token and "Origin" not in request.headers:
             return None
         given = parse_qs(urlsplit(request.path).query).get("token", [""])[0]
@@ -158,9 +163,12 @@ class WebSocketListener:
         from websockets.exceptions import ConnectionClosedError
 
         with self._now:
-            before, self._sender = self._sender, connection
-        if before is not None:
-            before.close(reason="another sender has connected")
+            newer = self._sender is None or self._came[connection] > self._came[self._sender]
+            gone, self._sender = (self._sender, connection) if newer else (connection, self._sender)
+        if gone is not None:
+            gone.close(reason="another sender has connected")
+        if gone is connection:
+            return
         try:
             for message in connection:
                 self._box.put(message)
