@@ -11,7 +11,7 @@ from understudy.geom.rotations import quat_to_matrix
 from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
-from understudy.retarget._footing import Build, Footing, place_feet
+from understudy.retarget._footing import Build, Footing, _fitting, place_feet
 from understudy.retarget._stream_kernel import quat_of
 from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
 from understudy.retarget.problem import Problem, make_problem
@@ -65,7 +65,8 @@ def _standing(build: Build) -> F64:
 def _place(build: Build, pos: F64, then: F64, midhip: F64, out: Footing, *, fresh: bool = False) -> None:
     down = np.array([0.0, 0.0, -1.0])
     asked = np.array([[down, down, [0.0, side * 0.1, -1.0]] for side in (1.0, -1.0)])
-    place_feet(build, pos, then, DT_S, asked, midhip, np.array([0.0, 1.0, 0.0]), DT_S, fresh, out)
+    hip = build.body[:, 2:] * np.array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])
+    place_feet(build, pos, then, DT_S, asked, midhip, hip, np.array([0.0, 1.0, 0.0]), DT_S, fresh, out)
 
 
 def test_a_held_foot_stays_and_a_free_one_comes_back(problem: Problem, known: Calibration) -> None:
@@ -97,6 +98,27 @@ def test_a_held_foot_that_is_far_off_creeps(problem: Problem, known: Calibration
         _place(build, pos, pos, midhip + np.array([0.2, 0.0, 0.0]), out)
     assert 0.005 < out.ankle[0, 0] - before[0] < 0.0101  # one second at no more than 1 cm/s
     assert out.ankle[0, 1] == pytest.approx(before[1], abs=1e-9)
+
+
+def test_a_held_foot_that_has_no_business_there_is_put_to_its_place(problem: Problem, known: Calibration) -> None:
+    build, out = build_of(problem, known), empty_footing()
+    pos, midhip = _standing(build), np.array([0.0, 0.0, 0.6])
+    _place(build, pos, pos, midhip, out, fresh=True)
+    before = out.ankle.copy()
+    _place(build, pos, pos, midhip + np.array([0.5, 0.0, 0.0]), out)
+    np.testing.assert_allclose(out.ankle - before, [[0.5, 0.0, 0.0]] * 2, atol=1e-9)
+
+
+def test_a_raised_toe_yields_to_a_low_ankle(problem: Problem, known: Calibration) -> None:
+    """A heel is further from the robot's ankle than from the person's: pitched alike, it would push the ankle up."""
+    build = build_of(problem, known)
+    low = float(-build.ends[0, 0, 2]) + 0.01
+    fits = _fitting(build, 0, -0.5, low)
+    assert -0.5 < fits < 0.0
+    heel = build.ends[0, 0]
+    assert -(heel[2] * np.cos(fits) - heel[0] * np.sin(fits)) == pytest.approx(low, abs=1e-9)
+    assert _fitting(build, 0, -0.5, 0.5) == -0.5
+    assert _fitting(build, 0, -0.5, 0.0) == 0.0
 
 
 def test_a_toe_that_stays_is_what_the_heel_turns_about(problem: Problem, known: Calibration) -> None:

@@ -31,12 +31,12 @@ TAKE_UP_S = 0.02
 """A held foot is laid down with the first time constant, a free one taken up with the second."""
 UPRIGHT_RAD, TOPPLED_RAD = math.radians(70.0), math.radians(85.0)
 """Pitches within which heel and toe stand over the ground beside each other, and beyond which only the ankle is placed."""
-CLEARANCE_M = 0.019
-SWING_M_S = 1.0
-"""A foot that moves as fast as this keeps this height over the ground."""
+CLEARANCE, SWING_M_S = 0.031, 1.0
+"""A foot that moves as fast as the second keeps this share of the leg's length over the ground."""
 SKIM_M = 0.004
-YIELD = 0.8
 """Over how much height it bends away from the ground."""
+YIELD = 0.6
+"""A raised toe that would have the ankle higher than the leg's directions put it is lowered by this share of the excess."""
 STEEP, SHANK_DOWN, SHORTEST = 0.2, 0.3, 0.3
 """A foot steeper than the first has no yaw of its own; the shank of a standing leg points down to the second share at least; over
 the ground a foot counts as no shorter than the last share of its length."""
@@ -138,7 +138,7 @@ def place_feet(
             true = hip[i, x] + build.body[i, 0] * asked[i, 0, x] + build.body[i, 1] * asked[i, 1, x]
             out.ankle[i, x] = midhip[x] + (1.0 - build.wide) * leg * asked[i, 2, x] + build.wide * true
         swing = 1.0 - _fade(speed, FREE_M_S, SWING_M_S)
-        high, clearance = out.ankle[i, 2], CLEARANCE_M * swing
+        high, clearance = out.ankle[i, 2], CLEARANCE * leg * swing
         if pitch < 0.0:
             less = YIELD * (1.0 - out.laid[i, 1]) * out.upright[i]
             pitch += less * (_fitting(build, i, pitch, high - clearance) - pitch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from understudy.geom.arrays import F64
@@ -12,10 +14,29 @@ from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Calibration
 from understudy.spec.skeleton import INDEX, SIDES
 
-APART = 0.6
-APART_PCT = 4.0
+APART, APART_PCT = 0.6, 4.0
 """How far the robot's wider hips keep its feet apart: this share of the way, and no more than this much of a leg, in percent."""
 YAW_SPARE_RAD = 0.05
+KNEE_STEPS, KNEE_SPARE_RAD = 721, 0.02
+"""Angles among which a knee's straight one is looked for, and how near to it a knee comes."""
+
+
+def one_way_knees(problem: Problem) -> Problem:
+    """The problem with knees that do not pass through straight: a leg of one length has two poses there, and would flicker."""
+    robot, lower, upper = problem.robot, problem.tree.lower.copy(), problem.tree.upper.copy()
+    for side in SIDES:
+        body = robot.point(f"{side}_knee")[0]
+        knee = int(problem.tree.chain[body, problem.tree.chain_len[body] - 1])
+        q = np.zeros((KNEE_STEPS, robot.dof))
+        q[:, knee] = np.linspace(lower[knee], upper[knee], KNEE_STEPS)
+        poses = body_poses(robot, np.zeros((KNEE_STEPS, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (KNEE_STEPS, 1)), q)
+        leg = poses.points(*robot.point(f"{side}_ankle")) - poses.points(*robot.point(f"{side}_hip"))
+        straight = float(q[int(np.argmax(np.linalg.norm(leg, axis=1))), knee])
+        if straight - lower[knee] < upper[knee] - straight:
+            lower[knee] = min(straight + KNEE_SPARE_RAD, upper[knee])
+        else:
+            upper[knee] = max(straight - KNEE_SPARE_RAD, lower[knee])
+    return replace(problem, tree=problem.tree._replace(lower=lower, upper=upper))
 
 
 def with_feet(problem: Problem) -> Vectors:

@@ -1,7 +1,7 @@
 """Retargeting one frame at a time, with nothing from the future: for live views and full-body teleoperation.
 
 First it is decided where each foot goes (`_footing`), then one frame is solved for limbs, trunk, root and feet together, with
-limits, floor and self-collision inside (`_stream_kernel`); an arm caught on the wrong side is led back (`_stream_arms`).
+limits, floor and self-collision inside (`_stream_kernel`); a limb caught on the wrong side is led back (`_stream_limbs`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import numpy as np
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, Bool, frozen_f64
 from understudy.retarget._footing import place_feet
-from understudy.retarget._stream_arms import Arms
 from understudy.retarget._stream_kernel import Asked, InForce, make_room, quat_of, solve_frame
-from understudy.retarget._stream_tables import build_of, empty_footing, with_feet
+from understudy.retarget._stream_limbs import Limbs
+from understudy.retarget._stream_tables import build_of, empty_footing, one_way_knees, with_feet
 from understudy.retarget._stream_targets import carry_hips, hips_of, read_targets, reading_of
+from understudy.retarget._stream_weights import calmer, usual_weights, weigh_feet, weigh_root
 from understudy.retarget._tables import Stiff
 from understudy.retarget.fingers import Fingers
-from understudy.retarget.problem import VECTORS, Problem, make_problem
+from understudy.retarget.problem import VECTORS, make_problem
 from understudy.retarget.start import solve_alone
-from understudy.retarget.targets import PLACE, Calibration, hand_weights, task_weights
+from understudy.retarget.targets import PLACE, Calibration, hand_weights
 from understudy.retarget.trajectory import FASTEST_RAD_S, GROUND, LIMIT, MARGIN_M, PAIR, REFERENCE_HZ, SPEED, SPEED_SHARE
 from understudy.spec.hand import palm_axes
 from understudy.spec.robot import RobotModel
@@ -30,17 +31,8 @@ from understudy.spec.skeleton import HAND_JOINTS, JOINTS, SIDES
 ITERATIONS, FRESH_ITERATIONS, ENOUGH = 10, 30, 1e-3
 """Most steps for a frame and for one without a frame before it; a frame is done when nothing moves further than the last."""
 DAMPING = 1e-4
-LAG = 0.2
-"""Weight of the joints' speed: it delays by LAG / 30 s at most (10 ms), and less where a joint serves several directions."""
-ROOT, ANKLE, END = 2000.0, 300.0, 1e5
-"""Weights, per square metre, of the root's place, of the ankles' and of heel and toe while they are held."""
-ANKLE_FREE = 150
-LATERAL, UP, TRUNK = 50.0, 3.0, 100.0
-"""Weights of the pelvis' directions and of the trunk's: they must not pay for what a leg cannot do."""
-SOLE, STIFF_SOLE = 2.0, 1.0
-"""Weight of the sole's direction where the ankle can roll, and where it cannot."""
-LEVEL, HELD_LEVEL = 0.1, 1.0
-"""Weight of a sole that is level sideways, and what is added while it is held."""
+LAG = 0.22
+"""Weight of the joints' speed: it delays by LAG / 30 s at most (7 ms), and less where a joint serves several directions."""
 WINDOW_S = 1.0 / 30.0
 """Speeds of the feet are those over this time."""
 LOST_S = 0.3
@@ -84,11 +76,11 @@ class StreamingRetargeter:
     def __init__(self, robot: RobotModel, known: Calibration, *, rate_hz: float) -> None:
         if rate_hz <= 0:
             raise ShapeError(f"a stream needs a positive rate, got {rate_hz} Hz")
-        p = self.problem = make_problem(robot)
+        p = self.problem = one_way_knees(make_problem(robot))
         self.known, self.rate_hz = known, rate_hz
         self._vectors = with_feet(p)
         self._target = np.zeros((len(self._vectors.a_body), 3))
-        self._unhanded = _weights(p, known)
+        self._unhanded = usual_weights(p, known)
         self._weight = self._unhanded.copy()
         self._build, self._footing = build_of(p, known), empty_footing()
         self._reading, self._hips = reading_of(p, known), hips_of(p)
@@ -99,8 +91,9 @@ class StreamingRetargeter:
         self._force = InForce(*(np.zeros(n, np.uint8) for n in (len(p.ground.body), robot.dof, len(p.capsules.pair), robot.dof)))
         self._stiff = Stiff(GROUND, LIMIT, PAIR, SPEED, MARGIN_M)
         self._fastest = np.minimum(FASTEST_RAD_S, SPEED_SHARE * robot.velocity_rad_s)
-        self._arms = Arms(p, self._vectors, self._stiff, self._room)
+        self._limbs = Limbs(p, self._vectors, self._stiff, self._room)
         self._root_pos, self._root_rot, self._q = np.zeros(3), np.eye(3), np.zeros(robot.dof)
+        self._calm = 0.0
         self._past: list[tuple[int, F64]] = []
         self._fingers = Fingers(robot)
         self._gripped = False
@@ -131,7 +124,7 @@ class StreamingRetargeter:
         if fresh:
             rows = len(VECTORS)
             self._root_pos, self._root_rot, self._q = solve_alone(self.problem, self._target[:rows].copy(), self._weight[:rows])
-            self._arms.forget()
+            self._limbs.forget()
         self._bring_root()
         self._solve(dt_s, fresh=fresh)
         self._move_fingers(fingers, hand_pos_world_m, dt_s)
@@ -185,10 +178,9 @@ class StreamingRetargeter:
             first = rows + 4 * i
             self._target[first], self._target[first + 1 : first + 3], self._target[first + 3] = f.ankle[i], f.ends[i], f.left[i]
             self._target[PLACE[f"{side}_sole"]] = f.sole[i]
-            self._weight[first] = ANKLE_FREE + (ANKLE - ANKLE_FREE) * f.held[i].max()
-            self._weight[first + 1 : first + 3] = END * f.upright[i] * f.held[i] ** 2
-            if self.problem.can_roll:
-                self._weight[first + 3] = (LEVEL + HELD_LEVEL * f.held[i].min()) * f.upright[i]
+        self._calm = calmer(self._calm, f, dt_s, fresh=fresh)
+        weigh_root(self._weight, self._calm)
+        weigh_feet(self._weight, f, can_roll=self.problem.can_roll)
 
     def _bring_root(self) -> None:
         """Put a root that is far from where it is to be there at once: the person was moved, not the robot."""
@@ -204,14 +196,14 @@ class StreamingRetargeter:
         rest = (p.tree.rest_weight * p.tree.rest + lag * before) / rest_weight
         step = np.full(p.robot.dof, np.pi) if fresh else self._fastest * dt_s
         weight = self._weight.copy()
-        self._arms.steer(self._target, weight, rest, rest_weight, self._root_pos, self._root_rot, self._q)
+        self._limbs.steer(self._target, weight, rest, rest_weight, self._root_pos, self._root_rot, self._q)
         asked = Asked(self._target, weight, rest, rest_weight, before, step)
         solve_frame(
             p.tree, self._vectors, p.ground, p.capsules, self._stiff, asked, self._force, self._room,
             self._root_pos, self._root_rot, self._q, FRESH_ITERATIONS if fresh else ITERATIONS, ENOUGH, DAMPING,
         )  # fmt: skip
         self._hold_where_it_is()
-        self._arms.watch(self._target, self._weight, self._root_pos, self._root_rot, self._q, dt_s)
+        self._limbs.watch(self._target, self._weight, self._root_pos, self._root_rot, self._q, dt_s)
         np.clip(self._q, before - step, before + step, out=self._q)
         np.clip(self._q, p.tree.lower, p.tree.upper, out=self._q)
 
@@ -236,15 +228,3 @@ def _check(joint_pos_world_m: F64, hand_pos_world_m: F64 | None, t_ns: int) -> N
     shape = (len(SIDES), len(HAND_JOINTS), 3)
     if hand_pos_world_m.shape != shape or bool((np.abs(hand_pos_world_m) >= FAR_M).any()):
         raise ShapeError(f"frame at {t_ns} ns: {hand_pos_world_m.shape} hands are no {shape} within {FAR_M:g} m; leave them out")
-
-
-def _weights(problem: Problem, known: Calibration) -> F64:
-    """(V + 8,) weights of the person's directions, and of ankle, heel, toe and level sole of each foot."""
-    feet = np.tile([ANKLE, 0.0, 0.0, 0.0], 2)
-    weight = np.concatenate([task_weights(known.hip_mismatch_pct), feet])
-    for name, value in (("midhip", ROOT), ("pelvis_lateral", LATERAL), ("pelvis_up", UP), ("trunk", TRUNK)):
-        weight[PLACE[name]] = value
-    for side in SIDES:
-        weight[PLACE[f"{side}_foot"]] = 0.0  # the ankle's place in the world stands for it
-        weight[PLACE[f"{side}_sole"]] = SOLE if problem.can_roll else STIFF_SOLE
-    return weight
