@@ -20,7 +20,7 @@ from understudy.spec.skeleton import SIDES
 STUCK, BETTER, STUCK_S = 0.45, 0.5, 0.1
 """A limb is stuck when a bone of it is off by the first (a chord of unit directions) for the last; another way must be better by
 the factor in the middle."""
-STARTS, LOOK_ITERATIONS = 16, 8
+STARTS, LOOK_ITERATIONS, FIRST_ITERATIONS = 16, 8, 40
 HELD = 100.0
 """A leg whose heel or toe weighs more than this stands, and is left alone."""
 FIRM, ARRIVED_RAD, MOST_S, REST_S = 30.0, 0.2, 0.8, 0.5
@@ -67,6 +67,23 @@ class Limbs:
             limb.stuck_s = limb.resting_s = limb.going_s = 0.0
             limb.start, limb.other = 0, None
 
+    def begin(self, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> bool:
+        """Try every start for each limb of a first frame that is stuck, and change `q` to the best; whether anything changed."""
+        changed = False
+        for limb in self.limbs:
+            best = self._off(limb, target)
+            if best < STUCK:
+                continue
+            best *= BETTER
+            for n in range(1, STARTS + 1):
+                found = self._solved(limb, self._start(limb, n), target, weight, root_pos, root_rot, q, FIRST_ITERATIONS)
+                off = self._off(limb, target)
+                if off < best:
+                    best, changed = off, True
+                    q[limb.joints] = found[limb.joints]
+            self._solved(limb, q[limb.joints], target, weight, root_pos, root_rot, q)
+        return changed
+
     def steer(self, target: F64, weight: F64, rest: F64, rest_weight: F64, root_pos: F64, root_rot: F64, q: F64) -> None:
         """Change what the frame is asked, in place, for a limb that goes over to the other side."""
         for limb in self.limbs:
@@ -95,15 +112,28 @@ class Limbs:
 
     def _look(self, limb: Limb, off: float, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> None:
         """Try one start; where it leads to a much better one, go there."""
-        tree = self._problem.tree
         limb.start = limb.start % STARTS + 1
-        share = np.mod(0.5 + limb.start * np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0]))[: len(limb.joints)], 1.0)
-        start = tree.lower[limb.joints] + share * (tree.upper[limb.joints] - tree.lower[limb.joints])
-        found = self._solved(limb, start, target, weight, root_pos, root_rot, q)
+        found = self._solved(limb, self._start(limb, limb.start), target, weight, root_pos, root_rot, q)
         if self._off(limb, target) < BETTER * off:
             limb.other, limb.going_s = found[limb.joints], 0.0
 
-    def _solved(self, limb: Limb, start: F64, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> F64:
+    def _start(self, limb: Limb, n: int) -> F64:
+        """(n,) joints of the limb to begin at: starts that fill the ranges evenly."""
+        lower, upper = self._problem.tree.lower[limb.joints], self._problem.tree.upper[limb.joints]
+        share = np.mod(0.5 + n * np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0]))[: len(limb.joints)], 1.0)
+        return np.asarray(lower + share * (upper - lower))
+
+    def _solved(
+        self,
+        limb: Limb,
+        start: F64,
+        target: F64,
+        weight: F64,
+        root_pos: F64,
+        root_rot: F64,
+        q: F64,
+        iterations: int = LOOK_ITERATIONS,
+    ) -> F64:
         """(J,) the frame solved with one limb begun elsewhere and all else kept."""
         kept = np.full(len(q), 1e4)
         kept[limb.joints] = self._problem.tree.rest_weight[limb.joints]
@@ -115,7 +145,7 @@ class Limbs:
         asked = Asked(target, weight, rest, kept, found.copy(), self._free)
         solve_frame(
             p.tree, self._vectors, p.ground, p.capsules, self._stiff, asked, self._force, self._room,
-            pos, rot, found, LOOK_ITERATIONS, 1e-3, 1e-4,
+            pos, rot, found, iterations, 1e-3, 1e-4,
         )  # fmt: skip
         return found
 
