@@ -36,7 +36,7 @@ class Limb:
         rows: (R,) its two bones, and what else of the vector tasks it alone serves.
         ends: (0,) or (2,) heel and toe in the world among them.
         stuck_s, resting_s, going_s: for how long it has been stuck, has nothing to be done about it, and has been going over.
-        start: which start is next.
+        looks: how many starts have been tried.
         other: (n,) joints on the other side while it goes over.
     """
 
@@ -46,7 +46,7 @@ class Limb:
     stuck_s: float = 0.0
     resting_s: float = 0.0
     going_s: float = 0.0
-    start: int = 0
+    looks: int = 0
     other: F64 | None = field(default=None)
 
 
@@ -65,7 +65,7 @@ class Limbs:
         """Start afresh."""
         for limb in self.limbs:
             limb.stuck_s = limb.resting_s = limb.going_s = 0.0
-            limb.start, limb.other = 0, None
+            limb.looks, limb.other = 0, None
 
     def begin(self, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> bool:
         """Try every start for each limb of a first frame that is stuck, and change `q` to the best; whether anything changed."""
@@ -95,7 +95,8 @@ class Limbs:
             weight[limb.rows] = 0.0
 
     def watch(self, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64, dt_s: float) -> None:
-        """Look at the solved frame: is a limb stuck, is there another way, has it arrived?"""
+        """Look at the solved frame: is a limb stuck, is there another way, has it arrived? One limb is looked at in a frame."""
+        stuck: list[tuple[Limb, float]] = []
         for limb in self.limbs:
             if limb.other is not None:
                 limb.going_s += dt_s
@@ -108,12 +109,15 @@ class Limbs:
             free = limb.resting_s == 0.0 and not bool((weight[limb.ends] > HELD).any())
             limb.stuck_s = limb.stuck_s + dt_s if free and off > STUCK else 0.0
             if limb.stuck_s > STUCK_S:
-                self._look(limb, off, target, weight, root_pos, root_rot, q)
+                stuck.append((limb, off))
+        if stuck:
+            limb, off = min(stuck, key=lambda one: one[0].looks)
+            self._look(limb, off, target, weight, root_pos, root_rot, q)
 
     def _look(self, limb: Limb, off: float, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> None:
         """Try one start; where it leads to a much better one, go there."""
-        limb.start = limb.start % STARTS + 1
-        found = self._solved(limb, self._start(limb, limb.start), target, weight, root_pos, root_rot, q)
+        limb.looks += 1
+        found = self._solved(limb, self._start(limb, (limb.looks - 1) % STARTS + 1), target, weight, root_pos, root_rot, q)
         if self._off(limb, target) < BETTER * off:
             limb.other, limb.going_s = found[limb.joints], 0.0
 
