@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 from understudy.kinematics.load import load_robot
 from understudy.retarget.amplitude import loss_warning
+from understudy.retarget.coarse import _within_speed
 from understudy.retarget.speed import fast_steps, fast_warning, meets_bound, speed_bound
 from understudy.spec.robot import RobotModel, RobotMotion
 
@@ -53,3 +55,19 @@ def test_lost_swing_at_the_speed_bound_asks_for_a_slower_motion() -> None:
     loss = {"left_shoulder to left_elbow": 0.3}
     assert "slow the motion down" in loss_warning(loss, 5.0, at_bound=True)
     assert "slow" not in loss_warning(loss, 5.0)
+
+
+def test_a_curve_through_angles_at_their_bound_keeps_to_it() -> None:
+    """It overshoots where it is left alone; its knots and the stretches that are slow enough stay as they are."""
+    frames = np.arange(0, 81, 4)
+    knots = np.zeros((len(frames), 2))
+    knots[:, 0] = np.clip(4 * 0.1 * (np.arange(len(frames)) - 9), 0.0, 1.2)  # three intervals at 0.1 a frame
+    knots[:, 1] = 0.02 * np.sin(frames / 8.0)
+    curve = CubicSpline(frames, knots, axis=0, bc_type="natural")(np.arange(83))
+    most = np.array([0.102, 0.102])
+    assert np.abs(np.diff(curve, axis=0)).max() > 1.05 * most[0]
+    kept = _within_speed(curve, frames, most)
+    assert (np.abs(np.diff(kept, axis=0)) <= most + 1e-12).all()
+    np.testing.assert_array_equal(kept[frames], curve[frames])
+    np.testing.assert_array_equal(kept[:, 1], curve[:, 1])
+    np.testing.assert_array_equal(kept[:32], curve[:32])
