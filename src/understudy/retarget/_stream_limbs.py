@@ -20,7 +20,7 @@ from understudy.spec.skeleton import SIDES
 STUCK, BETTER, STUCK_S = 0.45, 0.5, 0.1
 """A limb is stuck when a bone of it is off by the first (a chord of unit directions) for the last; another way must be better by
 the factor in the middle."""
-STARTS, LOOK_ITERATIONS = 16, 8
+STARTS, LOOK_ITERATIONS, FIRST_ITERATIONS = 16, 8, 40
 HELD = 100.0
 """A leg whose heel or toe weighs more than this stands, and is left alone."""
 FIRM, ARRIVED_RAD, MOST_S, REST_S = 30.0, 0.2, 0.8, 0.5
@@ -36,7 +36,7 @@ class Limb:
         rows: (R,) its two bones, and what else of the vector tasks it alone serves.
         ends: (0,) or (2,) heel and toe in the world among them.
         stuck_s, resting_s, going_s: for how long it has been stuck, has nothing to be done about it, and has been going over.
-        start: which start is next.
+        looks: how many starts have been tried.
         other: (n,) joints on the other side while it goes over.
     """
 
@@ -46,7 +46,7 @@ class Limb:
     stuck_s: float = 0.0
     resting_s: float = 0.0
     going_s: float = 0.0
-    start: int = 0
+    looks: int = 0
     other: F64 | None = field(default=None)
 
 
@@ -65,7 +65,24 @@ class Limbs:
         """Start afresh."""
         for limb in self.limbs:
             limb.stuck_s = limb.resting_s = limb.going_s = 0.0
-            limb.start, limb.other = 0, None
+            limb.looks, limb.other = 0, None
+
+    def begin(self, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> bool:
+        """Try every start for each limb of a first frame that is stuck, and change `q` to the best; whether anything changed."""
+        changed = False
+        for limb in self.limbs:
+            best = self._off(limb, target)
+            if best < STUCK:
+                continue
+            best *= BETTER
+            for n in range(1, STARTS + 1):
+                found = self._solved(limb, self._start(limb, n), target, weight, root_pos, root_rot, q, FIRST_ITERATIONS)
+                off = self._off(limb, target)
+                if off < best:
+                    best, changed = off, True
+                    q[limb.joints] = found[limb.joints]
+            self._solved(limb, q[limb.joints], target, weight, root_pos, root_rot, q)
+        return changed
 
     def steer(self, target: F64, weight: F64, rest: F64, rest_weight: F64, root_pos: F64, root_rot: F64, q: F64) -> None:
         """Change what the frame is asked, in place, for a limb that goes over to the other side."""
@@ -78,7 +95,8 @@ class Limbs:
             weight[limb.rows] = 0.0
 
     def watch(self, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64, dt_s: float) -> None:
-        """Look at the solved frame: is a limb stuck, is there another way, has it arrived?"""
+        """Look at the solved frame: is a limb stuck, is there another way, has it arrived? One limb is looked at in a frame."""
+        stuck: list[tuple[Limb, float]] = []
         for limb in self.limbs:
             if limb.other is not None:
                 limb.going_s += dt_s
@@ -91,19 +109,35 @@ class Limbs:
             free = limb.resting_s == 0.0 and not bool((weight[limb.ends] > HELD).any())
             limb.stuck_s = limb.stuck_s + dt_s if free and off > STUCK else 0.0
             if limb.stuck_s > STUCK_S:
-                self._look(limb, off, target, weight, root_pos, root_rot, q)
+                stuck.append((limb, off))
+        if stuck:
+            limb, off = min(stuck, key=lambda one: one[0].looks)
+            self._look(limb, off, target, weight, root_pos, root_rot, q)
 
     def _look(self, limb: Limb, off: float, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> None:
         """Try one start; where it leads to a much better one, go there."""
-        tree = self._problem.tree
-        limb.start = limb.start % STARTS + 1
-        share = np.mod(0.5 + limb.start * np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0]))[: len(limb.joints)], 1.0)
-        start = tree.lower[limb.joints] + share * (tree.upper[limb.joints] - tree.lower[limb.joints])
-        found = self._solved(limb, start, target, weight, root_pos, root_rot, q)
+        limb.looks += 1
+        found = self._solved(limb, self._start(limb, (limb.looks - 1) % STARTS + 1), target, weight, root_pos, root_rot, q)
         if self._off(limb, target) < BETTER * off:
             limb.other, limb.going_s = found[limb.joints], 0.0
 
-    def _solved(self, limb: Limb, start: F64, target: F64, weight: F64, root_pos: F64, root_rot: F64, q: F64) -> F64:
+    def _start(self, limb: Limb, n: int) -> F64:
+        """(n,) joints of the limb to begin at: starts that fill the ranges evenly."""
+        lower, upper = self._problem.tree.lower[limb.joints], self._problem.tree.upper[limb.joints]
+        share = np.mod(0.5 + n * np.sqrt(np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0]))[: len(limb.joints)], 1.0)
+        return np.asarray(lower + share * (upper - lower))
+
+    def _solved(
+        self,
+        limb: Limb,
+        start: F64,
+        target: F64,
+        weight: F64,
+        root_pos: F64,
+        root_rot: F64,
+        q: F64,
+        iterations: int = LOOK_ITERATIONS,
+    ) -> F64:
         """(J,) the frame solved with one limb begun elsewhere and all else kept."""
         kept = np.full(len(q), 1e4)
         kept[limb.joints] = self._problem.tree.rest_weight[limb.joints]
@@ -115,7 +149,7 @@ class Limbs:
         asked = Asked(target, weight, rest, kept, found.copy(), self._free)
         solve_frame(
             p.tree, self._vectors, p.ground, p.capsules, self._stiff, asked, self._force, self._room,
-            pos, rot, found, LOOK_ITERATIONS, 1e-3, 1e-4,
+            pos, rot, found, iterations, 1e-3, 1e-4,
         )  # fmt: skip
         return found
 

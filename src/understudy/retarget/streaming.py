@@ -127,6 +127,8 @@ class StreamingRetargeter:
             self._limbs.forget()
         self._bring_root()
         self._solve(dt_s, fresh=fresh)
+        if fresh and self._limbs.begin(self._target, self._weight, self._root_pos, self._root_rot, self._q):
+            self._solve(dt_s, fresh=True)
         self._move_fingers(fingers, hand_pos_world_m, dt_s)
         return LivePose(
             t_ns=t_ns,
