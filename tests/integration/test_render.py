@@ -152,6 +152,15 @@ def test_two_renderers_take_turns(renderer: Renderer, robot: RobotModel) -> None
     np.testing.assert_array_equal(before, after)
 
 
+def test_a_forgotten_renderer_takes_nothing_of_the_next(robot: RobotModel) -> None:
+    """One name for one renderer after another, none of them closed: the first goes when the second is there already."""
+    with Renderer(robot, 120, 96, samples=0, shadows=False) as alone:
+        expected = alone.frame(base(robot), UPRIGHT, robot.home_rad)
+    for _ in range(2):
+        forgotten = Renderer(robot, 120, 96, samples=0, shadows=False)
+        np.testing.assert_array_equal(forgotten.frame(base(robot), UPRIGHT, robot.home_rad), expected)
+
+
 def test_wrong_shapes_are_named(renderer: Renderer, robot: RobotModel) -> None:
     with pytest.raises(ShapeError, match=r"q_rad has shape \(28,\), \(29,\) is needed"):
         renderer.frame(base(robot), UPRIGHT, robot.home_rad[1:])

@@ -78,6 +78,7 @@ class Renderer:
         self._option = mujoco.MjvOption()
         self._drawing = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
+        self._open = True
         self._bodies = [int(self._model.body(body_name(b)).mocapid[0]) for b in range(robot.dof + 1)]
 
     def __enter__(self) -> Renderer:
@@ -86,11 +87,18 @@ class Renderer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Close one that was forgotten: freed later, its drawing would be taken out of another renderer's context."""
+        if getattr(self, "_open", False):
+            self.close()
+
     def close(self) -> None:
-        """Give the OpenGL context back; nothing can be drawn after it."""
-        self._context.make_current()
-        self._drawing.free()
-        self._context.free()
+        """Give the OpenGL context back; nothing can be drawn after it. Safe to call twice."""
+        if self._open:
+            self._open = False
+            self._context.make_current()
+            self._drawing.free()
+            self._context.free()
 
     def frame(
         self, root_pos_world_m: F64, root_quat_world_wxyz: F64, q_rad: F64, human: F64 | None = None, view: View | None = None
