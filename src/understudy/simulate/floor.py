@@ -6,8 +6,6 @@ in two poses that follow each other does not move at all in between, so what is 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from dataclasses import dataclass
 
@@ -17,7 +15,8 @@ from understudy.geom.arrays import F64, Bool
 from understudy.simulate import _floor_poses as poses
 from understudy.simulate._body import Body
 from understudy.simulate._curves import ease
-from understudy.spec.skeleton import BONES, INDEX, JOINTS, SIDES, HumanMotion, SourceInfo
+from understudy.simulate._source import synthetic_motion
+from understudy.spec.skeleton import BONES, INDEX, JOINTS, SIDES, HumanMotion
 
 __all__ = ["FloorMotion", "crawl", "kneel", "push_up", "roll", "sit"]
 
@@ -132,20 +131,7 @@ def _clip(name: str, body: Body, keys: Keys, rate_hz: float, **settings: object)
     proper = _with_lengths(body, drawn, _resting(drawn))
     pos, still = _eased([(seconds, pose) for (seconds, _), pose in zip(keys, proper, strict=True)], t_s)
     pos = _with_lengths(body, pos, still)
-    described = json.dumps({"motion": name, "height_m": body.height_m, "rate_hz": rate_hz, **settings}, sort_keys=True)
-    source = SourceInfo(
-        path=f"synthetic:{name}",
-        sha256=hashlib.sha256(described.encode()).hexdigest(),
-        format="synthetic",
-        dialect="canonical",
-        unit_m=1.0,
-        up="z",
-        rate_hz=rate_hz,
-        rest_pose="T",
-        synthetic=True,
-    )
-    t_ns = np.rint(t_s * 1e9).astype(np.int64)
-    motion = HumanMotion(pos, t_ns, np.ones(len(JOINTS), dtype=np.bool_), source, notes=(described,))
+    motion = synthetic_motion(pos, t_s, rate_hz, {"motion": name, "height_m": body.height_m, "rate_hz": rate_hz, **settings})
     planted = {}
     for surface, joints in PLACES.items():
         at = [INDEX[joint] for joint in joints]

@@ -6,8 +6,6 @@ give the same motion.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
 
@@ -19,7 +17,8 @@ from understudy.simulate._assemble import Plan, Style, body_motion
 from understudy.simulate._body import Body
 from understudy.simulate._run import running_plan
 from understudy.simulate._script import Script, step_length
-from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
+from understudy.simulate._source import synthetic_motion
+from understudy.spec.skeleton import HumanMotion
 
 __all__ = ["carry", "parametric_motion", "reach", "run", "squat", "stand", "turn", "walk", "write_bvh"]
 
@@ -148,18 +147,4 @@ def _scripted(name: str, act: Callable[[Script], None], height_m: float, rate_hz
 def motion_of(body: Body, plan: Plan, style: Style, settings: dict[str, object]) -> HumanMotion:
     """The motion of a plan; `settings` are its provenance, `motion` among them is its name."""
     pos: F64 = body_motion(body, plan, style)
-    described = json.dumps(settings, sort_keys=True)
-    rate_hz = 1.0 / float(plan.t_s[1] - plan.t_s[0])
-    source = SourceInfo(
-        path=f"synthetic:{settings['motion']}",
-        sha256=hashlib.sha256(described.encode()).hexdigest(),
-        format="synthetic",
-        dialect="canonical",
-        unit_m=1.0,
-        up="z",
-        rate_hz=rate_hz,
-        rest_pose="T",
-        synthetic=True,
-    )
-    t_ns = np.rint(plan.t_s * 1e9).astype(np.int64)
-    return HumanMotion(pos, t_ns, np.ones(len(JOINTS), dtype=np.bool_), source, notes=(described,))
+    return synthetic_motion(pos, plan.t_s, 1.0 / float(plan.t_s[1] - plan.t_s[0]), settings)

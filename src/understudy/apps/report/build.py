@@ -99,8 +99,8 @@ _Known = tuple[Row, tuple[int, float, float, str], F64 | None, tuple[Segment, ..
 
 def _known(episode: Episode, robot: RobotModel) -> _Known:
     clip = clip_facts(episode, robot)
-    has_joints = clip.joint_pos is not None and len(clip.joint_pos) > 0
-    ranges = np.percentile(clip.joint_pos, [0, 1, 99, 100], axis=0).T if has_joints else None  # type: ignore[arg-type]
+    q = clip.joint_pos
+    ranges = None if q is None or not len(q) else np.percentile(q, [0, 1, 99, 100], axis=0).T
     return Row.of(clip), clip.badness(), ranges, clip.again
 
 

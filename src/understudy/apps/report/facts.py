@@ -120,7 +120,9 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
     soles = sole_paths(motion, robot) if motion else None
     residual_key = "debug/ee_residual"
     source_contact, source_t_s = flags("debug/source_contact"), seconds("debug/source_contact")
-    has_skate = soles is not None and motion is not None and source_contact is not None and source_t_s is not None
+    skate_m_s = None
+    if soles is not None and motion is not None and source_contact is not None and source_t_s is not None:
+        skate_m_s = _skate(soles[1], motion, source_contact, source_t_s)
     return Clip(
         episode=episode,
         notes=episode.notes or Notes(episode=episode.id),
@@ -138,7 +140,7 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
         source_contact=source_contact,
         sole_t_s=motion.t_s if motion else None,
         sole_height_m=soles[0] if soles else None,
-        skate_m_s=_skate(soles[1], motion, source_contact, source_t_s) if has_skate else None,  # type: ignore[arg-type,index]
+        skate_m_s=skate_m_s,
         motion=motion,
         again=segments_of(episode),
     )
