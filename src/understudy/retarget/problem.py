@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.kinematics.collision import collision_model
 from understudy.kinematics.forward import body_poses
 from understudy.retarget._frame_terms import SHARED, TAIL, TIP
-from understudy.retarget._tables import Capsules, Ground, Part, Tree, Vectors
+from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
+from understudy.retarget.obstacles import capsule_pairs, ground_points, levers
+from understudy.retarget.parts import Parts, joints_of, make_parts
 from understudy.retarget.robot_hand import Palm, palm_of
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
@@ -35,27 +36,12 @@ VECTORS: tuple[str, ...] = (
 """Vector tasks in the order of the kernels' tables. `hand` is the wrist from the shoulder, `hand_aim` where the hand points, and
 `hand_side` where its thumb's side is."""
 
+_ARMS = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
+OF_ARMS: Bool = np.array([name.startswith(_ARMS) for name in VECTORS])
+"""(V,) the tasks that ask something of the arms."""
+
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
 """Pull to the rest pose of joints that no direction determines (waist, ankle roll), and of the others."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What of a robot can be solved for together, the rest being held.
-
-    Attributes:
-        whole: every column.
-        base: root, legs and trunk, with all that they carry.
-        trunk: the same, without what the arms are asked.
-        limbs: all other joints.
-        nothing: none.
-    """
-
-    whole: Part
-    base: Part
-    trunk: Part
-    limbs: Part
-    nothing: Part
 
 
 @dataclass(frozen=True)
@@ -120,14 +106,14 @@ def _make_problem(robot: RobotModel) -> Problem:
     ankle, toe = at["left_ankle"], at["left_toe"]
     sole_z = float(zero.points(*robot.on_body(robot.profile.soles["left"].link, soles[0]))[0][:, 2].min())
     fall = toe - ankle
-    vectors, ground, capsules = _vectors(robot, tree, lengths, palms), _ground(robot, soles), _capsules(robot)
+    vectors, ground, capsules = _vectors(robot, tree, lengths, palms), ground_points(robot, soles), capsule_pairs(robot)
     return Problem(
         robot=robot,
         tree=tree,
         vectors=vectors,
         ground=ground,
         capsules=capsules,
-        parts=make_parts(robot, tree, ground, capsules),
+        parts=make_parts(robot, tree, ground, capsules, OF_ARMS),
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
@@ -140,7 +126,7 @@ def _make_problem(robot: RobotModel) -> Problem:
 
 def with_ground(problem: Problem, ground: Ground) -> Problem:
     """The problem with another table of ground points, its parts made anew."""
-    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules))
+    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules, OF_ARMS))
 
 
 def with_wrists(problem: Problem, weights: F64) -> Problem:
@@ -193,21 +179,8 @@ def _tree(robot: RobotModel) -> Tree:
         upper=robot.upper_rad - 1e-4,
         rest=_rest(robot),
         rest_weight=weight,
-        lever=_levers(robot),
+        lever=levers(robot),
     )
-
-
-def _levers(robot: RobotModel) -> F64:
-    """(J,) metres from each joint to the furthest that a capsule which it moves can be, whatever the pose."""
-    model = collision_model(robot)
-    far = np.zeros(robot.dof + 1)
-    for ends in (model.a_body_m, model.b_body_m):
-        np.maximum.at(far, model.body, np.linalg.norm(ends, axis=1) + model.radius_m)
-    offset = np.linalg.norm(robot.pos_parent_joint_m, axis=1)
-    for joint in reversed(range(robot.dof)):  # a child's joint comes after its parent's
-        parent = int(robot.body_parent[joint])
-        far[parent] = max(far[parent], far[joint + 1] + offset[joint])
-    return far[1:]
 
 
 def _rest(robot: RobotModel) -> F64:
@@ -267,109 +240,16 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float], palms: tu
     )
 
 
-def _chain(tree: Tree, body: int) -> set[int]:
-    """Joints between the root and a body; none for the world's origin, -1."""
-    return {int(j) for j in tree.chain[body, : tree.chain_len[body]]} if body >= 0 else set()
-
-
 def _moves(tree: Tree, a: int, b: int, columns: list[int]) -> list[int]:
     """How each column moves the vector from body a to body b."""
-    at_tail, at_tip = _chain(tree, a), _chain(tree, b)
+    at_tail, at_tip = joints_of(tree, a), joints_of(tree, b)
     return [SHARED if c < 6 or c - 6 in at_tail & at_tip else (TIP if c - 6 in at_tip else TAIL) for c in columns]
 
 
 def _columns(tree: Tree, a: int, b: int) -> list[int]:
     """Tangent columns that a vector from body a to body b depends on, ascending."""
-    joints = _chain(tree, a) | _chain(tree, b)
+    joints = joints_of(tree, a) | joints_of(tree, b)
     return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
-
-
-def make_parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules) -> Parts:
-    """The parts of a problem with these tables."""
-    trunk = set(range(6)) | {6 + j for j in _chain(tree, robot.point("neck")[0])}
-    for side in SIDES:
-        trunk |= {6 + j for j in _chain(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
-    every = set(range(6 + robot.dof))
-    carried = np.array([{6 + j for j in _chain(tree, b)} <= trunk for b in range(robot.dof + 1)])
-    all_bodies, all_tasks = np.ones_like(carried), np.ones(len(VECTORS), dtype=np.bool_)
-    arms = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
-    of_trunk = np.array([not name.startswith(arms) for name in VECTORS])
-    return Parts(
-        whole=_part(every, robot, ground, capsules, all_bodies, all_tasks),
-        base=_part(trunk, robot, ground, capsules, all_bodies, all_tasks),
-        trunk=_part(trunk, robot, ground, capsules, carried, of_trunk),
-        limbs=_part(every - trunk, robot, ground, capsules, ~carried, all_tasks),
-        nothing=_part(set(), robot, ground, capsules, ~all_bodies, ~all_tasks),
-    )
-
-
-def _part(columns: set[int], robot: RobotModel, ground: Ground, capsules: Capsules, bodies: Bool, task: Bool) -> Part:
-    """The part of these columns, with the terms of `task` (V,) and of `bodies` (B,). A pair with a body of the limbs is the
-    limbs' concern: the trunk does not yield to it."""
-    place = np.full(6 + robot.dof, -1, dtype=np.int64)
-    cols = np.array(sorted(columns), dtype=np.int64)
-    place[cols] = np.arange(len(cols))
-    both = bodies[capsules.body[capsules.pair]]
-    pair: Bool = np.asarray(both.all(axis=1) if 0 in columns else both.any(axis=1))
-    return Part(
-        cols=cols,
-        place=place,
-        task=task.astype(np.uint8),
-        ground=bodies[ground.body].astype(np.uint8),
-        slip=bodies[ground.slip_body].astype(np.uint8),
-        pair=pair.astype(np.uint8),
-    )
-
-
-def _ground(robot: RobotModel, soles: list[F64]) -> Ground:
-    bodies: list[int] = []
-    offsets: list[F64] = []
-    clearance: list[float] = []
-    slip: list[tuple[int, F64]] = []
-    for side, outline in zip(SIDES, soles, strict=True):
-        link = robot.profile.soles[side].link
-        body, points = robot.on_body(link, np.column_stack([outline[:, :2], np.full(len(outline), outline[:, 2].min())]))
-        bodies += [body] * len(points)
-        offsets += list(points)
-        clearance += [0.0] * len(points)
-        low, high = outline.min(axis=0), outline.max(axis=0)
-        middle = 0.5 * (low[1] + high[1])
-        for x in (low[0], high[0]):
-            slip.append(robot.on_body(link, np.array([x, middle, low[2]])))
-    feet = set(bodies)
-    for capsule in robot.profile.capsules:
-        for end in (capsule.a_m, capsule.b_m):
-            body, point = robot.on_body(capsule.link, np.array(end))
-            if body not in feet:
-                bodies.append(body)
-                offsets.append(point)
-                clearance.append(capsule.radius_m)
-    return Ground(
-        body=np.array(bodies, dtype=np.int64),
-        offset=np.array(offsets),
-        clearance=np.array(clearance),
-        slip_body=np.array([b for b, _ in slip], dtype=np.int64),
-        slip_offset=np.array([p for _, p in slip]),
-    )
-
-
-def _capsules(robot: RobotModel) -> Capsules:
-    model = collision_model(robot)
-    half = 0.5 * np.linalg.norm(model.b_body_m - model.a_body_m, axis=1)
-    bodies = model.body[model.pair]
-    order = np.lexsort((bodies[:, 1], bodies[:, 0]))
-    pair, bodies = np.ascontiguousarray(model.pair[order]), bodies[order]
-    first = np.flatnonzero(np.any(np.diff(bodies, axis=0, prepend=-1) != 0, axis=1))
-    stop = np.append(first[1:], len(pair))
-    return Capsules(
-        body=model.body,
-        a=model.a_body_m,
-        b=model.b_body_m,
-        radius=model.radius_m,
-        reach=half + model.radius_m,
-        pair=pair,
-        meeting=np.column_stack([bodies[first], first, stop[: len(first)]]).astype(np.int64),
-    )
 
 
 def _can_roll(robot: RobotModel, tree: Tree) -> bool:
