@@ -8,6 +8,9 @@
     │   ├── SchemaError                    schema.toml, or an episode that departs from it
     │   ├── EpisodeError                   an episode file or its notes
     │   ├── ExportError                    an exported dataset that does not hold what it should
+    │   ├── DeviceError                    a device that is not there or refuses
+    │   ├── BusError                       a message or a producer that cannot be taken
+    │   ├── SyncError                      clocks or landmarks that give no answer
     │   └── ShapeError                     arrays whose axes do not fit together
     ├── UnknownNameError (LookupError)     a name that is not known, with the nearest one that is: exit code 3
     ├── StorageError (OSError)             a disk that is full, read-only or gone: exit code 3
@@ -58,6 +61,18 @@ class EpisodeError(InputError):
 
 class ExportError(InputError):
     """An exported dataset does not hold what it should."""
+
+
+class DeviceError(InputError):
+    """A device is not there or refuses."""
+
+
+class BusError(InputError):
+    """A message or a producer cannot be taken."""
+
+
+class SyncError(InputError):
+    """Clocks or landmarks give no answer."""
 
 
 class ShapeError(InputError):
