@@ -66,6 +66,10 @@ class Piecewise(Protocol):
         """One after the other."""
         ...
 
+    def at(self, step: int) -> bytes:
+        """One of them."""
+        ...
+
 
 Values = AnyArray | Callable[[], AnyArray] | Piecewise
 
@@ -118,6 +122,11 @@ class Stream:
     def each_image(self) -> Iterator[bytes]:
         """The images of an image stream, one after the other; never all in memory where they are `Piecewise`."""
         return iter(cast(Piecewise, self.values) if self.piecewise else self.data)
+
+    def image(self, step: int) -> bytes:
+        """One image of an image stream."""
+        found = cast(Piecewise, self.values).at(step) if self.piecewise else self.data[step]
+        return cast(bytes, found)
 
     def with_values(self, values: Values, t_ns: I64) -> Stream:
         """The same stream with other samples."""

@@ -233,6 +233,12 @@ class _Images:
         with current(self.path) as file:
             dataset = _dataset(file, self.path, self.place)
             for step in range(len(dataset)):
-                with damaged(self.path, f"/{self.place}"):
-                    image = np.asarray(dataset[step], dtype=np.uint8).tobytes()
-                yield image
+                yield self._image(dataset, step)
+
+    def at(self, step: int) -> bytes:
+        with current(self.path) as file:
+            return self._image(_dataset(file, self.path, self.place), step)
+
+    def _image(self, dataset: h5py.Dataset, step: int) -> bytes:
+        with damaged(self.path, f"/{self.place}"):
+            return np.asarray(dataset[step], dtype=np.uint8).tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import h5py
 
 _CHUNK_BYTES = 256 * 1024
+_IMAGES_AT_A_TIME = 32
 LIBVER = ("v110", "v110")
 """One fixed file layout: outputs are identical bit for bit, and its metadata blocks carry checksums."""
 
@@ -131,11 +133,16 @@ def _write_images(group: h5py.Group, stream: Stream, disk: DiskFile) -> None:
     import h5py
 
     images = group.create_dataset("jpeg", shape=(len(stream),), dtype=h5py.vlen_dtype(np.uint8), track_times=False)
-    step = 0
-    for step, image in enumerate(stream.each_image(), start=1):
-        if not isinstance(image, bytes) or step > len(stream):
+    each, step = stream.each_image(), 0
+    while found := list(islice(each, _IMAGES_AT_A_TIME)):
+        if not all(isinstance(image, bytes) for image in found):
             raise SchemaError(f"stream {stream.spec.key}: images must be JPEG bytes, one per stamp")
-        images[step - 1] = np.frombuffer(image, dtype=np.uint8)
+        block = np.empty(len(found), dtype=object)
+        for i, image in enumerate(found):
+            block[i] = np.frombuffer(image, dtype=np.uint8)
+        if step + len(found) <= len(stream):
+            images[step : step + len(found)] = block
+        step += len(found)
         disk.check()
     if step != len(stream):
         raise EpisodeError(f"stream {stream.spec.key}: {step} images for {len(stream)} stamps")

@@ -27,11 +27,16 @@ class JournalWriter:
     """
 
     def __init__(self, path: Path, about: Mapping[str, str], *, opener: Callable[[Path], RawFile] = JournalFile) -> None:
-        from mcap.writer import CompressionType, Writer
+        from mcap.writer import CompressionType, IndexType, Writer
 
         self._file = opener(path)
         # the library takes anything with write and tell; a RawIOBase it would buffer
-        self._writer: Any = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
+        self._writer: Any = Writer(
+            self._file,
+            chunk_size=CHUNK_BYTES,
+            compression=CompressionType.NONE,
+            index_types=IndexType.CHUNK | IndexType.METADATA,  # a journal is read from front to back
+        )
         self._channels: dict[str, int] = {}
         self._writer.start(profile=PROFILE, library="understudy")
         self._writer.add_metadata(ABOUT, dict(about))

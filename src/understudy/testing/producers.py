@@ -184,9 +184,9 @@ def _picture(height: int, width: int, seed: int) -> tuple[AnyArray, AnyArray]:
     key = (height, width, seed)
     if key not in _PICTURES:
         rng = np.random.default_rng(seed)
-        coarse = rng.uniform(30, 220, size=(height // 16 + 1, width // 16 + 1, 3))
+        coarse = rng.uniform(100, 150, size=(height // 16 + 1, width // 16 + 1, 3))
         picture = np.kron(coarse, np.ones((16, 16, 1)))[:height, :width]
-        fine = np.kron(rng.normal(0, 12, size=(height // 2 + 1, width // 2 + 1, 3)), np.ones((2, 2, 1)))[:height, :width]
+        fine = np.kron(rng.normal(0, 2, size=(height // 2 + 1, width // 2 + 1, 3)), np.ones((2, 2, 1)))[:height, :width]
         _PICTURES[key] = (picture + fine).astype(np.int16), rng.normal(0, 2, size=(height, width, 3)).astype(np.int16)
     return _PICTURES[key]
 

@@ -53,6 +53,12 @@ class JournalImages:
         finally:
             journal.close()
 
+    def at(self, step: int) -> bytes:
+        """One of them."""
+        with self.path.open("rb") as file:
+            file.seek(int(self.offsets[step]))
+            return file.read(int(self.sizes[step]))
+
     def __getitem__(self, rows: Bool) -> JournalImages:
         """Those for which `rows` holds."""
         return JournalImages(self.path, self.offsets[rows], self.sizes[rows])
