@@ -20,6 +20,7 @@ GROUPS: dict[str, str] = {
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
     "commands": "understudy.apps.cli",
+    "devices": "understudy.devices",
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
@@ -28,6 +29,7 @@ _WHAT: dict[str, str] = {
     "scores": "score",
     "export": "export format",
     "commands": "command",
+    "devices": "device",
 }
 """What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent

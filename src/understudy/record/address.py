@@ -50,7 +50,9 @@ def parse_address(text: str) -> BusAddress:
     host, port = _host_and_port(text)
     local = _is_local(host)
     if not local and not token:
-        raise BusError(f"{text}: open to other machines: add a token, {text.partition('?')[0]}?token=SECRET ({LEAST_TOKEN} letters or more)")
+        raise BusError(
+            f"{text}: open to other machines: add a token, {text.partition('?')[0]}?token=SECRET ({LEAST_TOKEN} letters or more)"
+        )
     shown = f"[{host}]" if ":" in host else host
     return BusAddress(f"tcp://{shown}:{port}", f"tcp://{shown}:{port + 1}", token, local)
 

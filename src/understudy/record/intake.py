@@ -1,6 +1,7 @@
 """The recorder's door: every message is held against the schema; what does not fit is refused, counted and named.
 
-Nothing that comes in can end a recording. What is let in has the schema's dtype and shape, finite numbers and stamps that increase.
+Nothing that comes in can end a recording. What is let in has the schema's dtype and shape, finite numbers, and stamps that
+increase.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ class Intake:
             raise BusError(f"a message of {len(parts)} parts; an envelope and two parts per batch are needed")
         envelope = decode_envelope(parts[0])
         if self.token and not hmac.compare_digest(envelope.token.encode(), self.token.encode()):
-            raise BusError(f"producer {envelope.producer}: {'wrong' if envelope.token else 'no'} token; start it with the recorder's")
+            raise BusError(
+                f"producer {envelope.producer}: {'wrong' if envelope.token else 'no'} token; start it with the recorder's"
+            )
         if envelope.producer not in self.clocks:
             if len(self.clocks) >= MOST_PRODUCERS:
                 raise BusError(f"producer {envelope.producer}: more than {MOST_PRODUCERS} producers; restart the recorder")
@@ -258,9 +261,8 @@ class Intake:
         if not self._floats[batch.stream]:
             return np.ones(len(batch), dtype=np.bool_)
         values = batch.values().reshape(len(batch), -1)
-        fine = np.isfinite(values) | np.isnan(values) if ledger.spec.group == "debug" else np.isfinite(values)
-        out: Bool = fine.all(axis=1)
-        return out
+        usable = ~np.isinf(values) if ledger.spec.group == "debug" else np.isfinite(values)
+        return np.asarray(usable.all(axis=1), dtype=np.bool_)
 
     @staticmethod
     def _repeated(ledger: Ledger, seq: int, last_seq: int, taken: Sequence[int]) -> str:

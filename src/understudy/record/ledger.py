@@ -27,7 +27,7 @@ class Ledger:
     Attributes:
         spec: of the stream.
         owner, run: the producer it comes from; empty and -1 before the first sample.
-        received, bytes: samples that were taken, and their size.
+        received, size: samples that were taken, and their bytes.
         refused: samples that were not; `last_refusal` says why the newest was not.
         lost: numbers that never came, or came too late.
         late: samples that came after a newer one; `duplicates`: that came again. Both are refused, too.
@@ -46,7 +46,7 @@ class Ledger:
     owner: str = ""
     run: int = -1
     received: int = 0
-    bytes: int = 0
+    size: int = 0
     refused: int = 0
     last_refusal: str = ""
     lost: int = 0
@@ -105,7 +105,7 @@ class Ledger:
             where = (at + np.arange(n)) % RECENT
             self.stamps[where], self.numbers[where] = t_ns, batch.seq
         self.received += n
-        self.bytes += size
+        self.size += size
         self.last_t_ns, self.last_seen_ns = last, now_ns
         self.recent.append((now_ns, n, size))
         while self.recent[0][0] < now_ns - WINDOW_NS:

@@ -16,7 +16,7 @@ from understudy.record.preroll import Preroll
 from understudy.record.take import OpenTake, TakePlan, open_take
 from understudy.store.dataset import Dataset
 from understudy.store.journal_file import JournalFile, RawFile
-from understudy.store.journal_state import JOURNAL_DIR, TakeState, journal_bytes, write_state
+from understudy.store.journal_state import JOURNAL_DIR, journal_bytes
 
 PREROLL_S, POSTROLL_S = 2.0, 0.3
 """Samples of the take's last moments come later than the command that ends it."""
@@ -53,6 +53,7 @@ class Recorder:
         free: bytes on the disk of a folder; the disk's but in tests.
         on_ended: told of every take whose journal is closed; called from the journal's thread.
         take: the running take.
+        unfinished: takes that were begun and of which `on_ended` was not told yet.
         message: the newest thing that the operator should know.
     """
 
@@ -68,10 +69,11 @@ class Recorder:
     clock_state: str = ""
     on_ended: Callable[[Ended], None] = lambda ended: None
     take: OpenTake | None = None
+    unfinished: set[str] = field(default_factory=set)
     message: str = ""
     disk: Disk = field(init=False)
     _looked_ns: int = field(default=0, init=False)
-    _last: str = field(default="", init=False)
+    _last: OpenTake | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.dataset.schema, self.token, self._note)
@@ -113,6 +115,7 @@ class Recorder:
         start_ns = max(now_ns - round(self.preroll_s * 1e9), self._began_ns)  # two takes share no sample
         plan = TakePlan(self.dataset, metadata, start_ns, (now_ns - start_ns) * 1e-9, self.model_sha256, self.clock_state)
         self.take = open_take(plan, opener=self.opener)
+        self.unfinished.add(self.take.id)
         self.take.note({"event": "start", "t_ns": now_ns}, now_ns)
         for producer, clock in self.intake.clocks.items():
             self.take.note({"event": "producer", "t_ns": now_ns, "producer": producer, "clock": clock}, now_ns)
@@ -122,11 +125,10 @@ class Recorder:
         self.message = f"no {', '.join(missing)}: written as 'unlabelled'" if missing else ""
         return self.take.id
 
-    def stop(self, *, discard: bool = False, reason: str = "") -> str:
+    def stop(self, *, reason: str = "") -> str:
         """End the running take; what belongs to its last moments is still taken in. Returns its id.
 
         Args:
-            discard: keep it in failures/, flagged.
             reason: why, where nobody asked for it.
 
         Raises:
@@ -136,27 +138,27 @@ class Recorder:
         if take is None or take.stop_ns is not None:
             raise InputError("no take is running; start one first")
         now_ns = self.clock()
-        take.stop_ns, take.discard, take.reason = now_ns, discard, reason
-        take.note({"event": "stop", "t_ns": now_ns, "reason": reason, "discard": discard}, now_ns)
+        take.stop_ns, take.reason = now_ns, reason
+        take.note({"event": "stop", "t_ns": now_ns, "reason": reason}, now_ns)
         if reason:
             self.message = f"take {take.id} was ended: {reason}"
         return take.id
 
-    def discard(self) -> str:
-        """Discard the running take, or the last one; returns its id.
+    def discard(self) -> tuple[str, bool]:
+        """Discard the running take, or the last one: it is kept in failures/, flagged.
+
+        Returns:
+            Its id, and whether that is all: false where its journal is closed, and who finalizes it must be told.
 
         Raises:
             InputError: there is none.
-            StorageError: the disk refused.
         """
-        if self.activity == "recording":
-            return self.stop(discard=True)
-        if self.take is not None:
-            self.take.discard = True
-            return self.take.id
-        if not self._last:
+        take = self.take or self._last
+        if take is None:
             raise InputError("no take to discard: none was recorded yet")
-        return self._last
+        if self.activity == "recording":
+            self.stop()
+        return take.id, take.discard()
 
     def mark(self, label: str) -> int:
         """Mark this moment in the running take; returns how many marks it has.
@@ -197,7 +199,17 @@ class Recorder:
 
     def counters(self) -> dict[str, object]:
         """What the journal and the episode keep of the counts; they count from the recorder's start."""
-        names = ("received", "refused", "lost", "late", "duplicates", "dropped_by_producer", "dropped_by_recorder", "gaps", "clock_steps")
+        names = (
+            "received",
+            "refused",
+            "lost",
+            "late",
+            "duplicates",
+            "dropped_by_producer",
+            "dropped_by_recorder",
+            "gaps",
+            "clock_steps",
+        )
         streams = {
             key: {**{name: getattr(ledger, name) for name in names}, "last_refusal": ledger.last_refusal}
             for key, ledger in self.intake.ledgers.items()
@@ -214,7 +226,8 @@ class Recorder:
         self.disk = look(self.free(self.dataset.root), journal_bytes=0, bytes_per_s=0.0, unfinished_bytes=self._unfinished())
         if self.disk.room == "none":
             raise StorageError(
-                f"{self.dataset.root}: {self.disk.free_bytes >> 20} MiB are free, too little for a take and its episode; free some space"
+                f"{self.dataset.root}: {self.disk.free_bytes >> 20} MiB are free, too little for a take and its episode; "
+                "free some space"
             )
 
     def _look(self, now_ns: int) -> None:
@@ -248,15 +261,12 @@ class Recorder:
         now_ns = self.clock()
         take.note_counters(self.counters(), now_ns)
         take.sink.alive.at(now_ns)
-        folder, ended = self.dataset.root / JOURNAL_DIR, Ended(take.id, take.reason)
-        self._last, self._began_ns = take.id, take.stop_ns or now_ns
+        folder = self.dataset.root / JOURNAL_DIR
+        self._last, self._began_ns = take, take.stop_ns or now_ns
 
         def closed() -> None:
-            reason = take.reason or take.sink.error
-            try:
-                write_state(folder, TakeState(take=take.id, state="FINALIZING", discard=take.discard, reason=reason))
-            except StorageError as error:  # a full disk: the next start finds the journal as it is
-                self.message = str(error)
-            self.on_ended(ended)
+            take.closed(folder)
+            self.on_ended(Ended(take.id, take.reason or take.sink.error))
+            self.unfinished.discard(take.id)
 
         take.sink.finish(closed)

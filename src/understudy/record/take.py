@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from understudy import __version__
+from understudy.errors import StorageError
 from understudy.record.intake import Event, Part, PingPart
 from understudy.record.sink import BATCH_ENCODING, JournalSink, Topic
 from understudy.spec.episode import MetadataValue
@@ -18,7 +21,7 @@ from understudy.spec.stream import StreamSpec
 from understudy.store.dataset import Dataset
 from understudy.store.journal_alive import Alive
 from understudy.store.journal_file import JournalFile, RawFile
-from understudy.store.journal_state import JOURNAL_DIR, alive_path, forget, journal_path, reserve
+from understudy.store.journal_state import JOURNAL_DIR, TakeState, alive_path, forget, journal_path, reserve, write_state
 
 EVENTS, COUNTERS, CLOCK = Topic("/events"), Topic("/recorder"), "/clock/"
 
@@ -53,7 +56,6 @@ class OpenTake:
         sink: its journal.
         start_ns: recorder's clock at its start, pre-roll included.
         stop_ns: recorder's clock at its end; None while it runs.
-        discard: it goes to failures/.
         reason: why it ended, where nobody asked for it.
         marks: events that were marked.
     """
@@ -62,10 +64,26 @@ class OpenTake:
     sink: JournalSink
     start_ns: int
     stop_ns: int | None = None
-    discard: bool = False
     reason: str = ""
     marks: int = 0
+    _discard: bool = False
+    _closed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _topics: dict[str, Topic] = field(default_factory=dict)
+
+    def discard(self) -> bool:
+        """Have it go to failures/; false where its journal is closed, and who finalizes it must be told."""
+        with self._lock:
+            self._discard = True
+            return not self._closed
+
+    def closed(self, folder: Path) -> None:
+        """Its journal is closed: say so in its state. A full disk leaves the state as it is, and the next start finds it."""
+        with self._lock:
+            self._closed = True
+            reason = self.reason or self.sink.error
+            with suppress(StorageError):
+                write_state(folder, TakeState(take=self.id, state="FINALIZING", discard=self._discard, reason=reason))
 
     def add(self, part: Part | PingPart, now_ns: int) -> None:
         """Have what came written."""

@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from understudy.errors import BusError, did_you_mean
+from understudy.errors import BusError, UnknownNameError, did_you_mean
 from understudy.geom.arrays import I64, AnyArray, Bool
 from understudy.spec.device import ClockKind
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
@@ -92,7 +92,7 @@ class Batch:
 
     def images(self) -> list[bytes]:
         """The images of a batch of images."""
-        assert self.sizes is not None  # noqa: S101 - only asked of images
+        assert self.sizes is not None
         ends = np.cumsum(self.sizes).tolist()
         return [bytes(self.payload[end - size : end]) for end, size in zip(ends, self.sizes.tolist(), strict=True)]
 
@@ -164,12 +164,14 @@ def batches_of(samples: Sequence[Sample]) -> list[Batch]:
 
 
 def _batch(stream: str, group: list[Sample]) -> Batch:
-    stamps = np.array([(s.seq, s.t_ns, s.t_device_ns, s.t_arrival_ns) for s in group], dtype=np.int64).T
+    seq, t_ns, t_device_ns, t_arrival_ns = (
+        np.array([getattr(s, name) for s in group], dtype=np.int64) for name in ("seq", "t_ns", "t_device_ns", "t_arrival_ns")
+    )
     valid = np.array([s.valid for s in group], dtype=np.bool_)
     images = [s.data for s in group if isinstance(s.data, bytes | bytearray | memoryview)]
     if len(images) == len(group):
         sizes = np.array([len(image) for image in images], dtype=np.int64)
-        return Batch(stream, JPEG, (), *stamps, valid, b"".join(images), sizes)
+        return Batch(stream, JPEG, (), seq, t_ns, t_device_ns, t_arrival_ns, valid, b"".join(images), sizes)
     if images:
         raise BusError(f"stream {stream}: images and arrays in one stream; a stream is one or the other")
     arrays = [np.asarray(s.data) for s in group]
@@ -177,7 +179,7 @@ def _batch(stream: str, group: list[Sample]) -> Batch:
     if any(a.shape != first.shape or a.dtype != first.dtype for a in arrays):
         raise BusError(f"stream {stream}: samples of different shape or dtype, the first {first.dtype} {first.shape}")
     payload = b"".join(np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes() for a in arrays)
-    return Batch(stream, first.dtype.name, first.shape, *stamps, valid, payload)
+    return Batch(stream, first.dtype.name, first.shape, seq, t_ns, t_device_ns, t_arrival_ns, valid, payload)
 
 
 def encode_batch(batch: Batch) -> tuple[bytes, bytes]:
@@ -213,11 +215,11 @@ def decode_batch(head: bytes, payload: bytes | memoryview) -> Batch:
     t_ns, t_arrival_ns = _stamps(found, "t_ns", where, n), _stamps(found, "t_arrival_ns", where, n)
     t_device_ns = _stamps(found, "t_device_ns", where, n) if "t_device_ns" in found else np.full(n, NO_STAMP, dtype=np.int64)
     valid = _valid(found["valid"], where, n) if "valid" in found else np.ones(n, dtype=np.bool_)
-    dtype = found.get("dtype")
+    dtype, sizes, shape = found.get("dtype"), None, tuple[int, ...]()
     if dtype == JPEG:
-        shape, sizes = (), _sizes(found, where, n, len(payload))
+        sizes = _sizes(found, where, n, len(payload))
     else:
-        shape, sizes = _shape(found, where, n, len(payload)), None
+        shape = _shape(found, where, n, len(payload))
     return Batch(stream, cast(str, dtype), shape, seq, t_ns, t_device_ns, t_arrival_ns, valid, payload, sizes)
 
 
@@ -256,8 +258,14 @@ def from_journal(data: memoryview) -> tuple[bytes, memoryview]:
 
 def checked_name(name: object, where: str) -> str:
     """A name of a producer or device that can stand anywhere: letters, digits, `_`, `-`, `.`; raises BusError else."""
-    if not (isinstance(name, str) and 0 < len(name) <= MOST_NAME and name.replace("_", "a").replace("-", "a").replace(".", "a").isalnum()):
-        raise BusError(f"{where} is {str(name)[:MOST_NAME]!r}; letters, digits, '_', '-' and '.' are allowed, {MOST_NAME} at most")
+    if not (
+        isinstance(name, str)
+        and 0 < len(name) <= MOST_NAME
+        and name.replace("_", "a").replace("-", "a").replace(".", "a").isalnum()
+    ):
+        raise BusError(
+            f"{where} is {str(name)[:MOST_NAME]!r}; letters, digits, '_', '-' and '.' are allowed, {MOST_NAME} at most"
+        )
     if not name.isascii() or name.startswith("."):
         raise BusError(f"{where} is {name!r}; it must be plain letters and not begin with a dot")
     return name
@@ -321,7 +329,7 @@ def _sizes(found: Mapping[str, Any], where: str, n: int, payload: int) -> I64:
 def _shape(found: Mapping[str, Any], where: str, n: int, payload: int) -> tuple[int, ...]:
     dtype, shape = found.get("dtype"), found.get("shape")
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise BusError(f"{where}: dtype {str(dtype)[:MOST_NAME]!r}{did_you_mean(str(dtype), DTYPES)} (known: {', '.join(sorted(DTYPES))}, {JPEG})")
+        raise BusError(f"{where}: {UnknownNameError('dtype', str(dtype)[:MOST_NAME], {*DTYPES, JPEG})}")
     if "sizes" in found:
         raise BusError(f"{where}: sizes are for images only")
     if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(_whole(k, 1, MOST_BYTES) for k in shape):

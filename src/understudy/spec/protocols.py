@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from understudy.spec.device import Device
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, ScoreResult
 from understudy.spec.robot import RobotModel
@@ -47,6 +48,24 @@ class GateContext:
     schema: Schema
     thresholds: Mapping[str, float | str | bool]
     peers: Mapping[str, float] = field(default_factory=dict)
+
+
+class DeviceFactory(Protocol):
+    """Opens devices of one kind. Group `devices`, folder `devices/`."""
+
+    title: str
+
+    def open(self, config: Mapping[str, str]) -> Sequence[Device]:
+        """The devices that `config` asks for, not started yet; at least one.
+
+        Args:
+            config: option to text, such as `{"port": "/dev/ttyUSB0"}`; keys that every recorder gives: `dataset`, the folder.
+
+        Raises:
+            UnknownNameError: an option that it does not know.
+            DeviceError: an option's value cannot be used, or a device is not there.
+        """
+        ...
 
 
 class Gate(Protocol):

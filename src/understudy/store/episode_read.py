@@ -17,7 +17,7 @@ from understudy.geom.arrays import I64, AnyArray, frozen_i64
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.schema import Schema
-from understudy.spec.stream import Stream, StreamSpec
+from understudy.spec.stream import Stream, StreamSpec, Values
 from understudy.store.episode_check import check_stamps, schema_of
 from understudy.store.h5_guard import (
     array_of,
@@ -164,8 +164,8 @@ def _stream(group: h5py.Group, declared: StreamSpec, path: Path) -> Stream:
         if values.shape != stamps_ns.shape:
             raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
     place = f"{declared.key}/{name}"
-    values = _Images(path, place) if declared.kind == "image" else partial(_read, path, place)
-    return Stream(spec, stamps_ns, values, str(attrs["derived"]), extra)
+    samples: Values = _Images(path, place) if declared.kind == "image" else partial(_read, path, place)
+    return Stream(spec, stamps_ns, samples, str(attrs["derived"]), extra)
 
 
 def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamSpec:

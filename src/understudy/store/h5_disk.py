@@ -1,7 +1,7 @@
 """A file that HDF5 can write to and never hears of a disk's refusal.
 
-HDF5 ends the process when a disk refuses while it closes a file. Here the first refusal is remembered, what comes after it is kept
-in memory so that HDF5 finds what it wrote, and the writer asks between two samples and once at the end.
+HDF5 ends the process when a disk refuses while it closes a file. Here the first refusal is remembered, what comes after it is
+kept in memory so that HDF5 finds what it wrote, and the writer asks between two samples and once at the end.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class JournalReader:
         self.path = path
         self.end: JournalEnd | None = None
         self._topics: dict[int, str] = {}
+        self._good = 0
         try:
             self._file: IO[bytes] = path.open("rb")
         except OSError as error:
@@ -82,7 +83,7 @@ class JournalReader:
 
         for record in self._records:
             if isinstance(record, Header) and record.profile != PROFILE:
-                raise EpisodeError(f"{self.path}: MCAP of profile {record.profile!r}, no journal; `understudy import mcap` reads it")
+                raise EpisodeError(f"{self.path}: MCAP of profile {record.profile!r}, no journal of a recorder")
             if isinstance(record, Metadata) and record.name == ABOUT:
                 return dict(record.metadata)
         reason = self.end.reason if self.end else "it does not say what it is of"
@@ -130,7 +131,6 @@ class JournalReader:
         from mcap.exceptions import McapError
         from mcap.stream_reader import StreamReader
 
-        self._good = 0
         try:
             yield from StreamReader(self._file, emit_chunks=True, record_size_limit=MOST_RECORD_BYTES).records
         except (McapError, struct.error, ValueError, OSError) as error:

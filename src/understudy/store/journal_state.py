@@ -95,7 +95,8 @@ def read_state(folder: Path, take: str) -> TakeState:
     try:
         return TakeState.model_validate_json(text)
     except ValidationError as error:
-        raise EpisodeError(f"{path}: no state of a take ({error.errors()[0]['msg']}); remove it, the journal beside it counts") from None
+        why = error.errors()[0]["msg"]
+        raise EpisodeError(f"{path}: no state of a take ({why}); remove it, the journal beside it counts") from None
 
 
 def takes_in(folder: Path) -> tuple[str, ...]:

@@ -104,7 +104,9 @@ class FakeDevice:
         """Nothing to free."""
 
 
-def body_device(schema: Schema, robot: RobotModel, *, rates: Mapping[str, float] = BODY_STREAMS, name: str = "robot") -> FakeDevice:
+def body_device(
+    schema: Schema, robot: RobotModel, *, rates: Mapping[str, float] = BODY_STREAMS, name: str = "robot"
+) -> FakeDevice:
     """A robot that sways about its home pose, with every stream of `rates` that the schema has."""
     specs = [spec.model_copy(update={"rate_hz": rates[spec.key]}) for spec in schema.streams if spec.key in rates]
     return FakeDevice(name, tuple(specs), Sway(robot))
@@ -176,10 +178,10 @@ class Scene:
         return encoded
 
 
-_PICTURES: dict[tuple[int, int, int], tuple[AnyArray, AnyArray]] = {}
+_PICTURES: dict[tuple[int, int, int], tuple[F64, F64]] = {}
 
 
-def _picture(height: int, width: int, seed: int) -> tuple[AnyArray, AnyArray]:
+def _picture(height: int, width: int, seed: int) -> tuple[F64, F64]:
     """A picture with edges and texture, and noise of two grey levels, made once."""
     key = (height, width, seed)
     if key not in _PICTURES:
@@ -187,7 +189,7 @@ def _picture(height: int, width: int, seed: int) -> tuple[AnyArray, AnyArray]:
         coarse = rng.uniform(100, 150, size=(height // 16 + 1, width // 16 + 1, 3))
         picture = np.kron(coarse, np.ones((16, 16, 1)))[:height, :width]
         fine = np.kron(rng.normal(0, 2, size=(height // 2 + 1, width // 2 + 1, 3)), np.ones((2, 2, 1)))[:height, :width]
-        _PICTURES[key] = (picture + fine).astype(np.int16), rng.normal(0, 2, size=(height, width, 3)).astype(np.int16)
+        _PICTURES[key] = picture + fine, rng.normal(0, 2, size=(height, width, 3))
     return _PICTURES[key]
 
 

@@ -103,7 +103,9 @@ def sentences(digests: Sequence[StreamDigest], missing: Sequence[str]) -> list[s
         if d.gaps:
             said.append(f"{d.stream}: {d.gaps} gaps, the longest {d.longest_gap_ms:.0f} ms")
         if d.dropped_by_producer or d.dropped_by_recorder:
-            said.append(f"{d.stream}: {d.dropped_by_producer} samples dropped by its producer, {d.dropped_by_recorder} by the recorder")
+            said.append(
+                f"{d.stream}: {d.dropped_by_producer} samples dropped by its producer, {d.dropped_by_recorder} by the recorder"
+            )
         elif d.lost:
             said.append(f"{d.stream}: {d.lost} samples never came")
         if d.refused:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from understudy.errors import StorageError, UnderstudyError
+from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import REVIEW_KEY, check_one
 from understudy.pipeline.record.digest import StreamDigest
 from understudy.pipeline.record.gather import Gathered, gather
@@ -164,18 +165,29 @@ def discard_episode(dataset: Dataset, take: str) -> tuple[EpisodeRef, tuple[Find
     return dataset.move(take, "failures"), (finding, *others)
 
 
-def discard_take(root: Path, take: str) -> Finished:
-    """Discard a take that has ended: its episode, or what is on its way to be one.
-
-    Raises:
-        UnknownNameError: there is no such take.
-    """
+def flag_discard(root: Path, take: str) -> None:
+    """Note that a take is to be discarded, so that this outlives the process."""
     folder = root / JOURNAL_DIR
     if state_path(folder, take).exists():
-        state = read_state(folder, take)
-        if state.state != "DONE":
-            write_state(folder, state.model_copy(update={"discard": True}))
-            if Dataset.open(root).find(take) is None:
-                return Finished(take, error="" if state.state != "FAILED" else state.reason)
-    ref, findings = discard_episode(Dataset.open(root), take)
+        write_state(folder, read_state(folder, take).model_copy(update={"discard": True}))
+
+
+def discard_take(root: Path, take: str) -> Finished:
+    """Discard a take whose episode is made, or for which none could be made.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    dataset = Dataset.open(root)
+    if dataset.find(take) is None:
+        return Finished(take, error=f"{take}: no episode to discard; {read_state(root / JOURNAL_DIR, take).reason}")
+    ref, findings = discard_episode(dataset, take)
     return Finished(take, ref.path, "rejected", findings=findings)
+
+
+def ready(root: Path) -> None:
+    """Load what the gates need, so that the first take is checked quickly; a fault shows when that one is."""
+    try:
+        load_robot(Dataset.open(root).robot_source)
+    except UnderstudyError as error:
+        _log.warning("%s", error)

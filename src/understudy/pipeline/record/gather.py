@@ -141,7 +141,9 @@ class _Growing:
             self.payload.append(bytes(payload))
 
     def columns(self, spec: StreamSpec, path: Path) -> Columns:
-        stamps = [np.frombuffer(b"".join(self.stamps[name]), dtype="<i8").astype(np.int64) for name in _STAMPS]
+        seq, t_ns, t_device_ns, t_arrival_ns = (
+            np.frombuffer(b"".join(self.stamps[name]), dtype="<i8").astype(np.int64) for name in _STAMPS
+        )
         valid = np.frombuffer(b"".join(self.valid), dtype=np.bool_)
         values: AnyArray | JournalImages
         if spec.kind == "image":
@@ -149,7 +151,7 @@ class _Growing:
         else:
             flat = np.frombuffer(b"".join(self.payload), dtype=np.dtype(spec.dtype).newbyteorder("<"))
             values = flat.astype(spec.dtype, copy=False).reshape(len(valid), *spec.shape)
-        return Columns(spec, *stamps, valid, values)
+        return Columns(spec, seq, t_ns, t_device_ns, t_arrival_ns, valid, values)
 
 
 _NO_STAMP = np.int64(NO_STAMP).tobytes()
@@ -194,7 +196,7 @@ def _gathered(reader: JournalReader) -> Gathered:
             size[key] += len(entry.data)
             _add(growing.setdefault(key, _Growing()), entry, reader.path)
     streams = {key: grown.columns(schema.stream(key), reader.path) for key, grown in growing.items()}
-    assert reader.end is not None  # noqa: S101 - known after the last entry
+    assert reader.end is not None
     exchanges = {device: np.concatenate(rows) for device, rows in pings.items()}
     first, last = (counters[0], counters[-1]) if counters else ({}, {})
     return Gathered(about, schema, streams, tuple(events), first, last, exchanges, reader.end, last_log_ns, size)

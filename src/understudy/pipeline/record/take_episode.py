@@ -50,8 +50,8 @@ class Made:
 def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
     """The episode of a take.
 
-    The timeline covers the time in which every required stream was there. Every stream keeps its own samples and stamps within the
-    take, and what was in force at its start.
+    The timeline covers the time in which every required stream was there. Every stream keeps its own samples and stamps within
+    the take, and what was in force at its start.
 
     Args:
         found: in its journal.
@@ -61,7 +61,7 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
     Raises:
         EpisodeError: required streams are missing, or were never there together.
     """
-    start_ns, stop_ns = _span(found)
+    start_ns, command_ns, stop_ns = _span(found)
     streams: dict[str, Stream] = {}
     missing, notes = [], list[str]()
     steps: list[dict[str, int | str]] = []
@@ -73,12 +73,10 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
             streams[key] = _stream(columns.rows(keep), t_ns[keep])
         else:
             missing.append(key)
-    timeline_ns = _timeline(found.schema, streams, start_ns, stop_ns)
+    timeline_ns = _timeline(found.schema, streams, start_ns, command_ns, stop_ns)
     first, last = found.first.get("streams", {}), found.last.get("streams", {})
     digest = tuple(
-        stream_digest(
-            stream, end_ns=stop_ns, size=found.bytes.get(key, 0), first=first.get(key, {}), last=last.get(key, {})
-        )
+        stream_digest(stream, end_ns=stop_ns, size=found.bytes.get(key, 0), first=first.get(key, {}), last=last.get(key, {}))
         for key, stream in streams.items()
     )
     warnings = [*notes, *([reason] if reason else []), *sentences(digest, missing)]
@@ -101,10 +99,11 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
     return Made(episode, digest, tuple(warnings))
 
 
-def _span(found: Gathered) -> tuple[int, int]:
-    """The take's start, pre-roll included, and its end by the operator, or by the last thing that was written."""
-    stops = [int(event["t_ns"]) for event in found.events if event.get("event") == "stop"]
-    return int(found.about["start_ns"]), stops[-1] if stops else found.last_log_ns
+def _span(found: Gathered) -> tuple[int, int, int]:
+    """Start of the take, pre-roll included; the command to start; the command to stop, or the last thing that was written."""
+    starts, stops = ([int(e["t_ns"]) for e in found.events if e.get("event") == what] for what in ("start", "stop"))
+    start_ns = int(found.about["start_ns"])
+    return start_ns, starts[0] if starts else start_ns, stops[-1] if stops else found.last_log_ns
 
 
 def _within(t_ns: I64, columns: Columns, start_ns: int, stop_ns: int) -> Bool:
@@ -123,7 +122,7 @@ def _stream(columns: Columns, t_ns: I64) -> Stream:
     return Stream(columns.spec, t_ns, columns.values, extra=dict(sorted(extra.items())))
 
 
-def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, stop_ns: int) -> I64:
+def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, command_ns: int, stop_ns: int) -> I64:
     required = [spec.key for spec in schema.streams if spec.required]
     if missing := [key for key in required if key not in streams]:
         raise EpisodeError(
@@ -133,7 +132,9 @@ def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, stop
     present = [streams[key] for key in required] or list(streams.values())
     if not present:
         raise EpisodeError("no samples at all; the journal is kept")
-    first_ns = max(start_ns, *(int(stream.t_ns[0]) for stream in present))
+    # the pre-roll begins when everything is there that was there at the command
+    steady = [s for s in streams.values() if s.spec.kind not in ("command", "discrete") and int(s.t_ns[0]) <= command_ns]
+    first_ns = max(start_ns, *(int(stream.t_ns[0]) for stream in (*present, *steady)))
     last_ns = min(stop_ns, *(int(stream.t_ns[-1]) for stream in present))
     if last_ns <= first_ns:
         ends = ", ".join(f"{s.spec.key} to {(int(s.t_ns[-1]) - start_ns) * 1e-9:.2f} s" for s in present)
