@@ -35,7 +35,7 @@ class ZmqLink:
         import zmq
 
         socket = self._context.socket(zmq.PUSH)
-        for option, value in ((zmq.SNDHWM, most), (zmq.LINGER, LINGER_MS), (zmq.RECONNECT_IVL_MAX, 1000)):
+        for option, value in ((zmq.SNDHWM, most), (zmq.LINGER, LINGER_MS)):
             socket.setsockopt(option, value)
         try:
             socket.connect(endpoint)

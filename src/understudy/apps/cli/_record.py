@@ -19,6 +19,8 @@ from understudy.record.commands import Commander, Reply
 
 READY_S = 60.0
 ASK_S = 0.1
+SETTLED_S = 1.0
+"""No new stream came for so long: those that are there are all."""
 ENDING_S = 3600.0
 """The last takes of a long day may take their time."""
 
@@ -39,6 +41,7 @@ class RecordSession:
         self.finished: list[Mapping[str, Any]] = []
         self.said: list[str] = []
         self._runners: list[DeviceRunner] = []
+        self._came: tuple[set[str], float] = (set(), 0.0)
 
     def __enter__(self) -> RecordSession:
         for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
@@ -91,9 +94,13 @@ class RecordSession:
         self.ask("stop")
 
     def _ready(self) -> str:
-        """What is missing before a take can begin; empty for nothing."""
+        """What is missing before a take can begin; empty for nothing. Streams that were just about to come are waited for."""
         streams = self.ask("health")["health"]["streams"]
-        return ", ".join(s["stream"] for s in streams if s["required"] and s["state"] in ("absent", "dead"))
+        came, now_s = {s["stream"] for s in streams if s["state"] != "absent"}, time.monotonic()
+        if came != self._came[0]:
+            self._came = (came, now_s)
+        missing = [s["stream"] for s in streams if s["required"] and s["state"] in ("absent", "dead")]
+        return ", ".join(missing) or ("" if now_s - self._came[1] > SETTLED_S else "streams are still coming in")
 
     def _until(self, missing: Callable[[], str], wait_s: float, otherwise: str) -> None:
         until_s = time.monotonic() + wait_s
