@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from understudy.record.wire import (
@@ -62,10 +63,19 @@ class Publisher:
         producer: its name, unique on the bus.
         clock: of its device stamps.
         token: the recorder's, where it wants one.
+        offset_ns: from this computer's monotonic clock to the recorder's, where they are two.
     """
 
-    def __init__(self, link: Link, producer: str, *, clock: ClockKind = "host", token: str = "") -> None:
-        self._link, self._clock, self._token = link, clock, token
+    def __init__(
+        self,
+        link: Link,
+        producer: str,
+        *,
+        clock: ClockKind = "host",
+        token: str = "",
+        offset_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._link, self._clock, self._token, self._offset_ns = link, clock, token, offset_ns
         self.producer = checked_name(producer, "producer")
         self.run = secrets.randbits(62)
         self.dropped: dict[str, int] = {}
@@ -76,6 +86,9 @@ class Publisher:
 
     def publish_batches(self, batches: Sequence[Batch]) -> None:
         """Hand over batches; vectors go before images, which are the first to be dropped."""
+        if offset_ns := self._offset_ns():
+            shifted = ((b, b.t_ns + offset_ns, b.t_arrival_ns + offset_ns) for b in batches)
+            batches = [replace(b, t_ns=t_ns, t_arrival_ns=arrival_ns) for b, t_ns, arrival_ns in shifted]
         for images in (False, True):
             chosen = [batch for batch in batches if (batch.sizes is not None) == images]
             if not chosen:
@@ -89,7 +102,9 @@ class Publisher:
 
     def publish_pings(self, device: str, pings: Sequence[ClockPing]) -> None:
         """Hand over exchanges of clocks with a device; there will be others, so those that do not fit are let go."""
-        self._link.send([self._envelope(), *encode_pings(device, pings)], images=False)
+        offset_ns = self._offset_ns()
+        moved = [ClockPing(p.t_send_ns + offset_ns, p.t_device_ns, p.t_receive_ns + offset_ns) for p in pings]
+        self._link.send([self._envelope(), *encode_pings(device, moved)], images=False)
 
     def _envelope(self) -> bytes:
         return encode_envelope(Envelope(self.producer, self.run, self._clock, self.dropped, self._token))

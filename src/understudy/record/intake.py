@@ -219,8 +219,11 @@ class Intake:
     def _skipped(ledger: Ledger, batch: Batch) -> int:
         """Numbers that are missing before and within a batch."""
         first, last = int(batch.seq[0]), int(batch.seq[-1])
+        if first <= ledger.last_seq:  # something came twice or late: only what is newer than all before can tell of a loss
+            newer = np.unique(batch.seq[batch.seq > ledger.last_seq])
+            return int(newer[-1]) - ledger.last_seq - len(newer) if len(newer) else 0
         before = first - ledger.last_seq - 1 if ledger.last_seq != NONE else 0
-        return max(before, 0) + max(last - first + 1 - len(batch), 0)
+        return before + max(last - first + 1 - len(batch), 0)
 
     def _in_order(self, batch: Batch, ledger: Ledger, now_ns: int) -> bool:
         """Whether every sample can be taken, as nearly always."""

@@ -192,10 +192,9 @@ class Recorder:
         """End the running take and wait until its journal is closed."""
         if self.activity == "recording":
             self.stop()
-        take = self.take
         self._close()
-        if take is not None:
-            take.sink.join()
+        if self._last is not None:
+            self._last.sink.join()
 
     def counters(self) -> dict[str, object]:
         """What the journal and the episode keep of the counts; they count from the recorder's start."""

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from understudy import plugins
@@ -15,6 +16,7 @@ from understudy.errors import DeviceError, UnderstudyError
 from understudy.record.address import parse_address
 from understudy.record.bus import Publisher
 from understudy.record.producer import run_device
+from understudy.record.remote_clock import keep_measured
 from understudy.record.zmq_bus import ZmqLink
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
@@ -67,9 +69,11 @@ def open_devices(request: DeviceRequest) -> Sequence[Device]:
 def run_devices(devices: Sequence[Device], bus: str, stop: threading.Event) -> list[str]:
     """Run devices in threads until `stop` is set or one fails; says what failed."""
     address, failed = parse_address(bus), list[str]()
+    offset_ns = (lambda: 0) if address.local else partial(getattr, keep_measured(address, stop), "offset_ns")
 
     def one(device: Device) -> None:
-        publisher = Publisher(ZmqLink(address), device.name, clock=device.clock, token=address.token)
+        link = ZmqLink(address)
+        publisher = Publisher(link, device.name, clock=device.clock, token=address.token, offset_ns=offset_ns)
         try:
             run_device(device, publisher, stop)
         except UnderstudyError as error:
