@@ -1,4 +1,4 @@
-"""Takes from beginning to end, by a clock that is told to move: what is in the episode is what was sent, and what it says of itself."""
+"""Takes from beginning to end, by a clock that is told to move: an episode holds what was sent, and says how it was recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from understudy.pipeline.record.recover import orphans, recover
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.sample import NO_STAMP, Sample
+from understudy.spec.stream import Stream
 from understudy.store.dataset import Dataset
+from understudy.store.episode_file import read_episode, write_episode
+from understudy.testing.episodes import make_episode, with_stream
 from understudy.testing.producers_bench import RecordBench, few_devices, with_small_cameras
 from understudy.testing.stand_in import stand_in_robot
 
@@ -217,6 +220,22 @@ def test_a_stream_that_comes_late_cuts_nothing_and_is_there(bench: RecordBench) 
     episode = bench.dataset.read(take)
     assert episode.duration_s == pytest.approx(5.0, abs=0.03)
     assert (episode.stream(CAMERA).t_ns[0] - episode.timeline_ns[0]) * 1e-9 == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 64])
+@pytest.mark.parametrize("even", [True, False])
+def test_images_are_written_in_blocks_whatever_their_number_and_length(tmp_path: Path, count: int, even: bool) -> None:
+    episode = make_episode(duration_s=2.0)
+    spec = default_schema(stand_in_robot(), "test").stream(CAMERA)
+    images = np.empty(count, dtype=object)
+    for k in range(count):
+        images[k] = bytes([k]) * (100 if even else 100 + k)
+    stream = Stream(spec, np.arange(count, dtype=np.int64) * 10**6, images)
+    write_episode(tmp_path / "one.h5", with_stream(episode, stream))
+    found = read_episode(tmp_path / "one.h5").stream(CAMERA)
+    assert list(found.each_image()) == list(images)
+    assert [found.image(k) for k in (0, count - 1)] == [images[0], images[-1]]
+    assert list(found.data) == list(images)
 
 
 def test_finalizing_twice_gives_the_same_episode(bench: RecordBench) -> None:

@@ -128,7 +128,8 @@ def test_the_bytes_of_the_documentation_are_the_bytes_of_the_program() -> None:
     assert encode_batch(batches_of([sample])[0]) == (head, payload)
 
 
-GOOD = {"stream": "observations/x", "dtype": "float64", "shape": [2], "seq": b"\0" * 8, "t_ns": b"\0" * 8, "t_arrival_ns": b"\0" * 8}
+ZERO = b"\0" * 8
+GOOD = {"stream": "observations/x", "dtype": "float64", "shape": [2], "seq": ZERO, "t_ns": ZERO, "t_arrival_ns": ZERO}
 WRONG_HEADS = {
     "no stream": {"stream": None},
     "stream is a number": {"stream": 3},

@@ -122,6 +122,7 @@ class Recorder:
         self.take.note_counters(self.counters(), now_ns)
         for came_ns, part in self._preroll.since(start_ns):
             self.take.add(part, came_ns)
+        self.take.sink.hurry()
         self.message = f"no {', '.join(missing)}: written as 'unlabelled'" if missing else ""
         return self.take.id
 

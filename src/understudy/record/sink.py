@@ -85,7 +85,7 @@ class JournalSink:
         self._queue: deque[Item] = deque()
         # each total is changed by one thread only, so that no lock is needed
         self._images_in = self._images_out = self._bytes_in = self._bytes_out = 0
-        self._ending = threading.Event()
+        self._ending, self._due = threading.Event(), threading.Event()
         self._on_end: Callable[[], None] = lambda: None
         self._threads = [threading.Thread(target=run, name=f"journal-{what}", daemon=True) for what, run in self._work().items()]
         for thread in self._threads:
@@ -122,10 +122,15 @@ class JournalSink:
         self._queue.append(item)
         return True
 
+    def hurry(self) -> None:
+        """Have what waits written now."""
+        self._due.set()
+
     def finish(self, on_end: Callable[[], None] = lambda: None) -> None:
         """Write what waits, end the file and call `on_end`, all from the thread; returns at once."""
         self._on_end = on_end
         self._ending.set()
+        self._due.set()
 
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for the end of the file."""
@@ -134,7 +139,9 @@ class JournalSink:
 
     def _write(self) -> None:
         try:
-            while not self._ending.wait(self._write_s):
+            while not self._ending.is_set():
+                self._due.wait(self._write_s)
+                self._due.clear()
                 self._drain()
             self._drain()
             self._threads[1].join()  # not while the disk is being asked about a file that is closed meanwhile

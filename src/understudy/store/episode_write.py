@@ -132,16 +132,20 @@ def _write_stream(group: h5py.Group, stream: Stream, disk: DiskFile) -> None:
 def _write_images(group: h5py.Group, stream: Stream, disk: DiskFile) -> None:
     import h5py
 
-    images = group.create_dataset("jpeg", shape=(len(stream),), dtype=h5py.vlen_dtype(np.uint8), track_times=False)
+    kind = h5py.vlen_dtype(np.uint8)
+    images = group.create_dataset("jpeg", shape=(len(stream),), dtype=kind, track_times=False)
     each, step = stream.each_image(), 0
     while found := list(islice(each, _IMAGES_AT_A_TIME)):
         if not all(isinstance(image, bytes) for image in found):
             raise SchemaError(f"stream {stream.spec.key}: images must be JPEG bytes, one per stamp")
-        block = np.empty(len(found), dtype=object)
-        for i, image in enumerate(found):
-            block[i] = np.frombuffer(image, dtype=np.uint8)
         if step + len(found) <= len(stream):
-            images[step : step + len(found)] = block
+            block = np.empty(len(found), dtype=kind)
+            for i, image in enumerate(found):
+                block[i] = np.frombuffer(image, dtype=np.uint8)
+            place = images.id.get_space()
+            place.select_hyperslab((step,), (len(found),))
+            # not images[a:b] = block: h5py takes images of equal length for rows of a table
+            images.id.write(h5py.h5s.create_simple((len(found),)), place, block)
         step += len(found)
         disk.check()
     if step != len(stream):
