@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pebble import ProcessPool
 
 LOOP_S = 0.02
+GATHER_S = 0.005
+"""Messages of many producers are taken in together: each time the process wakes costs more than a message."""
 BUSY_BYTES = 16 * 1024 * 1024
 """Waiting for the disk: pictures for a page are the first thing that is let go."""
 REMEMBERED = 200
@@ -110,6 +112,7 @@ class RecordService:
         """Once around: messages, commands, what has to be done now and then."""
         for message in self._listener.receive(LOOP_S):
             self.recorder.take_in(message)
+        time.sleep(GATHER_S)
         while not self._door.asked.empty():
             self._carry_out(self._door.asked.get())
         self.recorder.tick()
