@@ -112,7 +112,7 @@ def add_frame(
 ) -> None:  # fmt: skip
     """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
 
-    `now` and `later` are the bodies of frames f and f + 1; each of the last three rows is (n, 1 + 3 n), see `_elimination`.
+    `now` and `later` are the bodies of frames f and f + 1; each of the last three is an array as in `_elimination`.
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
@@ -156,7 +156,7 @@ def eliminated(
 ) -> int:  # fmt: skip
     """Equations of frames [first, stop), eliminated one after the other.
 
-    Of each part: `rows` (3, n, 1 + 3 n) comes in with what earlier frames handed on to the first two of these, and goes out
+    Of each part: `rows` (3, *frame_shape(n)) comes in with what earlier frames handed on to the first two of these, and goes out
     with what these hand on to the next two, in the same places; `kept` (stop - first, n, 2 n + 2) is filled for the
     substitution. A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame
     whose equations are singular, or -1.
@@ -178,7 +178,7 @@ def eliminated(
                 tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
                 here, following, after, work,
             )  # fmt: skip
-            if not eliminate(here, n):
+            if not eliminate(here, n, True):
                 return f
             hand_on(here, following, after, n)
             keep(here, n, kept[which][f - first])
@@ -203,11 +203,35 @@ def substituted(kept: F32, step: F64, n: int) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _predict_ground(ground: Ground, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, point: F64, velocity: F64) -> None:
-    for n in range(len(ground.body)):
-        k.carried(pos, rot, ground.body[n], ground.offset[n], point)
-        k.moved(point, ground.body[n], pos, lin, ang, velocity)
-        active[n] = 1 if point[2] + velocity[2] < ground.clearance[n] else 0
+def _ground_blocks(ground: Ground) -> tuple[I64, F64]:
+    """(K, 3) body, first and end of the points that follow each other on one body, and (K,) how far one reaches from its origin."""
+    count, n, total = 0, 0, len(ground.body)
+    blocks, reach = np.empty((total, 3), np.int64), np.zeros(total)
+    while n < total:
+        body = ground.body[n]
+        blocks[count, 0], blocks[count, 1] = body, n
+        while n < total and ground.body[n] == body:
+            reach[count] = max(reach[count], np.sqrt(np.sum(ground.offset[n] ** 2)) + ground.clearance[n])
+            n += 1
+        blocks[count, 2] = n
+        count += 1
+    return blocks[:count], reach[:count]
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_ground(
+    ground: Ground, blocks: I64, reach: F64, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, point: F64, velocity: F64
+) -> None:
+    for b in range(len(blocks)):
+        body = blocks[b, 0]
+        turned = abs(ang[body, 0]) + abs(ang[body, 1])
+        if pos[body, 2] + lin[body, 2] > (1.0 + turned) * reach[b]:
+            active[blocks[b, 1] : blocks[b, 2]] = 0
+            continue
+        for n in range(blocks[b, 1], blocks[b, 2]):
+            k.carried(pos, rot, body, ground.offset[n], point)
+            k.moved(point, body, pos, lin, ang, velocity)
+            active[n] = 1 if point[2] + velocity[2] < ground.clearance[n] else 0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -269,6 +293,7 @@ def move(
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
+    blocks, reach = _ground_blocks(ground)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -279,7 +304,7 @@ def move(
             d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
-        _predict_ground(ground, pos, rot, lin, ang, active.ground[f], point, va)
+        _predict_ground(ground, blocks, reach, pos, rot, lin, ang, active.ground[f], point, va)
         _predict_pairs(
             caps, stiff.margin, pos, rot, lin, ang, active.pair[f], active.wait[f], active.gone[f], ends, va, vb, on_p, on_q
         )

@@ -17,6 +17,7 @@ from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F32, F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
+from understudy.retarget._elimination import frame_shape
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.problem import Problem
@@ -262,7 +263,7 @@ class Trajectory:
         """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
         longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (4 * sum(_room(part) for part in parts))))
         starts = range(first, stop, longest)
-        handed = [[np.zeros((REACH + 1, *_rows(part))) for part in parts]]
+        handed = [[np.zeros((REACH + 1, *frame_shape(len(part.cols)))) for part in parts]]
         for start in starts:
             handed.append([part.copy() for part in handed[-1]])
             kept = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
@@ -307,11 +308,6 @@ class Trajectory:
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
-
-
-def _rows(part: Part) -> tuple[int, int]:
-    """Shape of one frame's equations."""
-    return len(part.cols), 1 + 3 * len(part.cols)
 
 
 def _kept(part: Part) -> tuple[int, int]:
