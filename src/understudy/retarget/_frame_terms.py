@@ -238,6 +238,11 @@ def add_collisions(
 
     Columns that move both bodies as one do not change their distance, so only joints of one of them appear.
     """
+    some = 0
+    for n in range(len(active)):
+        some |= active[n]
+    if some == 0:
+        return
     for n in range(len(caps.pair)):
         if active[n] == 0 or use[n] == 0:
             continue

@@ -63,12 +63,19 @@ def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, 
 
 
 class Work(NamedTuple):
-    """Memory that the terms of a frame are worked out in."""
+    """Memory that the terms of one part of a frame are worked out in.
+
+    Of the present frame and of the next one (2, M, ...): where each point that can be planted is, how each column moves it, and
+    whether that is known already; columns (M, n) and how many there are (M,).
+    """
 
     at: I64
     jac: F64
+    point: F64
     planted: F64
-    planted_next: F64
+    known: U8
+    columns: I64
+    count: I64
     ends: F64
     moment: F64
     weighed: F64
@@ -78,11 +85,12 @@ class Work(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def work_room(joints: int) -> Work:
-    """Fresh memory for a robot with that many joints."""
+def work_room(joints: int, points: int) -> Work:
+    """Fresh memory for a robot with that many joints and points that can be planted."""
     n = 6 + joints
     return Work(
-        np.empty(n, np.int64), np.empty((n, 4)), np.empty((n, 2)), np.empty((n, 2)), np.empty((2, 2, 3)),
+        np.empty(n, np.int64), np.empty((n, 4)), np.empty((2, points, 3)), np.empty((2, points, n, 2)),
+        np.zeros((2, points), np.uint8), np.empty((points, n), np.int64), np.empty(points, np.int64), np.empty((2, 2, 3)),
         np.empty((4, 4)), np.empty(4), np.empty(3), np.empty(3), np.empty(3),
     )  # fmt: skip
 
@@ -92,16 +100,25 @@ def _add_slips(
     tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64, now: Bodies, later: Bodies,
     here: F64, following: F64, work: Work,
 ) -> None:  # fmt: skip
+    """Terms of planted points between two frames; what is worked out of the later one stands when its turn comes."""
     for m in range(len(ground.slip_body)):
+        work.known[0, m] = work.known[1, m]
+        work.known[1, m] = 0
+        if work.known[0, m] != 0:
+            work.point[0, m] = work.point[1, m]
+            work.planted[0, m] = work.planted[1, m]
         if weight[m] == 0.0 or part.slip[m] == 0:
             continue
-        t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.pa, work.at, work.planted)
-        count = t.planted(
-            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.pb, work.at, work.planted_next
-        )  # fmt: skip
+        at = work.columns[m]
+        if work.known[0, m] == 0:
+            t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.point[0, m], at, work.planted[0, m])
+        work.count[m] = t.planted(
+            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.point[1, m], at, work.planted[1, m]
+        )
+        work.known[1, m] = 1
         t.add_slip(
-            len(part.cols), count, work.at, weight[m], slide[m], work.pa, work.planted, work.pb, work.planted_next,
-            here, following,
+            len(part.cols), work.count[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
+            work.point[1, m], work.planted[1, m], here, following,
         )  # fmt: skip
 
 
@@ -112,7 +129,7 @@ def add_frame(
 ) -> None:  # fmt: skip
     """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
 
-    `now` and `later` are the bodies of frames f and f + 1; each of the last three is an array as in `_elimination`.
+    `now` and `later` are the bodies of frames f and f + 1, and `work` comes from frame f - 1 of the same part, or is fresh; each of the last three is an array as in `_elimination`.
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
@@ -162,7 +179,8 @@ def eliminated(
     whose equations are singular, or -1.
     """
     nj = len(tree.parent)
-    work, now, later = work_room(nj), bodies_room(nj), bodies_room(nj)
+    now, later = bodies_room(nj), bodies_room(nj)
+    works = (work_room(nj, len(ground.slip_body)), work_room(nj, len(ground.slip_body)))
     place_bodies(tree, pose, first, now)
     for f in range(first, stop):
         if f + 1 < len(pose.q):
@@ -176,7 +194,7 @@ def eliminated(
             after[:, :] = 0.0
             add_frame(
                 tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
-                here, following, after, work,
+                here, following, after, works[which],
             )  # fmt: skip
             if not eliminate(here, n, True):
                 return f

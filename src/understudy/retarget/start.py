@@ -17,7 +17,7 @@ from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets, frame_weights
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
-STILL = 2e-4
+STILL = 0.02
 LIMIT_WEIGHT = 100.0
 PRIOR = 0.02
 SWITCH_COST = 30.0

@@ -202,13 +202,19 @@ class Trajectory:
         self.size[changed & (self.size > 0)] = np.maximum(self.size[changed & (self.size > 0)], 2.0 * RESTLESS)
 
     def _parts(self, iteration: int, begin: Begin) -> Pair:
-        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
+        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear.
+
+        Limbs begin where their directions want them and are smooth after one step; what they hit is looked at when the trunk is
+        where it will be.
+        """
         p = self.problem.parts
         if not self._feet_alone:
             return (p.whole, p.nothing)
         if begin == "polish" and iteration < len(RAMP):
             return (p.base, p.nothing)
-        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
+        if iteration >= len(RAMP) - 1:
+            return (p.whole, p.nothing)
+        return (p.trunk, p.limbs if iteration in (0, len(RAMP) - 2) else p.nothing)
 
     def _hurried(self) -> None:
         """Have frames solved again in which a joint turns at over HURRY of its bound: the curve is least to be trusted there."""
