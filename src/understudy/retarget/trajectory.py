@@ -48,7 +48,7 @@ REACH, HELD = 2, 1e12
 HURRY = 0.4
 FEET_POINTS = 4
 """Points that can be planted where only the feet bear."""
-MARGIN_S = 0.2
+MARGIN_S = 0.1
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
 """Eliminated rows are kept for the substitution while they fit into this; longer clips are eliminated twice, in stretches."""
@@ -210,7 +210,7 @@ class Trajectory:
         p = self.problem.parts
         if not self._feet_alone:
             return (p.whole, p.nothing)
-        if begin == "polish" and iteration < len(RAMP):
+        if begin == "polish" and iteration <= len(RAMP):
             return (p.base, p.nothing)
         if iteration >= len(RAMP) - 1:
             return (p.whole, p.nothing)
