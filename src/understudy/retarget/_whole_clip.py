@@ -75,7 +75,7 @@ class Work(NamedTuple):
     planted: F64
     known: U8
     columns: I64
-    count: I64
+    counts: I64
     ends: F64
     moment: F64
     weighed: F64
@@ -112,12 +112,12 @@ def _add_slips(
         at = work.columns[m]
         if work.known[0, m] == 0:
             t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.point[0, m], at, work.planted[0, m])
-        work.count[m] = t.planted(
+        work.counts[m] = t.planted(
             tree, ground, part.place, later.pos, later.rot, later.axis, m, work.point[1, m], at, work.planted[1, m]
         )
         work.known[1, m] = 1
         t.add_slip(
-            len(part.cols), work.count[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
+            len(part.cols), work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
             work.point[1, m], work.planted[1, m], here, following,
         )  # fmt: skip
 
@@ -129,7 +129,8 @@ def add_frame(
 ) -> None:  # fmt: skip
     """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
 
-    `now` and `later` are the bodies of frames f and f + 1, and `work` comes from frame f - 1 of the same part, or is fresh; each of the last three is an array as in `_elimination`.
+    `now` and `later` are the bodies of frames f and f + 1; `work` comes from frame f - 1 of the same part, or is fresh; the three
+    arrays before it are as in `_elimination`.
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
@@ -222,7 +223,7 @@ def substituted(kept: F32, step: F64, n: int) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def _ground_blocks(ground: Ground) -> tuple[I64, F64]:
-    """(K, 3) body, first and end of the points that follow each other on one body, and (K,) how far one reaches from its origin."""
+    """(K, 3) body, first and end of points that follow each other on one body, and (K,) how far they reach from its origin."""
     count, n, total = 0, 0, len(ground.body)
     blocks, reach = np.empty((total, 3), np.int64), np.zeros(total)
     while n < total:
