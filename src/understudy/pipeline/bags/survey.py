@@ -1,0 +1,82 @@
+"""A first look at a recording: its topics, their types and rates, and what the first message of each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from understudy.devices.messages.convert import Converter
+from understudy.devices.messages.mapping import TopicMapping
+from understudy.devices.messages.pictures import jpeg_size
+from understudy.errors import InputError
+from understudy.pipeline.bags.source import Channel, Found, Recording
+from understudy.spec.schema import Schema
+
+_MOST_STEPS = 20_000
+
+
+@dataclass
+class TopicSeen:
+    """One topic.
+
+    Attributes:
+        channel: what it carries; that of its first message.
+        count: messages.
+        first: the first one's bytes.
+        log_ns: when the first of them were written down.
+    """
+
+    channel: Channel
+    first: bytes
+    count: int = 0
+    log_ns: list[int] = field(default_factory=list)
+
+    @property
+    def rate_hz(self) -> float:
+        """Messages per second by the median step, to three digits; 0 for fewer than three messages."""
+        steps = np.diff(np.array(self.log_ns, dtype=np.int64))
+        median = float(np.median(steps)) if len(steps) > 1 else 0.0
+        return float(f"{1e9 / median:.3g}") if median > 0 else 0.0
+
+
+def survey(recording: Recording) -> tuple[Mapping[str, TopicSeen], Found]:
+    """Read a recording through, decoding nothing.
+
+    Raises:
+        InputError: it cannot be read, or holds no message.
+    """
+    topics: dict[str, TopicSeen] = {}
+    found = Found()
+    for raw in recording.messages(found):
+        seen = topics.get(raw.channel.topic)
+        if seen is None:
+            seen = topics[raw.channel.topic] = TopicSeen(raw.channel, raw.data)
+        seen.count += 1
+        if len(seen.log_ns) < _MOST_STEPS:
+            seen.log_ns.append(raw.log_ns)
+    if not topics:
+        raise InputError(f"{recording.path}: there is no message in it{': ' + found.cut if found.cut else ''}")
+    return topics, found
+
+
+def fitted_schema(schema: Schema, mapping: TopicMapping, topics: Mapping[str, TopicSeen], robot: str) -> Schema:
+    """A new dataset's schema with the rates and picture sizes that a recording has.
+
+    Only streams of the mapping that the schema gives a rate or a picture size change.
+    """
+    entries = {entry.stream: entry for entry in mapping.streams}
+    streams = []
+    for spec in schema.streams:
+        entry = entries.get(spec.key)
+        seen = topics.get(entry.topic) if entry else None
+        if entry and seen and spec.rate_hz > 0 and seen.rate_hz > 0:
+            spec = spec.model_copy(update={"rate_hz": seen.rate_hz})
+        if entry and seen and spec.kind == "image":
+            converter = Converter(entry, spec, entry.type or seen.channel.type_name, robot=robot)
+            data = converter.read(seen.channel.decode(seen.first)).data
+            if isinstance(data, bytes):
+                spec = spec.model_copy(update={"shape": (*jpeg_size(data, where=converter.where), 3)})
+        streams.append(spec)
+    return schema.model_copy(update={"streams": tuple(streams)})
