@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from understudy.devices.messages.mapping import StampUnit, StreamMap, TopicMappi
 from understudy.devices.messages.pictures import jpeg_of
 from understudy.devices.messages.recipes import KNOWN_TYPES
 from understudy.devices.messages.unitree import LOW_CMD, LOW_STATE, MOTORS, UNUSED
-from understudy.errors import InputError, UnderstudyError, UnknownNameError
+from understudy.errors import InputError, MissingDependencyError, UnderstudyError, UnknownNameError
 from understudy.kinematics.load import load_robot
 from understudy.spec.default_schema import default_schema
 from understudy.spec.robot import RobotModel
@@ -400,3 +403,39 @@ def test_an_unknown_type_and_stream_come_with_the_nearest() -> None:
 
     with pytest.raises(UnknownNameError, match="did you mean 'sensor_msgs/msg/JointState'"):
         check_type(known_types(), "sensor_msgs/msg/JointStates")
+
+
+def test_numbers_beyond_all_measure_are_kept_and_marked() -> None:
+    small = StreamSpec(name="x", group="debug", shape=(2,), dtype="float32")
+    reading = Converter(StreamMap(stream="debug/x", topic="/x", field=("v",)), small, "", robot="").read({"v": [1e300, 1.0]})
+    assert not reading.valid
+    values = {**imu(T0), "orientation": wxyz((1e300, 1e300, 0.0, 0.0))}
+    assert convert(StreamMap(stream="observations/imu_pelvis", topic="/imu"), IMU, values).data[0] == 1e300
+
+
+@pytest.mark.parametrize(("module", "extra"), [("rosbags.typesys", "ros"), ("cyclonedds.domain", "unitree")])
+def test_a_missing_library_comes_with_its_command(module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from understudy.devices.dds.idl import need_cyclone
+    from understudy.devices.messages.decode import new_types
+    from understudy.pipeline.bags.definitions import types_of
+
+    monkeypatch.setitem(sys.modules, module, None)
+    for call in (new_types, lambda: types_of("a/msg/B", "int8 x", idl=False)) if extra == "ros" else (need_cyclone,):
+        with pytest.raises(MissingDependencyError, match=rf"pip install 'understudy\[{extra}\]'"):
+            call()
+
+
+def test_json_recordings_need_no_ros(tmp_path: Path) -> None:
+    """In a process where rosbags cannot be imported."""
+    script = (
+        "import sys; sys.modules['rosbags'] = None\n"
+        "from pathlib import Path\n"
+        "from understudy.testing.bags import write_json_mcap\n"
+        "from understudy.pipeline.bags.ros2_bag import open_mcap\n"
+        "from understudy.pipeline.bags.survey import survey\n"
+        "write_json_mcap(Path('x.mcap'), [('/a', 5, {'b': 1})])\n"
+        "topics, _ = survey(open_mcap(Path('x.mcap')))\n"
+        "print(topics['/a'].channel.decode(topics['/a'].first))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == "{'b': 1}", ran.stderr

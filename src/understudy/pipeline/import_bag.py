@@ -100,7 +100,7 @@ def _dataset(into: Path, robot: RobotModel, first: Path, options: BagOptions, ma
     known = mapping or _carried(found.attachments, first)
     schema = default_schema(robot, into.resolve().name)
     _specs(known, schema)
-    return Dataset.create(into, fitted_schema(schema, known, topics, robot.name), robot)
+    return Dataset.create(into, fitted_schema(schema, known, topics, robot=robot.name, where=first), robot)
 
 
 def _carried(attachments: Mapping[str, bytes], path: Path) -> TopicMapping:

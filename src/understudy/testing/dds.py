@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def own_domain() -> int:
-    """A DDS domain of this process's own, so that tests beside each other do not hear each other; its ports are no ephemeral ones."""
+    """A DDS domain of this process alone: tests beside each other must not hear each other. Its ports are no ephemeral ones."""
     return 50 + os.getpid() % 48
 
 

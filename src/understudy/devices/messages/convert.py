@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.devices.messages.columns import ByName
-from understudy.devices.messages.fields import Path, field_names, look_up, numbers, parse_path
+from understudy.devices.messages.fields import Path, field_names, has_field, look_up, numbers, parse_path
 from understudy.devices.messages.mapping import StreamMap
 from understudy.devices.messages.pictures import jpeg_of
 from understudy.devices.messages.recipes import PICTURES, Recipe, needed_recipe, on_wall_clock, stamp_path
@@ -94,11 +94,18 @@ class Converter:
         stamp_ns = self.stamp_ns(message)
         if self._image:
             return Reading(jpeg_of(message, self.type_name, where=self.where), stamp_ns, True)
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers that no sensor sends are not finite afterwards
+            return self._numbers(message, stamp_ns)
+
+    def _numbers(self, message: object, stamp_ns: int) -> Reading:
         values = self._values(message)
         valid = bool(np.isfinite(values).all())
-        if self._ok is not None and valid:
+        if self._ok is not None and valid and has_field(message, self._ok.text):
             valid = not numbers(message, self._ok).any()
-        return Reading(self._shaped(values), stamp_ns, valid)
+        data = self._shaped(values)
+        if valid and data.dtype.kind == "f":
+            valid = bool(np.isfinite(data).all())
+        return Reading(data, stamp_ns, valid)
 
     def stamp_ns(self, message: object) -> int:
         """The message's own stamp, nanoseconds; `NO_STAMP` where it has none.

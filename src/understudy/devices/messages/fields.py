@@ -109,6 +109,11 @@ def numbers(message: object, path: Path) -> F64:
     return np.array([_number(item, path) for item in _flat(found, path)], dtype=np.float64)
 
 
+def has_field(message: object, name: str) -> bool:
+    """Whether an object has a field of that name."""
+    return name in getattr(type(message), "__dataclass_fields__", ()) or (isinstance(message, Mapping) and name in message)
+
+
 def field_names(message: object) -> tuple[str, ...]:
     """Names of an object's fields; none for anything else."""
     if isinstance(message, Mapping):

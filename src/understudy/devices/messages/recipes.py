@@ -26,7 +26,7 @@ class Recipe:
         unit: of each path; empty for the stream's own.
         names: path of the values' names; empty where there are none.
         columns: what each value is, where that is known without the message.
-        ok: path of a number that is 0 while the values mean what the stream says; empty where there is none.
+        ok: name of a field that is 0 while the values mean what the stream says, where the message has it; empty for none.
     """
 
     field: tuple[str, ...]
@@ -90,6 +90,10 @@ def _imu_state(spec: StreamSpec, robot: str) -> Recipe | None:
     return Recipe(("quaternion", "gyroscope", "accelerometer")) if spec.kind == "imu" else None
 
 
+def _sample(spec: StreamSpec, robot: str) -> Recipe | None:
+    return Recipe(("value",), ok="invalid")
+
+
 def _plain(field: str) -> Callable[[StreamSpec, str], Recipe | None]:
     def recipe(spec: StreamSpec, robot: str) -> Recipe | None:
         return Recipe((field,))
@@ -114,7 +118,7 @@ _RECIPES: Mapping[str, Callable[[StreamSpec, str], Recipe | None]] = MappingProx
         "unitree_go/msg/IMUState": _imu_state,
         **{f"std_msgs/msg/{name}": _plain("data") for name in ("Float64", "Float32", "Float64MultiArray", "Float32MultiArray")},
         **{f"std_msgs/msg/{name}": _plain("data") for name in ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16")},
-        "understudy.Sample": _plain("value"),
+        "understudy.Sample": _sample,
     }
 )
 KNOWN_TYPES = tuple(sorted({*_RECIPES, *PICTURES}))

@@ -11,10 +11,11 @@ import numpy as np
 from understudy.devices.messages.convert import Converter
 from understudy.devices.messages.mapping import ClockName, StreamMap, TopicMapping
 from understudy.devices.messages.pictures import jpeg_size
-from understudy.errors import InputError, did_you_mean
+from understudy.errors import InputError
 from understudy.geom.arrays import I64, AnyArray, Bool
 from understudy.pipeline.bags.order import put_in_order
 from understudy.pipeline.bags.source import Channel, Found, RawMessage, Recording
+from understudy.pipeline.bags.survey import no_topic
 from understudy.spec.sample import NO_STAMP
 from understudy.spec.stream import StreamSpec
 
@@ -182,10 +183,7 @@ def _check_topics(recording: Recording, columns: Sequence[_Column], seen: Counte
     for column in columns:
         topic = column.entry.topic
         if topic not in seen:
-            has = ", ".join(f"{name} ({count})" for name, count in seen.most_common(12))
-            raise InputError(
-                f"{recording.path}: no topic {topic} for {column.spec.key}{did_you_mean(topic, seen)}; there are {has}"
-            )
+            raise InputError(no_topic(topic, column.spec.key, seen, recording.path))
         if not column.stamps:
             part = f" from {stretch.start_s or 0:g} s to {stretch.end_s or 'the end'}" if stretch else ""
             raise InputError(f"{recording.path}: topic {topic} has no message{part} that fits {column.spec.key}")

@@ -61,12 +61,10 @@ def make_streams(collected: Collected, schema: Schema) -> Made:
     warnings = []
     positions = streams[POSITIONS]
     if VELOCITIES not in streams:
-        streams[VELOCITIES] = Stream(
-            schema.stream(VELOCITIES),
-            positions.t_ns,
-            derivative(positions.data.astype(np.float64), positions.t_ns).astype(schema.stream(VELOCITIES).dtype),
-            derived="derivative",
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not a number stays so, and the gates say it
+            rates = derivative(positions.data.astype(np.float64), positions.t_ns)
+        spec = schema.stream(VELOCITIES)
+        streams[VELOCITIES] = Stream(spec, positions.t_ns, rates.astype(spec.dtype), derived="derivative")
         warnings.append(f"no topic for {VELOCITIES}: they are the rate of change of the positions")
     target = f"actions/joint_{schema.action_kind}_target"
     timeline_ns = _timeline(streams, schema, skip=target)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from understudy.devices.messages.convert import Converter
 from understudy.devices.messages.mapping import TopicMapping
 from understudy.devices.messages.pictures import jpeg_size
-from understudy.errors import InputError
+from understudy.errors import InputError, did_you_mean
 from understudy.pipeline.bags.source import Channel, Found, Recording
 from understudy.spec.schema import Schema
+from understudy.spec.stream import StreamSpec
 
 _MOST_STEPS = 20_000
 
@@ -61,22 +63,38 @@ def survey(recording: Recording) -> tuple[Mapping[str, TopicSeen], Found]:
     return topics, found
 
 
-def fitted_schema(schema: Schema, mapping: TopicMapping, topics: Mapping[str, TopicSeen], robot: str) -> Schema:
+def fitted_schema(schema: Schema, mapping: TopicMapping, topics: Mapping[str, TopicSeen], *, robot: str, where: Path) -> Schema:
     """A new dataset's schema with the rates and picture sizes that a recording has.
 
-    Only streams of the mapping that the schema gives a rate or a picture size change.
+    Only streams of the mapping that the schema gives a rate or a picture size change. The first message of every topic is
+    tried, so that a mapping that does not fit is found before anything is written.
+
+    Args:
+        schema: to begin with.
+        mapping: which topic goes into which stream.
+        topics: of the recording.
+        robot: profile name.
+        where: the recording, for messages.
+
+    Raises:
+        InputError: a topic is missing, or its first message does not fit.
     """
-    entries = {entry.stream: entry for entry in mapping.streams}
-    streams = []
-    for spec in schema.streams:
-        entry = entries.get(spec.key)
-        seen = topics.get(entry.topic) if entry else None
-        if entry and seen and spec.rate_hz > 0 and seen.rate_hz > 0:
+    fitted: dict[str, StreamSpec] = {}
+    for entry in mapping.streams:
+        spec, seen = schema.stream(entry.stream), topics.get(entry.topic)
+        if seen is None:
+            raise InputError(no_topic(entry.topic, spec.key, {name: t.count for name, t in topics.items()}, where))
+        converter = Converter(entry, spec, entry.type or seen.channel.type_name, robot=robot)
+        data = converter.read(seen.channel.decode(seen.first)).data
+        if isinstance(data, bytes):
+            spec = spec.model_copy(update={"shape": (*jpeg_size(data, where=converter.where), 3)})
+        if spec.rate_hz > 0 and seen.rate_hz > 0:
             spec = spec.model_copy(update={"rate_hz": seen.rate_hz})
-        if entry and seen and spec.kind == "image":
-            converter = Converter(entry, spec, entry.type or seen.channel.type_name, robot=robot)
-            data = converter.read(seen.channel.decode(seen.first)).data
-            if isinstance(data, bytes):
-                spec = spec.model_copy(update={"shape": (*jpeg_size(data, where=converter.where), 3)})
-        streams.append(spec)
-    return schema.model_copy(update={"streams": tuple(streams)})
+        fitted[spec.key] = spec
+    return schema.model_copy(update={"streams": tuple(fitted.get(spec.key, spec) for spec in schema.streams)})
+
+
+def no_topic(topic: str, key: str, counts: Mapping[str, int], where: Path) -> str:
+    """What to say of a topic that a recording does not have."""
+    has = ", ".join(f"{name} ({counts[name]})" for name in sorted(counts)[:12])
+    return f"{where}: no topic {topic} for {key}{did_you_mean(topic, counts)}; there are {has}"
