@@ -70,7 +70,7 @@ def _recorded(episode: Episode, key: str) -> Episode:
 
 def test_joints_are_named_and_stamps_are_on_the_wall_clock_where_it_is_known(tmp_path: Path) -> None:
     anchor = 1_763_600_000_000_000_000
-    episode = make_episode(duration_s=0.5, metadata={"record_wall_anchor_ns": anchor})
+    episode = make_episode(duration_s=0.5, metadata={"record_anchor_wall_ns": anchor + 77, "record_anchor_monotonic_ns": 77})
     found = _topics(_export(episode, tmp_path / "out"))[f"/{POSITIONS}"]
     stream = episode.stream(POSITIONS)
     assert [t for t, _ in found] == (stream.t_ns + anchor).tolist()

@@ -96,14 +96,17 @@ def test_a_proposed_mapping_imports_the_bag_and_the_gates_pass(
     assert episode.stream("actions/joint_position_target").derived == "next_state"
     raw = episode.stream(POSITIONS).extra
     assert np.array_equal(raw["t_device_ns"], T0_NS + episode.stream(POSITIONS).t_ns)
-    assert np.array_equal(raw["t_arrival_ns"], raw["t_device_ns"] + DELAY_NS)
+    assert np.array_equal(raw["t_arrival_ns"], episode.stream(POSITIONS).t_ns + DELAY_NS)
+    clock = json.loads(str(episode.metadata["record_clock_header"]))
+    assert clock["streams"] == sorted(k for k, s in episode.streams.items() if not s.derived)
+    assert np.array_equal(raw["t_device_ns"] + clock["pieces"][0]["offset_ns"], episode.stream(POSITIONS).t_ns)
     assert np.array_equal(raw["seq"], np.arange(400))
     assert raw["valid"].all()
     head = episode.stream("observations/head_left")
     assert (head.spec.shape, head.spec.rate_hz) == ((HEIGHT, WIDTH, 3), 20.0)
     image = simplejpeg.decode_jpeg(head.data[3], colorspace="RGB")
     assert np.abs(image.astype(int) - picture(3, width=WIDTH, height=HEIGHT)).mean() < 3
-    assert episode.metadata["record_wall_anchor_ns"] == T0_NS
+    assert episode.metadata["record_anchor_wall_ns"] == T0_NS
     assert episode.metadata["source_format"] == f"rosbag2_{storage}"
     assert main(["check", str(tmp_path / "data")]) == 0
 
@@ -211,7 +214,7 @@ def test_a_bag_of_a_unitree_robot_takes_the_logs_clock(tmp_path: Path, capsys: p
 def test_an_export_comes_back_as_it_was(tmp_path: Path) -> None:
     """Stamps, values, raw columns, labels and what was derived, through one MCAP file and no mapping of the user's."""
     robot = ROBOT
-    made = make_episode(robot, duration_s=1.0, metadata={"record_wall_anchor_ns": T0_NS, "task_id": "wave"})
+    made = make_episode(robot, duration_s=1.0, metadata={"record_anchor_wall_ns": T0_NS, "task_id": "wave"})
     stream = made.stream(IMU_SOURCE)
     n = len(stream)
     extra = {"t_device_ns": np.arange(n) * 3, "t_arrival_ns": stream.t_ns + 9, "seq": np.arange(n), "valid": np.arange(n) != 4}
@@ -236,7 +239,7 @@ def test_an_export_comes_back_as_it_was(tmp_path: Path) -> None:
     assert np.array_equal(got.extra["valid"], extra["valid"])
     for key in ("task_id", "demonstrator_id", "motion_source", "language_instruction"):
         assert back.metadata[key] == made.metadata[key]
-    assert back.metadata["record_wall_anchor_ns"] == T0_NS
+    assert back.metadata["record_anchor_wall_ns"] == T0_NS
 
 
 IMU_SOURCE = POSITIONS
@@ -532,7 +535,7 @@ def test_the_commands_export_and_validate(bags: Path, tmp_path: Path, capsys: py
     first, second = (Dataset.open(tmp_path / name) for name in ("data", "again"))
     one, two = (d.read(d.refs("all")[0].id) for d in (first, second))
     assert np.array_equal(one.data(POSITIONS), two.data(POSITIONS))
-    assert one.metadata["record_wall_anchor_ns"] == two.metadata["record_wall_anchor_ns"]
+    assert one.metadata["record_anchor_wall_ns"] == two.metadata["record_anchor_wall_ns"]
 
 
 @pytest.mark.parametrize(

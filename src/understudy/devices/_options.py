@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from understudy.devices.dds.topics import Network
 
 
+_OF_THE_RECORDER = ("dataset",)
+"""Options that a recorder may give to every device."""
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
 class Options:
     """What was said of a device."""
 
@@ -23,7 +28,7 @@ class Options:
         """
         self.what, self.config = what, config
         for name in config:
-            if name not in known:
+            if name not in known and name not in _OF_THE_RECORDER:
                 raise DeviceError(f"device {what}: no option {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
 
     def text(self, name: str, default: str) -> str:
@@ -47,6 +52,7 @@ class Options:
     def topic(self, name: str, usual: str, *, default: str = "") -> str:
         """An option that is a topic; true stands for the usual one, false for none."""
         value = self.config.get(name, default)
+        value = _WORDS.get(value, value) if isinstance(value, str) else value
         if isinstance(value, bool):
             return usual if value else ""
         if not isinstance(value, str) or (value and not value.startswith("/")):

@@ -31,8 +31,8 @@ from understudy.spec.robot import RobotModel
 from understudy.spec.stream import Stream
 
 Json = Mapping[str, object]
-WALL_ANCHOR = "record_wall_anchor_ns"
-"""Metadata of an episode: UTC nanoseconds since 1970 at `t_ns` 0, where it is known."""
+ANCHOR_WALL, ANCHOR_HOST = "record_anchor_wall_ns", "record_anchor_monotonic_ns"
+"""Metadata of a recorded episode: UTC nanoseconds since 1970 at a moment, and the same moment on the episode's clock."""
 _RAW_COLUMNS = ("t_device_ns", "t_arrival_ns", "seq")
 _NS = 1_000_000_000
 
@@ -65,8 +65,10 @@ class Track:
 
 def wall_anchor_ns(episode: Episode) -> int:
     """What to add to the episode's stamps for UTC nanoseconds since 1970; 0 where that is not known."""
-    found = episode.metadata.get(WALL_ANCHOR, 0)
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+    wall_ns, host_ns = (episode.metadata.get(key, 0) for key in (ANCHOR_WALL, ANCHOR_HOST))
+    if isinstance(wall_ns, int) and isinstance(host_ns, int) and wall_ns:
+        return int(wall_ns) - int(host_ns)
+    return 0
 
 
 def exported_streams(episode: Episode, robot: RobotModel, options: ExportOptions) -> tuple[Stream, ...]:

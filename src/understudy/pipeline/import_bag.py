@@ -155,7 +155,7 @@ def _import(job: Job) -> Outcome:
     made = make_streams(collected, dataset.schema)
     warnings = [*collected.warnings, *made.warnings]
     metadata = _metadata(recording, job.task.inputs, collected, mapping, label, str(params["motion_source"]), warnings)
-    metadata["record_task"] = job.id
+    metadata |= {"record_task": job.id, "record_began_utc": made.began.isoformat()}
     episode = make_episode(
         made,
         robot,
@@ -234,7 +234,7 @@ def _metadata(
         "source_format": recording.format,
         **({"record_cut": collected.found.cut} if collected.found.cut else {}),
         MAPPING_METADATA: mapping.model_dump_json(exclude_defaults=True),
-        "record_clocks": json.dumps({key: samples.clock for key, samples in sorted(collected.streams.items())}),
+        "record_stamps": json.dumps({key: samples.clock for key, samples in sorted(collected.streams.items())}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +20,11 @@ from understudy.spec.schema import Schema
 from understudy.spec.stream import Stream
 
 POSITIONS, VELOCITIES = "observations/joint_positions", "observations/joint_velocities"
-WALL_ANCHOR = "record_wall_anchor_ns"
-"""Metadata: UTC nanoseconds since 1970 at `t_ns` 0."""
+ANCHOR_WALL, ANCHOR_HOST = "record_anchor_wall_ns", "record_anchor_monotonic_ns"
+"""Metadata: UTC nanoseconds since 1970 at a moment, and the same moment on the episode's clock."""
+HEADER_CLOCK = "record_clock_header"
+"""Metadata: how the messages' own stamps lie to the episode's clock, for streams that stand on them."""
+_SINCE_EVER_NS = -(1 << 62)
 LEAST_STEPS = 2
 
 
@@ -32,12 +36,14 @@ class Made:
         streams: `group/name` to stream, stamps from the anchor on.
         timeline_ns: (T,) steps at the control rate over what all required streams share.
         anchor_ns: the stamp that is 0 in the episode, on the recording's clock.
+        on_header: streams whose stamps are the messages' own.
         warnings: what was worked out because the recording lacks it.
     """
 
     streams: Mapping[str, Stream]
     timeline_ns: I64
     anchor_ns: int
+    on_header: tuple[str, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -78,13 +84,14 @@ def make_streams(collected: Collected, schema: Schema) -> Made:
     missing = [spec.key for spec in schema.streams if spec.required and spec.key not in streams]
     if missing:
         raise InputError(f"the mapping has no topic for {', '.join(missing)}; the schema requires it")
-    return Made(streams, timeline_ns, anchor_ns, tuple(warnings))
+    on_header = tuple(key for key, samples in sorted(collected.streams.items()) if samples.clock == "header")
+    return Made(streams, timeline_ns, anchor_ns, on_header, tuple(warnings))
 
 
 def _stream(samples: Samples, anchor_ns: int) -> Stream:
     extra: dict[str, AnyArray] = {
         "t_device_ns": samples.t_device_ns,
-        "t_arrival_ns": samples.t_arrival_ns,
+        "t_arrival_ns": samples.t_arrival_ns - anchor_ns,
         "seq": samples.seq,
         "valid": samples.valid,
     }
@@ -122,6 +129,22 @@ def make_episode(
         joint_names=robot.joint_names,
         timeline_ns=made.timeline_ns,
         streams=made.streams,
-        metadata={**metadata, WALL_ANCHOR: made.anchor_ns},
+        metadata={**metadata, ANCHOR_WALL: made.anchor_ns, ANCHOR_HOST: 0, **_header_clock(made)},
         schema_toml=schema_toml,
     )
+
+
+def _header_clock(made: Made) -> dict[str, MetadataValue]:
+    """The clock of the messages' own stamps, so that streams can be laid anew from their raw columns."""
+    if not made.on_header:
+        return {}
+    line = {
+        "offset_ns": -made.anchor_ns,
+        "drift_ppm": 0.0,
+        "t_ref_ns": 0,
+        "bound_ns": 0,
+        "n": len(made.on_header),
+        "latency_ns": 0,
+    }
+    piece = {"from_ns": _SINCE_EVER_NS, "source": "header", "kind": "host", **line}
+    return {HEADER_CLOCK: json.dumps({"device": "header", "streams": list(made.on_header), "pieces": [piece]})}
