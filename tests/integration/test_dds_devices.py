@@ -254,6 +254,23 @@ def test_a_message_that_does_not_fit_is_left_out_and_counted(opened: list[Topics
     assert any("left_nee_joint" in reason and "did you mean 'left_knee_joint'" in reason for reason in device.refused)
 
 
+def test_messages_that_dds_reports_as_lost_are_a_gap(
+    opened: list[TopicsDevice | Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from cyclonedds.sub import DataReader
+
+    device = ros2(StreamMap(stream=POSITIONS, topic="/lossy"))
+    sender = Sender("/lossy", JOINT_STATE, domain=DOMAIN)
+    opened += [device, sender]
+    started(device, sender, joint_state(T0, GIVEN))
+    first = Streaming(sender, device).exchange([joint_state(T0 + 1, GIVEN)], want=1)
+    monkeypatch.setattr(DataReader, "get_sample_lost_status", lambda reader: SimpleNamespace(total_count=3))
+    second = Streaming(sender, device).exchange([joint_state(T0 + 2, GIVEN)], want=1)
+    assert second[0].seq - first[0].seq == 4
+
+
 def test_start_says_what_is_wrong(opened: list[TopicsDevice | Sender]) -> None:
     device = ros2(StreamMap(stream=POSITIONS, topic="/nobody", type=JOINT_STATE), network=IMPATIENT)
     with pytest.raises(DeviceError, match=r"nobody publishes rt/nobody in domain \d+ on interface 'lo'.*ip link"):
@@ -293,6 +310,29 @@ def test_a_device_can_be_closed_twice_and_started_again(opened: list[TopicsDevic
             device.start()
         device.close()
         device.close()
+
+
+def test_close_from_another_thread_ends_a_read_that_waits(opened: list[TopicsDevice | Sender]) -> None:
+    import threading
+
+    device = ros2(StreamMap(stream=POSITIONS, topic="/closed"))
+    sender = Sender("/closed", JOINT_STATE, domain=DOMAIN)
+    opened += [device, sender]
+    started(device, sender, joint_state(T0, GIVEN))
+    ends: list[object] = []
+
+    def read() -> None:
+        try:
+            ends.append(list(device.read(2.0)))
+        except DeviceError as error:
+            ends.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.3)
+    device.close()
+    thread.join(20.0)
+    assert ends == [[]]
 
 
 SENDER = """

@@ -6,6 +6,7 @@ import heapq
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy import __version__
 from understudy.errors import ExportError
@@ -13,6 +14,9 @@ from understudy.export._mcap_schemas import ENCODING as SCHEMA_ENCODING
 from understudy.export._mcap_schemas import FRAMES_TOPIC, MESSAGE_ENCODING
 from understudy.export._mcap_tracks import Track, wall_anchor_ns
 from understudy.spec.episode import Episode
+
+if TYPE_CHECKING:
+    from mcap.writer import Writer
 
 METADATA = "understudy"
 SCHEMA_FILE, MAPPING_FILE = "schema.toml", "mapping.toml"
@@ -66,10 +70,7 @@ def _numbered(channel: int, track: Track) -> Iterable[tuple[int, int, int, bytes
     return ((t_ns, channel, place, data) for t_ns, place, data in track.messages())
 
 
-def _channel(writer: object, track: Track) -> int:
-    from mcap.writer import Writer
-
-    assert isinstance(writer, Writer)
+def _channel(writer: Writer, track: Track) -> int:
     schema = writer.register_schema(name=track.schema_name, encoding=SCHEMA_ENCODING, data=track.schema)
     channel: int = writer.register_channel(
         topic=track.topic, message_encoding=MESSAGE_ENCODING, schema_id=schema, metadata=dict(track.about)

@@ -6,30 +6,27 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from understudy.devices.dds.idl import Taken, taking_type, topic_on_wire
+from understudy.devices.dds.idl import Taken, topic_on_wire
 from understudy.devices.dds.network import AUTO, LOOPBACK, Publishers, join
+from understudy.devices.dds.subscription import Subscription, subscribe
 from understudy.devices.messages.convert import Converter
 from understudy.devices.messages.decode import decode_cdr, known_types
 from understudy.devices.messages.mapping import StreamMap
 from understudy.errors import DeviceError, InputError, did_you_mean
 from understudy.spec.device import ClockKind
-from understudy.spec.sample import NO_STAMP, ClockPing, Sample
+from understudy.spec.sample import ClockPing, Sample
 from understudy.spec.stream import StreamSpec
 
 if TYPE_CHECKING:
-    from cyclonedds.core import ReadCondition, WaitSet
+    from cyclonedds.core import WaitSet
     from cyclonedds.domain import DomainParticipant
-    from cyclonedds.sub import DataReader
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.05
-_DEPTH, _IMAGE_DEPTH = 1000, 32
 _AT_ONCE = 256
-_WRAP = 1 << 32
-_WRAP_NS = _WRAP * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -45,21 +42,6 @@ class Network:
     domain: int = 0
     interface: str = LOOPBACK
     wait_s: float = 5.0
-
-
-@dataclass
-class _Topic:
-    """One topic that is read, and what becomes of it."""
-
-    topic: str
-    type_name: str
-    converters: list[Converter]
-    ready: DataReader
-    condition: ReadCondition
-    seq: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
-    wraps: int = 0
-    last_tick_ns: int = NO_STAMP
 
 
 class TopicsDevice:
@@ -93,7 +75,7 @@ class TopicsDevice:
         self._specs = dict(specs)
         self.streams = tuple(self._specs[entry.stream] for entry in self.entries)
         self.refused: Counter[str] = Counter()
-        self._topics: list[_Topic] = []
+        self._topics: list[Subscription] = []
         self._participant: DomainParticipant | None = None
         self._waitset: WaitSet | None = None
         self._held: list[Sample] = []
@@ -128,11 +110,20 @@ class TopicsDevice:
         if self._held:
             held, self._held = self._held, []
             return held
+        from cyclonedds.core import DDSException
+
         waitset = self._waitset
         if waitset is None:
             raise DeviceError(f"device {self.name} is not started; call start() first")
-        waitset.wait(max(0, int(timeout_s * 1e9)))
-        return self._take()
+        try:
+            waitset.wait(max(0, int(timeout_s * 1e9)))
+            return self._take()
+        except DDSException as error:
+            if self._waitset is None:  # closed meanwhile, from another thread
+                return []
+            raise DeviceError(
+                f"device {self.name}: DDS refuses to read on ({error.msg or error}); start the device again"
+            ) from None
 
     def ping(self) -> ClockPing | None:
         """None: topics only send stamps."""
@@ -142,6 +133,7 @@ class TopicsDevice:
         """Leave the domain; safe to call twice."""
         self._waitset, topics, self._topics = None, self._topics, []
         topics.clear()
+        self._held = []
         self._participant = None
 
     def _converter(self, entry: StreamMap, type_name: str) -> Converter:
@@ -162,7 +154,7 @@ class TopicsDevice:
         for topic, entries in wanted.items():
             type_name = self._type_of(topic, entries, publishers)
             converters = [self._converter(entry, entry.type or type_name) for entry in entries]
-            made = _reader(participant, topic, type_name, converters)
+            made = subscribe(participant, topic, type_name, converters)
             waitset.attach(made.condition)
             self._topics.append(made)
         self._waitset = waitset
@@ -205,7 +197,7 @@ class TopicsDevice:
             topic = next(t for t in self._topics if any(c.spec.key in missing for c in t.converters))
             raise DeviceError(self._silent(topic, publishers))
 
-    def _silent(self, topic: _Topic, publishers: Publishers) -> str:
+    def _silent(self, topic: Subscription, publishers: Publishers) -> str:
         found = publishers.types().get(topic.topic, frozenset())
         if found - {topic.type_name}:
             other = ", ".join(sorted(found))
@@ -241,7 +233,7 @@ class TopicsDevice:
                     found += self._samples(topic, message.data, arrival_ns)
         return found
 
-    def _samples(self, topic: _Topic, data: bytes, arrival_ns: int) -> list[Sample]:
+    def _samples(self, topic: Subscription, data: bytes, arrival_ns: int) -> list[Sample]:
         made = []
         message: object = None
         for converter in topic.converters:
@@ -254,7 +246,7 @@ class TopicsDevice:
             except InputError as error:
                 self._refuse(str(error))
                 continue
-            stamp_ns = topic_stamp(topic, reading.t_device_ns, converter)
+            stamp_ns = topic.unwrapped(reading.t_device_ns, converter)
             made.append(Sample(key, reading.data, arrival_ns, stamp_ns, arrival_ns, seq, reading.valid))
         return made
 
@@ -262,34 +254,3 @@ class TopicsDevice:
         if not self.refused[reason]:
             _log.warning("device %s: a message was left out: %s", self.name, reason)
         self.refused[reason] += 1
-
-
-def topic_stamp(topic: _Topic, stamp_ns: int, converter: Converter) -> int:
-    """The message's stamp; a tick goes on where its 32 bits begin anew, after 49.7 days."""
-    if stamp_ns == NO_STAMP or converter.stamped_on_wall_clock:
-        return stamp_ns
-    unwrapped = stamp_ns + topic.wraps * _WRAP_NS
-    if topic.last_tick_ns - unwrapped > _WRAP_NS // 2:
-        topic.wraps += 1
-        unwrapped += _WRAP_NS
-    topic.last_tick_ns = unwrapped
-    return unwrapped
-
-
-def _reader(participant: DomainParticipant, topic: str, type_name: str, converters: list[Converter]) -> _Topic:
-    from cyclonedds.core import InstanceState, ReadCondition, SampleState, ViewState
-    from cyclonedds.qos import Policy, Qos
-    from cyclonedds.sub import DataReader
-    from cyclonedds.topic import Topic
-
-    image = any(converter.spec.kind == "image" for converter in converters)
-    # best effort and volatile match every offer; what ROS 2 and Unitree send is XCDR version 1
-    qos = Qos(
-        Policy.Reliability.BestEffort,
-        Policy.Durability.Volatile,
-        Policy.History.KeepLast(_IMAGE_DEPTH if image else _DEPTH),
-        Policy.DataRepresentation(use_cdrv0_representation=True),
-    )
-    reader = DataReader(participant, Topic(participant, topic, taking_type(type_name)), qos=qos)
-    condition = ReadCondition(reader, SampleState.NotRead | ViewState.Any | InstanceState.Any)
-    return _Topic(topic, type_name, converters, reader, condition)
