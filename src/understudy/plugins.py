@@ -21,6 +21,7 @@ GROUPS: dict[str, str] = {
     "export": "understudy.export",
     "devices": "understudy.devices",
     "commands": "understudy.apps.cli",
+    "devices": "understudy.devices",
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
@@ -30,6 +31,7 @@ _WHAT: dict[str, str] = {
     "export": "export format",
     "devices": "device",
     "commands": "command",
+    "devices": "device",
 }
 """What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent

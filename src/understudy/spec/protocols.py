@@ -50,6 +50,24 @@ class GateContext:
     peers: Mapping[str, float] = field(default_factory=dict)
 
 
+class DeviceFactory(Protocol):
+    """Opens devices of one kind. Group `devices`, folder `devices/`."""
+
+    title: str
+
+    def open(self, config: Mapping[str, str]) -> Sequence[Device]:
+        """The devices that `config` asks for, not started yet; at least one.
+
+        Args:
+            config: option to text, such as `{"port": "/dev/ttyUSB0"}`; keys that every recorder gives: `dataset`, the folder.
+
+        Raises:
+            UnknownNameError: an option that it does not know.
+            DeviceError: an option's value cannot be used, or a device is not there.
+        """
+        ...
+
+
 class Gate(Protocol):
     """Looks for one defect. Group `gates`, folder `quality/gates/`."""
 
