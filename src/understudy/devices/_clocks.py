@@ -12,7 +12,13 @@ NS_PER_S = 1_000_000_000
 
 
 class Clock(Protocol):
-    """What simulated devices ask for the time. Stands for the host's monotonic clock in every stamp they give."""
+    """What simulated devices ask for the time. Stands for the host's monotonic clock in every stamp they give.
+
+    Attributes:
+        stepped: it stands still until it is stepped, so that nothing has to hurry.
+    """
+
+    stepped: bool
 
     def now_ns(self) -> int:
         """The time, nanoseconds."""
@@ -29,6 +35,8 @@ class Clock(Protocol):
 
 class HostClock:
     """The host's monotonic clock."""
+
+    stepped = False
 
     def now_ns(self) -> int:
         """The time, nanoseconds."""
@@ -51,6 +59,8 @@ class PacedClock:
     Raises:
         DeviceError: the speed is not above 0.
     """
+
+    stepped = False
 
     def __init__(self, speed: float) -> None:
         if not 0.0 < speed <= 1000.0:
@@ -78,6 +88,8 @@ class SimClock:
 
     Something that happens between two steps arrives the moment it happens, however large the step.
     """
+
+    stepped = True
 
     def __init__(self, start_ns: int = 0) -> None:
         self._now_ns = start_ns
