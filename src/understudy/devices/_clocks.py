@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from understudy.errors import DeviceError
 
@@ -31,6 +31,17 @@ class Clock(Protocol):
     def arrival_ns(self, t_ns: int) -> int:
         """Stamp of arrival of something that happened at `t_ns` and is in hand now."""
         ...
+
+
+@runtime_checkable
+class Clocked(Protocol):
+    """A device that can live on any clock.
+
+    Attributes:
+        time: the one it lives on.
+    """
+
+    time: Clock
 
 
 class HostClock:

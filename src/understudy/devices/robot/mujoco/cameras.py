@@ -78,7 +78,7 @@ class RenderedCameras:
             name,
             tuple(spec.model_copy(update={"shape": (mounts[spec.name].height, mounts[spec.name].width, 3)}) for spec in streams),
         )
-        self._robot, self._clock, self._scene = robot, clock or HostClock(), scene
+        self._robot, self.time, self._scene = robot, clock or HostClock(), scene
         self._mounts = {spec.name: mounts[spec.name] for spec in streams}
         self._quality = quality
         self._worker: Worker | None = None
@@ -102,9 +102,9 @@ class RenderedCameras:
         path = Path(self._folder) / "cameras.mjb"
         mujoco.mj_saveModel(model, str(path))
         drawn = tuple(Drawn(name, mount.width, mount.height) for name, mount in self._mounts.items())
-        task = Task(str(path), drawn, self._quality, self._clock.stepped)
-        # one thread per process: two processes fill two cores, and more threads only wait for each other
-        worker = Worker(_MODULE, asdict(task), name=self.name, environment={"LP_NUM_THREADS": "1"})
+        task = Task(str(path), drawn, self._quality, self.time.stepped)
+        # Mesa draws in the one thread that asks: two processes fill two cores, and its own threads only wait for each other
+        worker = Worker(_MODULE, asdict(task), name=self.name, environment={"LP_NUM_THREADS": "0"})
         worker.start()
         worker.wait_ready(START_S)
         self._worker = worker
@@ -121,7 +121,7 @@ class RenderedCameras:
         if not worker.alive:
             self._start_again(worker, timeout_s)
             return []
-        frames = self._until_all_is_drawn(worker) if self._clock.stepped else worker.receive(timeout_s)
+        frames = self._until_all_is_drawn(worker) if self.time.stepped else worker.receive(timeout_s)
         return [self._sample(content) for content in frames]
 
     @property
@@ -144,7 +144,7 @@ class RenderedCameras:
         """In the robot's thread: hand a state over, or lose the frame where the process is far behind."""
         worker, number = self._worker, self._exposures
         self._exposures += 1
-        if worker is not None and worker.ready and worker.send(pack_state(number, t_ns, qpos), keep=self._clock.stepped):
+        if worker is not None and worker.ready and worker.send(pack_state(number, t_ns, qpos), keep=self.time.stepped):
             self._sent += len(self.streams)
 
     def _until_all_is_drawn(self, worker: Worker) -> list[bytes]:
@@ -165,10 +165,10 @@ class RenderedCameras:
         _log.warning("%s: its process died; it is started again", self.name)
         self._restarted_s, self._drawn = time.monotonic(), self._sent
         worker.start()
-        if self._clock.stepped:
+        if self.time.stepped:
             worker.wait_ready(START_S)
 
     def _sample(self, content: bytes) -> Sample:
         camera, number, t_ns, t_device_ns = IMAGE.unpack_from(content)
         data = content[IMAGE.size :]
-        return Sample(self.streams[camera].key, data, t_ns, t_device_ns, self._clock.arrival_ns(t_ns), number)
+        return Sample(self.streams[camera].key, data, t_ns, t_device_ns, self.time.arrival_ns(t_ns), number)

@@ -86,7 +86,7 @@ class MujocoRobot:
             raise DeviceError(
                 f"{name}: the schema's actions are {schema.action_kind} targets; the simulated robot takes positions"
             )
-        self.robot, self.name, self._clock = robot, name, clock or HostClock()
+        self.robot, self.name, self.time = robot, name, clock or HostClock()
         self.simulation = Simulation(robot, scene=scene, lift_m=lift_m)
         self._measures = measures(robot, has_object=bool(self.simulation.objects))
         jaws = (GRIPPER, GRIPPER_TARGET) if has_jaws(robot) else ()
@@ -117,9 +117,9 @@ class MujocoRobot:
 
     def start(self) -> None:
         """Begin to live, at the clock's present time."""
-        self._start_ns = self._clock.now_ns() - self.simulation.step * STEP_NS
-        self._schedule = Schedule(self._rates, self._clock.now_ns())
-        self._drive.start(self._clock.now_ns())
+        self._start_ns = self.time.now_ns() - self.simulation.step * STEP_NS
+        self._schedule = Schedule(self._rates, self.time.now_ns())
+        self._drive.start(self.time.now_ns())
 
     def command(self, q_rad: F64, t_ns: int) -> None:
         """Send the joints to (J,) targets, radians in the robot's order, at `t_ns` or as soon after it as possible.
@@ -147,8 +147,8 @@ class MujocoRobot:
         """
         if self._schedule is None:
             raise DeviceError(f"{self.name}: read before start, or after close")
-        self._clock.wait(min(self._schedule.next_ns, self._drive.next_ns) + STEP_NS, timeout_s)
-        return list(self._live(self._schedule, self._clock.now_ns()))
+        self.time.wait(min(self._schedule.next_ns, self._drive.next_ns) + STEP_NS, timeout_s)
+        return list(self._live(self._schedule, self.time.now_ns()))
 
     def ping(self) -> ClockPing | None:
         """None: its stamps are the host's."""
@@ -201,7 +201,7 @@ class MujocoRobot:
     def _sample(self, key: str, value: AnyArray, t_ns: int, seq: int) -> Sample:
         picked = self._columns[key]
         data = np.array(value if picked is None else value[picked], dtype=self._spec[key].dtype)
-        return Sample(key, data, t_ns, NO_STAMP, self._clock.arrival_ns(t_ns), seq)
+        return Sample(key, data, t_ns, NO_STAMP, self.time.arrival_ns(t_ns), seq)
 
 
 def _check_rate(name: str, key: str, rate_hz: float) -> None:
