@@ -11,13 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from understudy.devices._frames import FAILED, FRAME, NOTICE, READY, SETUP, STATE, Assembler, message
 from understudy.errors import DeviceError
 
-Setting = str | int | float | bool | None | Sequence["Setting"] | Mapping[str, "Setting"]
 _PIPE_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
 _PACKAGE_PARENT = str(Path(__file__).parents[2])
@@ -27,7 +26,7 @@ class Worker:
     """Runs `main` of a module; the first message to it is the setup, its first answer READY or FAILED. POSIX only."""
 
     def __init__(
-        self, module: str, setup: Mapping[str, Setting], *, name: str, environment: Mapping[str, str] | None = None
+        self, module: str, setup: Mapping[str, object], *, name: str, environment: Mapping[str, str] | None = None
     ) -> None:
         """A process that is not started.
 
@@ -41,6 +40,7 @@ class Worker:
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._assembler, self._unsent = Assembler(), bytearray()
+        self._early: list[bytes] = []
         self._lock = threading.RLock()
         self.ready = False
 
@@ -61,6 +61,7 @@ class Worker:
             os.set_blocking(stream.fileno(), False)
             _widen(stream.fileno())
         self._assembler, self._unsent, self.ready = Assembler(), bytearray(), False
+        self._early = []
         self._unsent += message(SETUP, json.dumps(self._setup).encode())
         self._flush()
 
@@ -76,7 +77,7 @@ class Worker:
             if left_s <= 0:
                 self.stop()
                 raise DeviceError(f"{self.name}: its process was not ready in {timeout_s:.0f} s; try again on an idle machine")
-            self.receive(min(left_s, 0.5))
+            self._early += self.receive(min(left_s, 0.5))
             if not self.alive:
                 raise DeviceError(f"{self.name}: its process ended at once; standard error says why")
 
@@ -114,6 +115,9 @@ class Worker:
         Raises:
             DeviceError: the process says that it cannot begin.
         """
+        if self._early and self.ready:
+            frames, self._early = self._early, []
+            return frames
         process = self._process
         if process is None:
             return []
@@ -129,17 +133,17 @@ class Worker:
             return []  # another thread stopped it
         if writable:
             self._flush()
-        frames = []
+        came = []
         for kind, content in self._assembler.take(self._pieces(process)) if readable else ():
             if kind == FAILED:
                 self.stop()
                 raise DeviceError(f"{self.name}: {content.decode(errors='replace')}")
             if kind == FRAME:
-                frames.append(content)
+                came.append(content)
             elif kind == NOTICE:
                 _log.warning("%s: %s", self.name, content.decode(errors="replace"))
             self.ready = self.ready or kind == READY
-        return frames
+        return came
 
     def stop(self) -> None:
         """End the process; safe to call twice."""
