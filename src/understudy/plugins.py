@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "gates": "understudy.quality.gates",
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
+    "benches": "understudy.devices.benches",
     "commands": "understudy.apps.cli",
 }
 _WHAT: dict[str, str] = {
@@ -27,6 +28,7 @@ _WHAT: dict[str, str] = {
     "gates": "gate",
     "scores": "score",
     "export": "export format",
+    "benches": "bench",
     "commands": "command",
 }
 """What a plugin of each group is called in messages."""

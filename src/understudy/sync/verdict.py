@@ -105,7 +105,9 @@ def stream_sync(key: str, offsets: Sequence[Offset]) -> StreamSync:
     spread = _spread(np.concatenate([g - np.median(g) for g in groups]), len(groups))
     error = _MEDIAN_COST * spread * math.sqrt(sum(1.0 / len(g) for g in groups)) / len(groups)
     half, span_s = _t_quantile(len(flat) - len(groups)) * error, float(t_s[-1])
-    return StreamSync(key, len(values), round(middle), round(spread), round(middle - half), round(middle + half), drift_ppm, span_s)
+    return StreamSync(
+        key, len(values), round(middle), round(spread), round(middle - half), round(middle + half), drift_ppm, span_s
+    )
 
 
 def judge_sync(
@@ -132,7 +134,7 @@ def judge_sync(
         return SyncVerdict("undecided", reference, 0, 0, 0, gate_ns, (), least_motions - min(most, least_motions - 1), reason)
     itself = StreamSync(reference, 10**6, 0, 0, 0, 0)
     pairs = [_pair(a, b) for a, b in combinations((itself, *streams), 2)]
-    widest = max(pairs, key=lambda p: p.apart)
+    widest = max(pairs, key=lambda p: (p.apart, p.error))
     low = max(0.0, max(p.apart - _t_quantile(p.motions - 1, tests=len(pairs)) * p.error for p in pairs))
     high = max(p.apart + _t_quantile(p.motions - 1) * p.error for p in pairs)
     answer: Answer = "fail" if low > gate_ns else "pass" if high < gate_ns else "undecided"
@@ -219,7 +221,12 @@ def _t_quantile(free: int, *, tests: int = 1) -> float:
         return (1.0 - 2.0 * tail) / math.sqrt(2.0 * tail * (1.0 - tail))
     z = _normal_quantile(tail)
     z3, z5, z7 = z**3, z**5, z**7
-    return z + (z3 + z) / (4 * free) + (5 * z5 + 16 * z3 + 3 * z) / (96 * free**2) + (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * free**3)
+    return (
+        z
+        + (z3 + z) / (4 * free)
+        + (5 * z5 + 16 * z3 + 3 * z) / (96 * free**2)
+        + (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * free**3)
+    )
 
 
 def _normal_quantile(tail: float) -> float:

@@ -43,7 +43,7 @@ class Encoders:
     def measure(self, path: ArmPath, t_s: F64, rng: np.random.Generator) -> AnyArray:
         """(N, J) rad."""
         q = np.tile(self._home, (len(t_s), 1))
-        q[:, self._joint] = path.at(t_s)[0]
+        q[:, self._joint] += path.at(t_s)[0]
         return np.asarray(q + rng.normal(0.0, self._noise, q.shape))
 
 
@@ -88,8 +88,8 @@ class Markers:
     """Pose of a rigid body on the arm, as a motion capture system gives it: xyz and wxyz. Noise 0.3 mm."""
 
     spec = StreamSpec(
-        name="object_poses_world", group="debug", shape=(7,), unit="m,1", frame="world", names=("x", "y", "z", "qw", "qx", "qy", "qz"),
-        rate_hz=100.0, kind="pose", privileged=True,
+        name="object_poses_world", group="debug", shape=(7,), unit="m,1", frame="world",
+        names=("x", "y", "z", "qw", "qx", "qy", "qz"), rate_hz=100.0, kind="pose", privileged=True,
     )  # fmt: skip
 
     def measure(self, path: ArmPath, t_s: F64, rng: np.random.Generator) -> AnyArray:

@@ -12,6 +12,7 @@ from understudy.devices.benches._sensors import Sensor
 from understudy.geom.arrays import I64, AnyArray
 from understudy.spec.device import ClockKind
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
+from understudy.spec.stream import StreamSpec
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class VirtualDevice:
     """One sensor with a clock of its own."""
 
     def __init__(self, name: str, sensor: Sensor, faults: Faults, path: ArmPath, time: BenchTime, *, seed: int) -> None:
-        self.name, self.streams, self.clock = name, (sensor.spec,), faults.clock
+        self.name = name
+        self.streams: tuple[StreamSpec, ...] = (sensor.spec,)
+        self.clock: ClockKind = faults.clock
         self._sensor, self._faults, self._path, self._time = sensor, faults, path, time
         self._rng = np.random.default_rng(seed)
         self._began_ns, self._seq, self._newest_ns = time.now_ns, 0, 0
@@ -96,7 +99,9 @@ class VirtualDevice:
         t_ns = self._began_ns + np.rint(numbers * (1e9 / rate)).astype(np.int64)
         data = self._sensor.measure(self._path, t_ns * 1e-9, self._rng)
         stamped = t_ns + round(self._faults.latency_s * 1e9)
-        arrival = stamped + np.rint((self._faults.transport_s + self._rng.exponential(self._faults.jitter_s, len(t_ns))) * 1e9).astype(np.int64)
+        arrival = stamped + np.rint(
+            (self._faults.transport_s + self._rng.exponential(self._faults.jitter_s, len(t_ns))) * 1e9
+        ).astype(np.int64)
         kept = self._rng.random(len(t_ns)) >= self._faults.lost
         device = self.device_ns(stamped)
         for k in np.flatnonzero(kept).tolist():

@@ -50,7 +50,7 @@ class Block:
         step = SWING_RAD if there[self._joint] + SWING_RAD <= robot.upper_rad[self._joint] else -SWING_RAD
         there[self._joint] += step
         self._sides = (robot.home_rad, there)
-        self._path = ArmPath(float(robot.home_rad[self._joint]))
+        self._path = ArmPath(0.0)
         sensors: tuple[Sensor, ...] = (Encoders(robot, self._joint), Inertial(), Wrist(), Markers(), Camera())
         devices = [
             VirtualDevice(s.spec.name, s, self._faults.get(s.spec.name, Faults()), self._path, self._time, seed=self._seed + i)
@@ -70,7 +70,8 @@ class Block:
         """Set off; gives the stamp of the command."""
         if self._path is None:
             raise DeviceError("bench block: it is not open; call open first")
-        self._path.go(self._time.now_ns * 1e-9, float(joint_pos_rad[self._joint]))
+        here, _ = self.sides()
+        self._path.go(self._time.now_ns * 1e-9, float(joint_pos_rad[self._joint] - here[self._joint]))
         return self._time.now_ns
 
     def wait(self, duration_s: float) -> None:
