@@ -108,8 +108,8 @@ def calibrate(
     measured = measure(tracks, reference=bench.reference)
     if len(measured.motions) < motions // 2:
         raise SyncError(
-            f"bench {bench.name}: {motions} motions were commanded, but {bench.reference} shows {len(measured.motions)} "
-            "sharp ones; they must take under 0.6 s, reach 0.5 rad/s and rest before and after. Is the arm free, and stiff enough?"
+            f"bench {bench.name}: {motions} motions were commanded, but {bench.reference} shows {len(measured.motions)} sharp "
+            "ones; they must take under 0.6 s, reach 0.5 rad/s and rest before and after. Is the arm free, and stiff enough?"
         )
     found = judge_sync(measured.offsets, reference=bench.reference, gate_ns=gate_ns)
     judged = {stream.key for stream in found.streams}

@@ -13,11 +13,13 @@ import numpy as np
 
 from understudy.errors import InputError, SyncError
 from understudy.geom.arrays import I64, AnyArray
+from understudy.pipeline.sync import ENCODERS
 from understudy.spec.clock import DeviceClock, clock_from_json
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.sample import NO_STAMP
 from understudy.spec.stream import Stream
 from understudy.store.dataset import SCHEMA, Dataset
+from understudy.store.episode_check import schema_of
 from understudy.sync.push import LEAST_STAMPS, fit_push_pieces
 
 ClockChoice = Literal["recorded", "push", "arrival"]
@@ -68,6 +70,7 @@ def realigned(episode: Episode, how: Realigning) -> tuple[Episode, tuple[Moved, 
         SyncError: the file keeps no raw stamps, or a clock in it cannot be used.
     """
     clocks = _clocks(episode)
+    robot = _reference_clock(episode, clocks)
     applied = _applied(episode)
     streams, moved, taken_off = {}, [], dict(applied)
     for key, stream in sorted(episode.streams.items()):
@@ -75,7 +78,8 @@ def realigned(episode: Episode, how: Realigning) -> tuple[Episode, tuple[Moved, 
         if "t_arrival_ns" in stream.extra and not stream.derived:
             clock = _clock_of(key, stream.spec.name, clocks)
             was = applied.get(key, clock.pieces[0].model.latency_ns if clock else 0)
-            t_ns, source = _new_stamps(stream, how, clock, episode, was)
+            raw = _Raw(stream, f"episode {episode.id}, stream {key}", clock, robot, was)
+            t_ns, source = raw.stamps(how.clock)
             taken_off[key] = how.latencies_ns.get(key, was)
             new, said = _with_stamps(stream, t_ns - taken_off[key], source)
             moved.append(said)
@@ -109,25 +113,67 @@ def _clock_of(key: str, name: str, clocks: Sequence[DeviceClock]) -> DeviceClock
     return clocks[0] if len(clocks) == 1 and not clocks[0].streams else None
 
 
-def _new_stamps(stream: Stream, how: Realigning, clock: DeviceClock | None, episode: Episode, was_ns: int) -> tuple[I64, str]:
-    """(N,) stamps before any constant is taken off, and where they come from."""
-    where = f"episode {episode.id}, stream {stream.spec.key}"
-    arrival = _column(stream, "t_arrival_ns", where)
-    if how.clock == "arrival":
-        return arrival, "arrival"
-    device = _column(stream, "t_device_ns", where) if "t_device_ns" in stream.extra else np.full_like(arrival, NO_STAMP)
-    there = device != NO_STAMP
-    t_ns = np.array(stream.t_ns + was_ns)
-    if not there.any():
-        return t_ns, "host"
-    if how.clock == "push":
-        if there.sum() < LEAST_STAMPS:
-            raise SyncError(f"{where}: {int(there.sum())} device stamps; a regression needs {LEAST_STAMPS}")
-        clock = fit_push_pieces(device[there], arrival[there], source=stream.spec.key)
-    elif clock is None:
-        raise SyncError(f"{where}: no clock in the file is said to stamp it ({CLOCK_PREFIX}...); use --clock push or arrival")
-    t_ns[there] = clock.with_latency(0).to_host_ns(device[there], arrival[there])
-    return t_ns, f"{clock.pieces[0].model.kind} clock of {clock.device}"
+def _reference_clock(episode: Episode, clocks: Sequence[DeviceClock]) -> DeviceClock | None:
+    """The robot's clock where the schema makes it the dataset's; None where that is the host's."""
+    if schema_of(episode.schema_toml, f"schema of episode {episode.id}").clock.reference == "host":
+        return None
+    clock = _clock_of(ENCODERS, ENCODERS, clocks)
+    if clock is None:
+        raise SyncError(
+            f"episode {episode.id}: the schema's clock is the robot's, but no clock in the file is said to stamp {ENCODERS}"
+        )
+    return clock.with_latency(0)
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """One stream with what turns its raw stamps into new ones.
+
+    Attributes:
+        stream: it. where: named in messages.
+        clock: the recorded one of its device. robot: the dataset's reference clock, None for the host's.
+        was_ns: constant that was taken off its stamps.
+    """
+
+    stream: Stream
+    where: str
+    clock: DeviceClock | None
+    robot: DeviceClock | None
+    was_ns: int
+
+    def stamps(self, choice: ClockChoice) -> tuple[I64, str]:
+        """(N,) stamps on the dataset's clock before any constant is taken off, and where they come from."""
+        arrival = self._column("t_arrival_ns")
+        if choice == "arrival":
+            return self._on_reference(arrival), "arrival"
+        device = self._column("t_device_ns") if "t_device_ns" in self.stream.extra else np.full_like(arrival, NO_STAMP)
+        there = device != NO_STAMP
+        t_ns = np.array(self.stream.t_ns + self.was_ns)
+        if not there.any():
+            return t_ns, "host"
+        clock = self._device_clock(choice, device[there], arrival[there])
+        t_ns[there] = self._on_reference(clock.to_host_ns(device[there], arrival[there]))
+        return t_ns, f"{clock.pieces[0].model.kind} clock of {clock.device}"
+
+    def _device_clock(self, choice: ClockChoice, device_ns: I64, arrival_ns: I64) -> DeviceClock:
+        if choice == "push":
+            if len(device_ns) < LEAST_STAMPS:
+                raise SyncError(f"{self.where}: {len(device_ns)} device stamps; a regression needs {LEAST_STAMPS}")
+            return fit_push_pieces(device_ns, arrival_ns, source=self.stream.spec.key)
+        if self.clock is None:
+            raise SyncError(
+                f"{self.where}: no clock in the file is said to stamp it ({CLOCK_PREFIX}...); use --clock push or arrival"
+            )
+        return self.clock.with_latency(0)
+
+    def _on_reference(self, host_ns: I64) -> I64:
+        return host_ns if self.robot is None else self.robot.to_device_ns(host_ns)
+
+    def _column(self, name: str) -> I64:
+        column = self.stream.extra[name]
+        if column.dtype != np.int64 or column.shape != self.stream.t_ns.shape:
+            raise SyncError(f"{self.where}: {name} is {column.dtype} {column.shape}; int64, one per sample, is needed")
+        return np.asarray(column, dtype=np.int64)
 
 
 def _with_stamps(stream: Stream, t_ns: I64, source: str) -> tuple[Stream, Moved]:
@@ -141,13 +187,6 @@ def _with_stamps(stream: Stream, t_ns: I64, source: str) -> tuple[Stream, Moved]
     most = float(changed.max()) if len(changed) else 0.0
     median = float(np.median(shift)) if len(shift) else 0.0
     return new, Moved(stream.spec.key, source, round(median, 6), round(most, 6), reordered)
-
-
-def _column(stream: Stream, name: str, where: str) -> I64:
-    column = stream.extra[name]
-    if column.dtype != np.int64 or column.shape != stream.t_ns.shape:
-        raise SyncError(f"{where}: {name} is {column.dtype} {column.shape}; int64, one per sample, is needed")
-    return np.asarray(column, dtype=np.int64)
 
 
 def _clocks(episode: Episode) -> list[DeviceClock]:

@@ -20,6 +20,7 @@ MOST_DRIFT_PPM = 1000.0
 MOST_NS = 2**62
 """Stamps beyond are no stamps; their differences would not fit int64."""
 _NS_PER_S = 1_000_000_000
+_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,22 @@ def to_host_ns(model: ClockModel, t_device_ns: I64) -> I64:
     return np.asarray(device + drift + shift)
 
 
+def to_device_ns(model: ClockModel, t_host_ns: I64) -> I64:
+    """(N,) device stamps of host stamps: what `to_host_ns` turns into them, give or take a nanosecond.
+
+    Raises:
+        SyncError: a stamp is missing, or so large that the difference has no int64.
+    """
+    host = checked_stamps(t_host_ns, f"clock of {model.source!r}")
+    device = host - (model.offset_ns - model.latency_ns)
+    for _ in range(_ROUNDS):  # each makes the error smaller by the drift, a thousandth at most
+        off = host - to_host_ns(model, checked_stamps(device, f"clock of {model.source!r}, device"))
+        device = device + off
+        if not off.any():
+            break
+    return np.asarray(device)
+
+
 def checked_stamps(t_ns: I64, where: str) -> I64:
     """The stamps, if they are int64 (N,), all there, and within `MOST_NS`.
 
@@ -165,12 +182,28 @@ class DeviceClock:
         arrival = checked_stamps(t_arrival_ns, f"clock of {self.device!r}, arrival")
         if device.shape != arrival.shape:
             raise SyncError(f"clock of {self.device!r}: {len(device)} device stamps and {len(arrival)} of arrival")
-        piece = np.searchsorted([p.from_ns for p in self.pieces], arrival, side="right") - 1
         out = np.empty_like(device)
         for k, part in enumerate(self.pieces):
-            held = np.maximum(piece, 0) == k
+            held = self._piece(arrival) == k
             out[held] = to_host_ns(part.model, device[held])
         return out
+
+    def to_device_ns(self, t_host_ns: I64) -> I64:
+        """(N,) device stamps of host stamps.
+
+        Raises:
+            SyncError: a stamp is missing or too large.
+        """
+        host = checked_stamps(t_host_ns, f"clock of {self.device!r}")
+        out = np.empty_like(host)
+        for k, part in enumerate(self.pieces):
+            held = self._piece(host) == k
+            out[held] = to_device_ns(part.model, host[held])
+        return out
+
+    def _piece(self, host_ns: I64) -> I64:
+        starts = np.array([p.from_ns for p in self.pieces], dtype=np.int64)
+        return np.maximum(np.searchsorted(starts, host_ns, side="right") - 1, 0)
 
     def with_latency(self, latency_ns: int) -> DeviceClock:
         """The same clock with another latency in every piece."""

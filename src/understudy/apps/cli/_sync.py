@@ -62,14 +62,10 @@ def print_realigned(done: Sequence[Realigned], root: Path) -> None:
     """One line per stream that moved."""
     from understudy.apps.cli._console import print_table, say
 
-    rows = [
-        (made.id, move.key, move.how, f"{move.median_ms:+.3f}", f"{move.most_ms:.3f}", str(move.reordered))
-        for made in done
-        for move in made.moved
-    ]
-    columns = ("episode", "stream", "stamps from", "shift, ms", "largest, ms", "reordered")
-    if rows:
-        print_table(columns, rows, right=columns[3:])
+    columns = ("stream", "stamps from", "shift, ms", "largest, ms", "reordered")
+    for made in done:
+        rows = [(m.key, m.how, f"{m.median_ms:+.3f}", f"{m.most_ms:.3f}", str(m.reordered)) for m in made.moved]
+        print_table(columns, rows, title=f"{made.id}{' (was there already)' if made.there else ''}", right=columns[2:])
     new = sum(not made.there for made in done)
     say(f"{root}: {new} episodes written, {len(done) - new} were there already; parents are as they were")
 
