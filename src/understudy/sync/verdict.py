@@ -20,6 +20,9 @@ CONFIDENCE = 0.95
 _MEDIAN_COST = 1.2533
 """Standard error of a median over that of a mean, for Gaussian noise: sqrt(pi / 2)."""
 _MOST_MORE = 200
+_MANY = 16
+_CHANCES = 50
+"""A drift is believed where noise alone would show one in a thousand takes: 95 % shared among fifty."""
 _DRIFT_SPAN_S = 5.0
 
 Answer = Literal["pass", "fail", "undecided"]
@@ -33,10 +36,11 @@ class StreamSync:
         key: `group/name`.
         motions: how many of them it showed.
         offset_ns: median lateness; of the ways out and back apart, then the mean of both.
-        spread_ns: standard deviation of one motion's offset, from the median deviation.
+        spread_ns: standard deviation of one motion's offset; from the median deviation where there are 16 motions or more.
         low_ns, high_ns: 95 % confidence interval of `offset_ns`.
         drift_ppm: how fast the offset grows; None where the motions span under 5 s or it cannot be told from 0.
         span_s: from the first motion to the last.
+        free: degrees of freedom of the interval: motions less the medians taken.
     """
 
     key: str
@@ -47,6 +51,7 @@ class StreamSync:
     high_ns: int
     drift_ppm: float | None = None
     span_s: float = 0.0
+    free: int = 1
 
     @property
     def ends_ns(self) -> tuple[float, float]:
@@ -104,9 +109,18 @@ def stream_sync(key: str, offsets: Sequence[Offset]) -> StreamSync:
     middle = float(np.mean([np.median(g) for g in groups]))
     spread = _spread(np.concatenate([g - np.median(g) for g in groups]), len(groups))
     error = _MEDIAN_COST * spread * math.sqrt(sum(1.0 / len(g) for g in groups)) / len(groups)
-    half, span_s = _t_quantile(len(flat) - len(groups)) * error, float(t_s[-1])
+    free, span_s = len(flat) - len(groups), float(t_s[-1])
+    half = _t_quantile(free) * error
     return StreamSync(
-        key, len(values), round(middle), round(spread), round(middle - half), round(middle + half), drift_ppm, span_s
+        key=key,
+        motions=len(values),
+        offset_ns=round(middle),
+        spread_ns=round(spread),
+        low_ns=round(middle - half),
+        high_ns=round(middle + half),
+        drift_ppm=drift_ppm,
+        span_s=span_s,
+        free=free,
     )
 
 
@@ -132,11 +146,11 @@ def judge_sync(
         most = max((len(found) for found in offsets.values()), default=0)
         reason = f"no stream besides {reference} shows {least_motions} sharp motions (the most is {most})"
         return SyncVerdict("undecided", reference, 0, 0, 0, gate_ns, (), least_motions - min(most, least_motions - 1), reason)
-    itself = StreamSync(reference, 10**6, 0, 0, 0, 0)
+    itself = StreamSync(reference, 10**6, 0, 0, 0, 0, free=10**6)
     pairs = [_pair(a, b) for a, b in combinations((itself, *streams), 2)]
     widest = max(pairs, key=lambda p: (p.apart, p.error))
-    low = max(0.0, max(p.apart - _t_quantile(p.motions - 1, tests=len(pairs)) * p.error for p in pairs))
-    high = max(p.apart + _t_quantile(p.motions - 1) * p.error for p in pairs)
+    low = max(0.0, max(p.apart - _t_quantile(p.free, tests=len(pairs)) * p.error for p in pairs))
+    high = max(p.apart + _t_quantile(p.free) * p.error for p in pairs)
     answer: Answer = "fail" if low > gate_ns else "pass" if high < gate_ns else "undecided"
     more = 0 if answer != "undecided" else max(_more(p, gate_ns, tests=len(pairs)) for p in pairs)
     reason = _reason(answer, widest, low, high, gate_ns, more)
@@ -150,12 +164,13 @@ class _Pair:
     apart: float
     error: float
     motions: int
+    free: int
 
 
 def _pair(a: StreamSync, b: StreamSync) -> _Pair:
     """Two streams, as far apart as they ever are: at the take's beginning or end where one drifts."""
     apart = max(abs(x - y) for x, y in zip(a.ends_ns, b.ends_ns, strict=True))
-    return _Pair(a.key, b.key, apart, math.hypot(_error_of(a), _error_of(b)), min(a.motions, b.motions))
+    return _Pair(a.key, b.key, apart, math.hypot(_error_of(a), _error_of(b)), min(a.motions, b.motions), min(a.free, b.free))
 
 
 def _reason(answer: Answer, widest: _Pair, low: float, high: float, gate_ns: int, more: int) -> str:
@@ -166,15 +181,14 @@ def _reason(answer: Answer, widest: _Pair, low: float, high: float, gate_ns: int
 
 
 def _error_of(stream: StreamSync) -> float:
-    groups = 2 if stream.motions >= 4 else 1
-    return max(1.0, (stream.high_ns - stream.low_ns) / 2.0 / _t_quantile(stream.motions - groups))
+    return max(1.0, (stream.high_ns - stream.low_ns) / 2.0 / _t_quantile(stream.free))
 
 
 def _more(pair: _Pair, gate_ns: int, *, tests: int) -> int:
     """About how many more motions would decide a pair; 0 where it is decided."""
     away = abs(pair.apart - gate_ns)
     side = tests if pair.apart > gate_ns else 1
-    half = _t_quantile(pair.motions - 1, tests=side) * pair.error
+    half = _t_quantile(pair.free, tests=side) * pair.error
     if half < away:
         return 0
     needed = pair.motions * (half / max(away, 1.0)) ** 2
@@ -182,9 +196,11 @@ def _more(pair: _Pair, gate_ns: int, *, tests: int) -> int:
 
 
 def _spread(residuals: F64, groups: int) -> float:
-    """Standard deviation, the larger of that from the median deviation and half of the plain one, for few samples."""
+    """Standard deviation; of many from the median deviation, so that a single wrong landmark does not hide what the rest say."""
     free = max(1, len(residuals) - groups)
     plain = math.sqrt(float((residuals**2).sum()) / free)
+    if len(residuals) < _MANY:
+        return plain
     robust = 1.4826 * float(np.median(np.abs(residuals))) * math.sqrt(len(residuals) / free)
     return max(robust, 0.5 * plain)
 
@@ -203,7 +219,7 @@ def _without_drift(t_s: F64, values: F64, outward: np.ndarray[tuple[int], np.dty
     left = values - design @ solved
     variance = float(left @ left) / (len(t_s) - design.shape[1]) * float(np.linalg.inv(design.T @ design)[1, 1])
     slope = float(solved[1])
-    if abs(slope) <= 4.0 * math.sqrt(variance):
+    if abs(slope) <= _t_quantile(len(t_s) - design.shape[1], tests=_CHANCES) * math.sqrt(variance):
         return None, values
     return slope * 1e-3, np.asarray(values - slope * design[:, 1])
 
