@@ -37,7 +37,7 @@ def camera_take(seed: int) -> Measured:
 @pytest.mark.parametrize(("late_ms", "answer"), [(4.0, "pass"), (6.0, "fail"), (-4.0, "pass"), (-6.0, "fail")])
 def test_the_gate_with_a_30_hz_camera_and_twenty_motions(late_ms: float, answer: str) -> None:
     """The camera's landmarks are shifted by what shifting its stamps shifts them by; `test_onset.py` holds that law."""
-    answers = []
+    answers: list[str] = []
     for seed in SEEDS:
         found = camera_take(seed).offsets[CAMERA]
         shifted = [replace(o, offset_ns=o.offset_ns + round(late_ms * 1e6)) for o in found]

@@ -81,7 +81,7 @@ def test_what_is_no_stamp_is_refused(stamp: int) -> None:
 
 def test_stamps_must_be_whole_numbers() -> None:
     with pytest.raises(SyncError, match="float64"):
-        to_host_ns(MODEL, np.array([1.0, 2.0]))  # type: ignore[arg-type]
+        to_host_ns(MODEL, np.array([1.0, 2.0]))
 
 
 @pytest.mark.parametrize(

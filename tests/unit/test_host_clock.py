@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from understudy.pipeline import sync_host
 from understudy.pipeline.sync_host import (
     host_clock_json,
     host_clock_state,
@@ -54,7 +54,7 @@ def test_hardware_clocks_by_name(tmp_path: Path) -> None:
 
 
 def test_where_nobody_answers_the_state_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync_host.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     state = host_clock_state()
     assert (state.ntp, state.ntp_source, state.ntp_offset_s) == ("unknown", "", None)
     assert json.loads(host_clock_json(state))["ntp"] == "unknown"
@@ -64,7 +64,7 @@ def test_a_service_that_hangs_or_fails_is_no_answer(monkeypatch: pytest.MonkeyPa
     program = tmp_path / "chronyc"
     program.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
     program.chmod(0o755)
-    monkeypatch.setattr(sync_host.shutil, "which", lambda name: str(program) if name == "chronyc" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program) if name == "chronyc" else None)
     assert host_clock_state().ntp == "unknown"
     program.write_text(f"#!/bin/sh\nprintf '{CHRONY.strip()}'\n", encoding="ascii")
     assert host_clock_state().ntp_source == "chrony"

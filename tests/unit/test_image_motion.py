@@ -10,8 +10,8 @@ from understudy.devices.benches._sensors import Camera
 from understudy.errors import SyncError
 from understudy.geom.arrays import F64, I64, U8
 from understudy.pipeline.sync_images import small_greys
-from understudy.sync.landmark import window
 from understudy.sync.image_motion import image_signal
+from understudy.sync.landmark import window
 from understudy.sync.measure import Track, measure
 from understudy.sync.motion import find_motions
 from understudy.sync.offset import Offset

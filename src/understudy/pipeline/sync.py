@@ -110,7 +110,7 @@ def usable(stream: Stream) -> Bool:
         good &= stream.extra["valid"].astype(np.bool_)
     data: AnyArray = stream.data
     if stream.spec.kind != "image" and data.dtype.kind == "f" and data.ndim > 0:
-        good &= np.isfinite(data.astype(np.float64)).reshape(len(data), -1).all(axis=1)
+        good &= np.isfinite(data.astype(np.float64)).all(axis=tuple(range(1, data.ndim)))
     best = np.maximum.accumulate(np.where(good, stream.t_ns, np.iinfo(np.int64).min))
     earlier = np.concatenate([[np.iinfo(np.int64).min], best[:-1]])
     return np.asarray(good & (stream.t_ns > earlier))

@@ -20,6 +20,7 @@ LEAST_SNR = 8.0
 _CLOSE_S = 0.03
 _LOW, _HIGH = 0.25, 0.75
 _MANY = 6
+_LEAST_SIZE = 1e-100
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def _half_way(t_ns: I64, values: F64, motion: Motion, lag_s: float, margin_s: fl
         return None
     low, high = np.median(values[before], axis=0), np.median(values[after], axis=0)
     size = float(np.linalg.norm(high - low))
-    if size == 0.0 or not np.isfinite(size):
+    if not _LEAST_SIZE < size < np.inf:
         return None
-    along = (values - low) @ (high - low) / size**2
+    along = (values - low) / size @ ((high - low) / size)
     noise = max(_noise(along[before]), _noise(along[after]), 1e-9)
     at = _crossing(t_ns, along) if 1.0 / noise >= LEAST_SNR else None
     return None if at is None else Reading(at, 1.0 / noise)

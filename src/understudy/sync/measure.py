@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from understudy.errors import SyncError
 from understudy.geom.arrays import F64, I64, U8
 from understudy.sync.image_motion import image_signal
@@ -69,17 +71,22 @@ def measure(tracks: Sequence[Track], *, reference: str) -> Measured:
         found = "is not there" if anchor is None else f"is of kind {anchor.nature}"
         positions = ", ".join(sorted(t.key for t in tracks if t.nature == "position")) or "none"
         raise SyncError(f"reference stream {reference} {found}; a stream of positions is needed (there are: {positions})")
-    values = anchor.values.reshape(len(anchor.t_ns), -1)
+    values = _columns(anchor)
     motions = find_motions(anchor.t_ns, values)
     seen = Reference(anchor.t_ns, values, motions)
     offsets = {t.key: tuple(_offsets(t, seen)) for t in tracks if t.key != reference}
     return Measured(reference, motions, offsets)
 
 
+def _columns(track: Track) -> F64:
+    """(N, D) samples with one axis for all of their values."""
+    return np.asarray(track.values.reshape(len(track.values), int(np.prod(track.values.shape[1:], dtype=int))))
+
+
 def _offsets(track: Track, reference: Reference) -> list[Offset]:
     if track.greys is not None:
         return _of_images(track, track.greys, reference)
-    values = track.values.reshape(len(track.t_ns), -1)
+    values = _columns(track)
     check_samples(track.t_ns, values, f"stream {track.key}")
     if track.nature == "wrench":
         return wrench_offsets(track.t_ns, values, reference)

@@ -18,6 +18,8 @@ _SPAN_S = 0.015
 _JOIN_S = 0.04
 _QUIETS = 8.0
 _RESTLESS = 0.25
+_MOST = 1e12
+"""No sensor measures more in any unit of ours."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,9 @@ def check_samples(t_ns: I64, values: F64, where: str) -> None:
         raise SyncError(f"{where}: stamps {t_ns.dtype} {t_ns.shape} and values {values.shape}; int64 (N,) and (N, D) are needed")
     if len(t_ns) and (np.abs(t_ns.astype(np.float64)).max() > 2.0**62 or (np.diff(t_ns) <= 0).any()):
         raise SyncError(f"{where}: stamps must increase and be stamps; sort the stream, or take out what came twice")
-    if not np.isfinite(values).all():
-        raise SyncError(f"{where}: {int((~np.isfinite(values)).any(axis=1).sum())} samples are not numbers; leave them out")
+    wrong = ~np.isfinite(values) | (np.abs(np.nan_to_num(values)) > _MOST)
+    if wrong.any():
+        raise SyncError(f"{where}: {int(wrong.any(axis=1).sum())} samples are not numbers, or over {_MOST:g}; leave them out")
 
 
 def _outward(change: F64, before: list[Motion]) -> bool:

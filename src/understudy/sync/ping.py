@@ -86,7 +86,7 @@ def fit_ping_pieces(pings: Sequence[ClockPing], *, source: str, latency_ns: int 
     table = _exchanges(pings, source)
     mid = _middle_ns(table)
     spread = np.maximum(table.rtt_ns / 2.0, 1.0)
-    table = table.only(~lone(mid, spread))
+    table = _agreeing(table, ~lone(mid, spread), source)
     t = (table.send_ns - table.send_ns[0]).astype(np.float64)
     base = table.receive_ns[0] - table.device_ns[0]
     places = step_places(t, (table.send_ns - table.device_ns - base) * 1.0, (table.receive_ns - table.device_ns - base) * 1.0)
@@ -151,6 +151,15 @@ def _exchanges(pings: Sequence[ClockPing], source: str) -> Exchanges:
     return Exchanges(table[:, 0], table[:, 1], table[:, 2])
 
 
+def _agreeing(table: Exchanges, kept: Bool, source: str) -> Exchanges:
+    if kept.sum() < max(LEAST_PINGS, (1.0 - MOST_BAD) * len(table)):
+        raise SyncError(
+            f"clock of {source!r}: only {int(kept.sum())} of {len(table)} exchanges agree with those around them; "
+            "it jumps about, or answers with something that is no clock"
+        )
+    return table.only(kept)
+
+
 def _middle_ns(table: Exchanges) -> F64:
     """(N,) host minus device at the middle of each exchange, from that of the first."""
     middle = table.send_ns - table.device_ns + table.rtt_ns // 2
@@ -169,7 +178,7 @@ def _fences(table: Exchanges) -> tuple[F64, F64, F64, int, int]:
 
 
 def _fit(table: Exchanges, source: str, latency_ns: int) -> ClockModel:
-    table = table.only(~lone(_middle_ns(table), np.maximum(table.rtt_ns / 2.0, 1.0)))
+    table = _agreeing(table, ~lone(_middle_ns(table), np.maximum(table.rtt_ns / 2.0, 1.0)), source)
     x, above, below, first, base = _fences(table)
     line = _midway(x, above, below)
     bound, slope_off = _bound(x, above, below, line)

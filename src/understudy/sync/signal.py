@@ -46,14 +46,14 @@ def position_like(nature: Nature, t_ns: I64, values: F64, motion: Motion) -> tup
     Args:
         nature: of the stream; not `wrench` and not `image`.
         t_ns: (N,) stamps of the whole stream.
-        values: (N, ...) its samples; imu: wxyz 4, rate of turn 3, acceleration 3.
+        values: (N, D) its samples; imu: wxyz 4, rate of turn 3, acceleration 3.
         motion: where to look.
 
     Returns:
         (n,) stamps and (n, D) signal.
     """
     part = window(t_ns, motion)
-    stamps, signal = t_ns[part], values[part].reshape(len(t_ns[part]), -1)
+    stamps, signal = t_ns[part], values[part]
     if nature == "imu":
         return stamps, integrated(stamps, signal[:, 4:7], motion)
     if nature == "rate":
