@@ -20,8 +20,8 @@ GROUPS: dict[str, str] = {
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
     "devices": "understudy.devices",
+    "benches": "understudy.devices.benches",
     "commands": "understudy.apps.cli",
-    "devices": "understudy.devices",
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
@@ -30,8 +30,8 @@ _WHAT: dict[str, str] = {
     "scores": "score",
     "export": "export format",
     "devices": "device",
+    "benches": "bench",
     "commands": "command",
-    "devices": "device",
 }
 """What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent
