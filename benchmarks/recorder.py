@@ -139,7 +139,8 @@ def _measure(commander: Commander, recorder: BaseProcess, seconds: float) -> dic
     commander.ask("stop")
     return {
         "cpu_s_by_thread": threads,
-        "take": name, "seconds": seconds, "cpu_share": round(share, 4), "memory_mb_first": memory[0], "memory_mb_last": memory[-1],
+        "take": name, "seconds": seconds, "cpu_share": round(share, 4),
+        "memory_mb_first": memory[0], "memory_mb_last": memory[-1],
         "memory_mb_most": max(memory), "load_after": os.getloadavg()[0],
     }  # fmt: skip
 
