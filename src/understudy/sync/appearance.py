@@ -216,7 +216,7 @@ def _own(index: int, lags: F64, left: F64, seen: F64, reference: Reference) -> O
 def _left(basis: F64, seen: F64) -> tuple[float, F64]:
     """What least squares leaves, and its coefficients."""
     normal = basis.T @ basis + 1e-9 * len(basis) * np.eye(basis.shape[1])
-    curve: F64 = np.linalg.solve(normal, basis.T @ seen)
+    curve: F64 = np.asarray(np.linalg.solve(normal, basis.T @ seen), dtype=np.float64)
     return float(((seen - basis @ curve) ** 2).sum()), curve
 
 
