@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "gates": "understudy.quality.gates",
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
+    "devices": "understudy.devices",
     "benches": "understudy.devices.benches",
     "commands": "understudy.apps.cli",
 }
@@ -28,6 +29,7 @@ _WHAT: dict[str, str] = {
     "gates": "gate",
     "scores": "score",
     "export": "export format",
+    "devices": "device",
     "benches": "bench",
     "commands": "command",
 }

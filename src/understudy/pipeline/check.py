@@ -98,6 +98,18 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: b
     return CheckSummary(tuple(done))
 
 
+def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
+    """Judge one episode, as `check_dataset` would; for one that was just made.
+
+    Raises:
+        SchemaError: thresholds that no gate can work with.
+        ModelError: the dataset's robot cannot be loaded.
+        StorageError: the disk refused.
+    """
+    peers = _durations_by_task(dataset, task=ref.task).get(ref.task, {})
+    return _check(dataset, ref, load_robot(dataset.robot_source), peers, None, score_weights())
+
+
 def _check(
     dataset: Dataset,
     ref: EpisodeRef,
@@ -137,10 +149,12 @@ def _current_notes(dataset: Dataset, ref: EpisodeRef, current: str) -> Notes | N
     return notes if notes is not None and notes.verdict != "unchecked" and notes.checked_with == current else None
 
 
-def _durations_by_task(dataset: Dataset) -> dict[str, dict[str, float]]:
-    """Task to episode id to seconds, of the episodes that are not refused."""
+def _durations_by_task(dataset: Dataset, *, task: str | None = None) -> dict[str, dict[str, float]]:
+    """Task to episode id to seconds, of the episodes that are not refused; of one task only where it is given."""
     out: dict[str, dict[str, float]] = defaultdict(dict)
     for ref in dataset.refs("episodes"):
+        if task not in (None, ref.task):
+            continue
         try:
             out[ref.task][ref.id] = dataset.read(ref.id).duration_s
         except EpisodeError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from understudy.spec.device import Device
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, ScoreResult
 from understudy.spec.robot import RobotModel
@@ -133,4 +134,24 @@ class Exporter(Protocol):
 
     def validate(self, out: Path, episodes: Mapping[str, Episode], robot: RobotModel) -> Sequence[Finding]:
         """Read `out` back and hold it against the episodes it came from (id to episode; empty when not at hand)."""
+        ...
+
+
+class DeviceFactory(Protocol):
+    """Opens devices of one kind. Group `devices`, folder `devices/`."""
+
+    title: str
+
+    def open(self, config: Mapping[str, str | float | bool], robot: RobotModel, schema: Schema) -> Sequence[Device]:
+        """The devices that `config` asks for, not started yet; at least one.
+
+        Args:
+            config: option to value; from a command line, values are texts.
+            robot: the dataset's.
+            schema: the dataset's, which says what its streams are.
+
+        Raises:
+            UnknownNameError: a name in it is not known.
+            DeviceError: an option is not known, its value cannot be used, or a device is not there.
+        """
         ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from pydantic import Field
@@ -58,7 +58,23 @@ class StreamSpec(Strict):
         return f"{self.group}/{self.name}"
 
 
-Values = AnyArray | Callable[[], AnyArray]
+class Piecewise(Protocol):
+    """Samples that can also be read one at a time, where all of them together would fill the memory."""
+
+    def __call__(self) -> AnyArray:
+        """(N, *shape) all of them."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """One after the other."""
+        ...
+
+    def at(self, step: int) -> bytes:
+        """One of them."""
+        ...
+
+
+Values = AnyArray | Callable[[], AnyArray] | Piecewise
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,8 @@ class Stream:
     Attributes:
         spec: what it is.
         t_ns: (N,) non-decreasing stamps on the dataset's reference clock.
-        values: (N, *shape) array, or a function that reads it; images are (N,) object arrays of JPEG bytes.
+        values: (N, *shape) array, or a function that reads it; images are (N,) object arrays of JPEG bytes, and may be
+            `Piecewise`.
         derived: how it was made when it was not measured, such as `next_state`; empty otherwise.
         extra: further columns of recorded streams: t_device_ns, t_arrival_ns, seq, valid, each (N,).
         nearest: images and discrete samples are picked by distance in time, before or after, not by age. Off unless somebody
@@ -102,6 +119,20 @@ class Stream:
         if values is not self.values:
             object.__setattr__(self, "values", values)
         return values
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether the samples can be read one at a time and are not in memory yet."""
+        return callable(self.values) and hasattr(self.values, "__iter__")
+
+    def each_image(self) -> Iterator[bytes]:
+        """The images of an image stream, one after the other; never all in memory where they are `Piecewise`."""
+        return iter(cast(Piecewise, self.values) if self.piecewise else self.data)
+
+    def image(self, step: int) -> bytes:
+        """One image of an image stream."""
+        found = cast(Piecewise, self.values).at(step) if self.piecewise else self.data[step]
+        return cast(bytes, found)
 
     def with_values(self, values: Values, t_ns: I64) -> Stream:
         """The same stream with other samples."""

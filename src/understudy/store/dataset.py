@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import logging
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -173,11 +174,15 @@ class Dataset:
         """
         return read_episode(self.ref(episode_id).path)
 
-    def add(self, episode: Episode) -> EpisodeRef:
+    def add(self, episode: Episode, *, verify: Callable[[Path], None] = lambda part: None) -> EpisodeRef:
         """Write an episode under the dataset's schema, a copy of which it then carries.
 
         One that is there already, equal to the byte, stays where it is, in `failures` too: so work that was killed
         between its episode and its manifest can be done again.
+
+        Args:
+            episode: to write.
+            verify: see `write_episode`.
 
         Raises:
             EpisodeError: there is another one of that id already, or its id or task cannot be a file name.
@@ -191,7 +196,7 @@ class Dataset:
         if (there := self.find(episode.id)) is not None:
             return _same(there, episode)
         path = self.root / "episodes" / task / f"{episode.id}.h5"
-        write_episode(path, episode)
+        write_episode(path, episode, verify=verify)
         if episode.notes is not None:
             write_notes(path, episode.notes)
         return EpisodeRef(episode.id, path, task, "episodes")

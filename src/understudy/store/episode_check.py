@@ -95,12 +95,11 @@ def _check_stream(stream: Stream, spec: StreamSpec, where: str) -> None:
         if found != allowed:
             raise SchemaError(f"{where}: {field} is {found!r}, the schema says {allowed!r}")
     check_stamps(stream.t_ns, where, strict=False)
-    data = stream.data
     if spec.kind == "image":
-        if not all(isinstance(image, bytes) for image in data):
-            raise SchemaError(f"{where}: images must be JPEG bytes, one per stamp")
-    elif data.dtype != np.dtype(spec.dtype):
-        raise SchemaError(f"{where}: samples are {data.dtype}, the schema says {spec.dtype}")
+        if not (stream.piecewise or all(isinstance(image, bytes) for image in stream.data)):
+            raise SchemaError(f"{where}: images must be JPEG bytes, one per stamp")  # piecewise: as they are written
+    elif stream.data.dtype != np.dtype(spec.dtype):
+        raise SchemaError(f"{where}: samples are {stream.data.dtype}, the schema says {spec.dtype}")
     for name, column in stream.extra.items():
         if column.shape != stream.t_ns.shape:
             raise EpisodeError(f"{where}: column {name} has shape {column.shape} for {len(stream)} stamps")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from understudy.geom.arrays import I64, AnyArray, frozen_i64
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.schema import Schema
-from understudy.spec.stream import Stream, StreamSpec
+from understudy.spec.stream import Stream, StreamSpec, Values
 from understudy.store.episode_check import check_stamps, schema_of
 from understudy.store.h5_guard import (
     ADVICE,
@@ -173,7 +174,9 @@ def _stream(group: h5py.Group, declared: StreamSpec, path: Path) -> Stream:
     for column, values in extra.items():
         if values.shape != stamps_ns.shape:
             raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
-    return Stream(spec, stamps_ns, partial(_read, path, f"{declared.key}/{name}"), str(attrs["derived"]), extra)
+    place = f"{declared.key}/{name}"
+    samples: Values = _Images(path, place) if declared.kind == "image" else partial(_read, path, place)
+    return Stream(spec, stamps_ns, samples, str(attrs["derived"]), extra)
 
 
 def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamSpec:
@@ -212,16 +215,41 @@ def _check_images(dataset: h5py.Dataset, samples: int, path: Path) -> None:
 
 def _read(path: Path, place: str) -> AnyArray:
     """The samples at `place`; the file is opened for this only."""
-    *groups, name = place.split("/")
     with current(path) as file:
-        group: h5py.Group = file
-        for part in groups:
-            group = group_in(group, part, path)
-        dataset = dataset_in(group, name, path)
-        if name == "data":
-            return array_of(dataset, path)
-        with damaged(path, f"/{place}"):
-            images = np.empty(dataset.shape[0], dtype=object)
-            for step in range(len(images)):
-                images[step] = np.asarray(dataset[step], dtype=np.uint8).tobytes()
-            return images
+        return array_of(_dataset(file, path, place), path)
+
+
+def _dataset(file: h5py.File, path: Path, place: str) -> h5py.Dataset:
+    *groups, name = place.split("/")
+    group: h5py.Group = file
+    for part in groups:
+        group = group_in(group, part, path)
+    return dataset_in(group, name, path)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images at `place`, all together or one after the other; the file is open while they are read."""
+
+    path: Path
+    place: str
+
+    def __call__(self) -> AnyArray:
+        found = list(self)
+        images = np.empty(len(found), dtype=object)
+        images[:] = found
+        return images
+
+    def __iter__(self) -> Iterator[bytes]:
+        with current(self.path) as file:
+            dataset = _dataset(file, self.path, self.place)
+            for step in range(len(dataset)):
+                yield self._image(dataset, step)
+
+    def at(self, step: int) -> bytes:
+        with current(self.path) as file:
+            return self._image(_dataset(file, self.path, self.place), step)
+
+    def _image(self, dataset: h5py.Dataset, step: int) -> bytes:
+        with damaged(self.path, f"/{self.place}"):
+            return np.asarray(dataset[step], dtype=np.uint8).tobytes()

@@ -1,0 +1,173 @@
+"""Devices run beside the recorder: a process for each plugin, a thread for each of its devices."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from understudy import plugins
+from understudy.errors import DeviceError, UnderstudyError
+from understudy.kinematics.load import load_robot
+from understudy.record.address import parse_address
+from understudy.record.bus import Publisher
+from understudy.record.producer import run_device
+from understudy.record.remote_clock import keep_measured
+from understudy.record.zmq_bus import ZmqLink
+from understudy.spec.device import Device
+from understudy.spec.protocols import DeviceFactory
+from understudy.store.dataset import Dataset
+
+RESTARTS = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceRequest:
+    """A plugin and what it is asked for.
+
+    Attributes:
+        plugin: name in the group `devices`.
+        config: option to text.
+    """
+
+    plugin: str
+    config: Mapping[str, str | float | bool] = field(default_factory=dict)
+
+
+def parse_device(text: str) -> DeviceRequest:
+    """`NAME` or `NAME:option=value,option=value`.
+
+    Raises:
+        DeviceError: an option without a value.
+        UnknownNameError: no such plugin.
+    """
+    name, _, rest = text.partition(":")
+    config: dict[str, str | float | bool] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise DeviceError(f"--device {text}: {part!r} is no option; write {name}:option=value")
+        config[key] = value
+    if name not in plugins.names("devices"):
+        plugins.load("devices", name)  # says which there are
+    return DeviceRequest(name, config)
+
+
+def open_devices(request: DeviceRequest, root: Path) -> Sequence[Device]:
+    """The devices that are asked for, with the robot and the schema of the dataset in `root`, not started yet.
+
+    Raises:
+        DeviceError: there are none.
+    """
+    factory = cast(DeviceFactory, plugins.load("devices", request.plugin))
+    dataset = Dataset.open(root)
+    devices = factory.open(request.config, load_robot(dataset.robot_source), dataset.schema)
+    if not devices:
+        raise DeviceError(f"device {request.plugin}: it opened nothing; check its options")
+    return devices
+
+
+def run_devices(devices: Sequence[Device], bus: str, stop: threading.Event) -> list[str]:
+    """Run devices in threads until `stop` is set or one fails; says what failed."""
+    address, failed = parse_address(bus), list[str]()
+    offset_ns = (lambda: 0) if address.local else partial(getattr, keep_measured(address, stop), "offset_ns")
+
+    def one(device: Device) -> None:
+        link = ZmqLink(address)
+        publisher = Publisher(link, device.name, clock=device.clock, token=address.token, offset_ns=offset_ns)
+        try:
+            run_device(device, publisher, stop)
+        except UnderstudyError as error:
+            failed.append(f"device {device.name}: {error}")
+            stop.set()
+        finally:
+            publisher.close()
+
+    threads = [threading.Thread(target=one, args=(device,), name=device.name) for device in devices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> None:
+    """Main of a process of devices; ends with SIGTERM or with the process that started it.
+
+    Args:
+        request: what to open.
+        root: folder of the dataset.
+        bus: address of the recorder.
+        told: connection on which it says why it ended; an empty text where it was asked to.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
+    try:
+        failed = run_devices(open_devices(request, root), bus, stop)
+    except UnderstudyError as error:
+        failed = [str(error)]
+    told.send("; ".join(failed))
+
+
+def _stop_with(parent: Any, stop: threading.Event) -> None:
+    if parent is not None:
+        parent.join()
+        stop.set()
+
+
+class DeviceRunner:
+    """Keeps a process of devices running: one that ended is started again, a few times.
+
+    Args:
+        request: what to open.
+        root: folder of the dataset.
+        bus: address of the recorder.
+    """
+
+    def __init__(self, request: DeviceRequest, root: Path, bus: str) -> None:
+        self._request, self._root, self._bus, self._left = request, root, bus, RESTARTS
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._told, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=device_process, args=(self._request, self._root, self._bus, theirs)
+        )  # no daemon: cameras have processes of their own
+        self._process.start()
+        theirs.close()
+
+    def look(self) -> str:
+        """Start it again where it ended; what to tell of that, or nothing."""
+        if self._process.is_alive():
+            return ""
+        why = self._why() or f"ended with code {self._process.exitcode}"
+        if self._left <= 0:
+            return f"device {self._request.plugin}: {why}; it is not started again"
+        self._left -= 1
+        self._start()
+        return f"device {self._request.plugin}: {why}; started again"
+
+    def _why(self) -> str:
+        try:
+            return str(self._told.recv()) if self._told.poll(0) else ""
+        except EOFError:
+            return ""
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.join(5.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()

@@ -1,0 +1,219 @@
+"""A journal read into columns: one pass, vectors in memory, images left where they are."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from understudy.errors import BusError, EpisodeError
+from understudy.geom.arrays import I64, AnyArray, Bool
+from understudy.record.sink import BATCH_ENCODING
+from understudy.record.take import CLOCK, COUNTERS, EVENTS
+from understudy.record.wire import decode_pings, from_journal
+from understudy.spec.sample import NO_STAMP
+from understudy.spec.schema import Schema, parse_schema
+from understudy.spec.stream import StreamSpec
+from understudy.store.journal_read import Entry, JournalBytes, JournalEnd, JournalReader
+
+__all__ = ["BATCH_ENCODING", "Columns", "Gathered", "JournalImages", "gather"]
+
+
+@dataclass(frozen=True)
+class JournalImages:
+    """Images of one stream, where they lie in a journal.
+
+    Attributes:
+        path: of the journal.
+        offsets, sizes: (N,) bytes.
+    """
+
+    path: Path
+    offsets: I64
+    sizes: I64
+
+    def __call__(self) -> AnyArray:
+        """(N,) all of them."""
+        images = np.empty(len(self.offsets), dtype=object)
+        images[:] = list(self)
+        return images
+
+    def __iter__(self) -> Iterator[bytes]:
+        """One after the other."""
+        journal = JournalBytes(self.path)
+        try:
+            for offset, size in zip(self.offsets.tolist(), self.sizes.tolist(), strict=True):
+                yield journal.at(offset, size)
+        finally:
+            journal.close()
+
+    def at(self, step: int) -> bytes:
+        """One of them."""
+        with self.path.open("rb") as file:
+            file.seek(int(self.offsets[step]))
+            return file.read(int(self.sizes[step]))
+
+    def __getitem__(self, rows: Bool) -> JournalImages:
+        """Those for which `rows` holds."""
+        return JournalImages(self.path, self.offsets[rows], self.sizes[rows])
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Everything of one stream, in the order it came.
+
+    Attributes:
+        spec: as in the schema.
+        seq, t_ns, t_device_ns, t_arrival_ns, valid: (N,) as in `spec.sample.Sample`.
+        values: (N, *shape) samples, or images where they lie.
+    """
+
+    spec: StreamSpec
+    seq: I64
+    t_ns: I64
+    t_device_ns: I64
+    t_arrival_ns: I64
+    valid: Bool
+    values: AnyArray | JournalImages = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    def rows(self, keep: Bool) -> Columns:
+        """The samples for which `keep` holds."""
+        stamps = (self.seq[keep], self.t_ns[keep], self.t_device_ns[keep], self.t_arrival_ns[keep])
+        return Columns(self.spec, *stamps, self.valid[keep], self.values[keep])
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a journal holds.
+
+    Attributes:
+        about: what the take is.
+        schema: it was recorded under, and its text.
+        streams: every stream that has samples.
+        events: what happened, oldest first.
+        first, last: the recorder's counters at the take's start and as last noted.
+        pings: device to (N, 3) sent, device, received.
+        end: how the journal ends; `last_log_ns`: when the last entry came.
+        bytes: stream to bytes in the journal.
+    """
+
+    about: Mapping[str, str]
+    schema: Schema
+    streams: Mapping[str, Columns]
+    events: tuple[Mapping[str, Any], ...]
+    first: Mapping[str, Any]
+    last: Mapping[str, Any]
+    pings: Mapping[str, I64]
+    end: JournalEnd
+    last_log_ns: int
+    bytes: Mapping[str, int]
+
+
+@dataclass
+class _Growing:
+    """Columns of one stream while they are read."""
+
+    seq: list[bytes] = field(default_factory=list)
+    t_ns: list[bytes] = field(default_factory=list)
+    t_device_ns: list[bytes] = field(default_factory=list)
+    t_arrival_ns: list[bytes] = field(default_factory=list)
+    valid: list[bytes] = field(default_factory=list)
+    payload: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    def add(self, head: Mapping[str, Any], payload: memoryview, offset: int) -> None:
+        """One batch, as it was let in: its head holds what `wire` says."""
+        seq = head["seq"]
+        self.seq.append(seq)
+        self.t_ns.append(head["t_ns"])
+        self.t_arrival_ns.append(head["t_arrival_ns"])
+        self.t_device_ns.append(head.get("t_device_ns") or _NO_STAMP * (len(seq) // 8))
+        self.valid.append(head.get("valid") or b"\1" * (len(seq) // 8))
+        if "sizes" not in head:
+            self.payload.append(payload.tobytes())
+            return
+        for (size,) in struct.iter_unpack("<q", head["sizes"]):
+            self.offsets.append(offset)
+            self.sizes.append(size)
+            offset += size
+
+    def columns(self, spec: StreamSpec, path: Path) -> Columns:
+        """All of it."""
+        stamps = (self.seq, self.t_ns, self.t_device_ns, self.t_arrival_ns)
+        seq, t_ns, t_device_ns, t_arrival_ns = (np.frombuffer(b"".join(c), dtype="<i8").astype(np.int64) for c in stamps)
+        valid = np.frombuffer(b"".join(self.valid), dtype=np.bool_)
+        values: AnyArray | JournalImages
+        if spec.kind == "image":
+            values = JournalImages(path, np.array(self.offsets, dtype=np.int64), np.array(self.sizes, dtype=np.int64))
+        else:
+            flat = np.frombuffer(b"".join(self.payload), dtype=np.dtype(spec.dtype).newbyteorder("<"))
+            values = flat.astype(spec.dtype, copy=False).reshape(len(valid), *spec.shape)
+        return Columns(spec, seq, t_ns, t_device_ns, t_arrival_ns, valid, values)
+
+
+_NO_STAMP = np.int64(NO_STAMP).tobytes()
+
+
+def gather(path: Path) -> Gathered:
+    """Everything in a journal, up to its end or to where it is damaged.
+
+    Raises:
+        EpisodeError: it is no journal, or does not say what it is of.
+        SchemaError: the schema in it cannot be read.
+    """
+    reader = JournalReader(path)
+    try:
+        return _gathered(reader)
+    finally:
+        reader.close()
+
+
+def _gathered(reader: JournalReader) -> Gathered:
+    import msgpack
+
+    about = reader.about
+    if "schema" not in about:
+        raise EpisodeError(f"{reader.path}: the journal does not say under which schema it was recorded")
+    schema = parse_schema(about["schema"], where=f"{reader.path}: schema")
+    growing: dict[str, _Growing] = {}
+    events: list[Mapping[str, Any]] = []
+    counters: list[Mapping[str, Any]] = []
+    pings: dict[str, list[I64]] = {}
+    size: Counter[str] = Counter()
+    last_log_ns = 0
+    for entry in reader.entries():
+        last_log_ns = max(last_log_ns, entry.t_log_ns)
+        if entry.topic == EVENTS.name:
+            events.append(json.loads(bytes(entry.data)))
+        elif entry.topic == COUNTERS.name:
+            counters = [*counters[:1], json.loads(bytes(entry.data))]
+        elif entry.topic.startswith(CLOCK):
+            found = decode_pings(_parts(entry, reader.path)[0])
+            pings.setdefault(found.device, []).append(np.stack([found.t_send_ns, found.t_device_ns, found.t_receive_ns], axis=1))
+        else:
+            head, payload = _parts(entry, reader.path)
+            key = entry.topic.removeprefix("/")
+            size[key] += len(entry.data)
+            growing.setdefault(key, _Growing()).add(msgpack.unpackb(head), payload, entry.offset + len(entry.data) - len(payload))
+    streams = {key: grown.columns(schema.stream(key), reader.path) for key, grown in growing.items()}
+    assert reader.end is not None
+    exchanges = {device: np.concatenate(rows) for device, rows in pings.items()}
+    first, last = (counters[0], counters[-1]) if counters else ({}, {})
+    return Gathered(about, schema, streams, tuple(events), first, last, exchanges, reader.end, last_log_ns, size)
+
+
+def _parts(entry: Entry, path: Path) -> tuple[bytes, memoryview]:
+    try:
+        return from_journal(entry.data)
+    except BusError as error:
+        raise EpisodeError(f"{path}: byte {entry.offset}: {error}") from None

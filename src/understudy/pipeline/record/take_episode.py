@@ -1,0 +1,204 @@
+"""What a journal holds becomes an episode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from understudy.errors import EpisodeError
+from understudy.geom.arrays import I64, Bool
+from understudy.pipeline.record.digest import StreamDigest, sentences, stream_digest
+from understudy.pipeline.record.gather import Columns, Gathered
+from understudy.pipeline.record.stamps import increasing, mended
+from understudy.spec.episode import Episode, MetadataValue, even_timeline
+from understudy.spec.sample import NO_STAMP
+from understudy.spec.schema import Schema
+from understudy.spec.stream import Stream
+
+ALIVE_NS = 50_000_000
+"""A recorder notes that it lives more often than this."""
+MOST_PINGS = 1000
+"""Exchanges of clocks that the episode keeps of each device: the quickest of each stretch."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a journal that was not finished ended.
+
+    Attributes:
+        alive_ns: when its recorder last lived; None where it left no note.
+        lost: stream to samples that it had taken and that are not in the journal.
+    """
+
+    alive_ns: int | None
+    lost: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An episode and what came of its streams."""
+
+    episode: Episode
+    digest: tuple[StreamDigest, ...]
+    warnings: tuple[str, ...]
+
+
+def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
+    """The episode of a take.
+
+    The timeline covers the time in which every required stream was there. Every stream keeps its own samples and stamps within
+    the take, and what was in force at its start.
+
+    Args:
+        found: in its journal.
+        cut: where the journal was not finished.
+        reason: why the take ended, where nobody asked for it.
+
+    Raises:
+        EpisodeError: required streams are missing, or were never there together.
+    """
+    start_ns, command_ns, stop_ns = _span(found)
+    streams: dict[str, Stream] = {}
+    missing, notes = [], list[str]()
+    steps: list[dict[str, int | str]] = []
+    for key, columns in sorted(found.streams.items()):
+        t_ns, jumps = mended(columns.t_ns, columns.t_arrival_ns)
+        steps += [{"stream": key, "t_ns": jump.t_ns, "step_ns": jump.step_ns} for jump in jumps]
+        keep = increasing(t_ns) & _within(t_ns, columns, start_ns, stop_ns)
+        if keep.any():
+            streams[key] = _stream(columns.rows(keep), t_ns[keep])
+        else:
+            missing.append(key)
+    timeline_ns = _timeline(found.schema, streams, start_ns, command_ns, stop_ns)
+    first, last = found.first.get("streams", {}), found.last.get("streams", {})
+    digest = tuple(
+        stream_digest(stream, end_ns=stop_ns, size=found.bytes.get(key, 0), first=first.get(key, {}), last=last.get(key, {}))
+        for key, stream in streams.items()
+    )
+    warnings = [*notes, *([reason] if reason else []), *sentences(digest, missing)]
+    metadata = _metadata(found, digest, steps, reason, start_ns)
+    if cut is not None:
+        recovered, said = _recovered(found, cut, int(timeline_ns[-1]), stop_ns)
+        metadata |= recovered
+        warnings = [said, *warnings]
+    metadata["warnings" if "warnings" in found.schema.metadata else "record_warnings"] = json.dumps(warnings)
+    episode = Episode(
+        id=found.about["take"],
+        robot=found.schema.robot,
+        model_sha256=found.about.get("model_sha256", ""),
+        joint_names=found.schema.joint_names,
+        timeline_ns=timeline_ns,
+        streams=streams,
+        metadata=metadata,
+        schema_toml=found.about["schema"],
+    )
+    return Made(episode, digest, tuple(warnings))
+
+
+def _span(found: Gathered) -> tuple[int, int, int]:
+    """Start of the take, pre-roll included; the command to start; the command to stop, or the last thing that was written."""
+    starts, stops = ([int(e["t_ns"]) for e in found.events if e.get("event") == what] for what in ("start", "stop"))
+    start_ns = int(found.about["start_ns"])
+    return start_ns, starts[0] if starts else start_ns, stops[-1] if stops else found.last_log_ns
+
+
+def _within(t_ns: I64, columns: Columns, start_ns: int, stop_ns: int) -> Bool:
+    """(N,) samples of the take; of commands and events also the last before it, which is in force."""
+    keep: Bool = (t_ns >= start_ns) & (t_ns <= stop_ns)
+    if columns.spec.kind in ("command", "discrete"):
+        before = np.flatnonzero(t_ns < start_ns)
+        keep[before[-1:]] = True
+    return keep
+
+
+def _stream(columns: Columns, t_ns: I64) -> Stream:
+    extra = {"t_arrival_ns": columns.t_arrival_ns, "seq": columns.seq, "valid": columns.valid}
+    if (columns.t_device_ns != NO_STAMP).any():
+        extra["t_device_ns"] = columns.t_device_ns
+    return Stream(columns.spec, t_ns, columns.values, extra=dict(sorted(extra.items())))
+
+
+def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, command_ns: int, stop_ns: int) -> I64:
+    required = [spec.key for spec in schema.streams if spec.required]
+    if missing := [key for key in required if key not in streams]:
+        raise EpisodeError(
+            f"no samples of {', '.join(missing)}, which the schema requires; the journal is kept: publish them, or set "
+            "required = false in schema.toml, and record again"
+        )
+    present = [streams[key] for key in required] or list(streams.values())
+    if not present:
+        raise EpisodeError("no samples at all; the journal is kept")
+    # the pre-roll begins when everything is there that was there at the command
+    steady = [s for s in streams.values() if s.spec.kind not in ("command", "discrete") and int(s.t_ns[0]) <= command_ns]
+    first_ns = max(start_ns, *(int(stream.t_ns[0]) for stream in (*present, *steady)))
+    last_ns = min(stop_ns, *(int(stream.t_ns[-1]) for stream in present))
+    if last_ns <= first_ns:
+        ends = ", ".join(f"{s.spec.key} to {(int(s.t_ns[-1]) - start_ns) * 1e-9:.2f} s" for s in present)
+        raise EpisodeError(f"the required streams were never there together ({ends}); the journal is kept")
+    return even_timeline(first_ns, last_ns, schema.control_rate_hz)
+
+
+def _metadata(
+    found: Gathered, digest: tuple[StreamDigest, ...], steps: list[dict[str, int | str]], reason: str, start_ns: int
+) -> dict[str, MetadataValue]:
+    marks = [{"t_ns": e["t_ns"], "label": e["label"]} for e in found.events if e.get("event") == "mark"]
+    producers = {str(e["producer"]): str(e["clock"]) for e in found.events if e.get("event") == "producer"}
+    changes = [e for e in found.events if e.get("event") in ("returned", "takes over")]
+    out: dict[str, MetadataValue] = dict(json.loads(found.about["metadata"]))
+    out |= {
+        "record_began_utc": found.about["began_utc"],
+        "record_preroll_s": float(found.about["preroll_s"]),
+        "record_start_ns": start_ns,
+        "record_anchor_wall_ns": int(found.about["anchor_wall_ns"]),
+        "record_anchor_monotonic_ns": int(found.about["anchor_monotonic_ns"]),
+        "record_clock_state": found.about.get("clock_state", ""),
+        "record_recorder": found.about["recorder"],
+        "record_streams": json.dumps([_short(d) for d in digest]),
+        "record_producers": json.dumps(producers),
+        "record_recovered": False,
+    }
+    optional: dict[str, object] = {"marks": marks, "clock_steps": steps, "producer_changes": changes}
+    out |= {f"record_{name}": json.dumps(value) for name, value in optional.items() if value}
+    out |= {f"record_pings_{device}": json.dumps(_thinned(rows).tolist()) for device, rows in found.pings.items()}
+    refused = int(found.last.get("refused", 0)) - int(found.first.get("refused", 0))
+    if refused:
+        out["record_refused_messages"] = refused
+    if reason:
+        out["record_ended_because"] = reason
+    return out
+
+
+def _short(digest: StreamDigest) -> dict[str, Any]:
+    """Its figures, without those that are nothing."""
+    figures = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(digest).items()}
+    return {name: value for name, value in figures.items() if value or name in ("stream", "samples", "measured_hz")}
+
+
+def _thinned(rows: I64) -> I64:
+    """(N, 3) at most `MOST_PINGS` exchanges: of each stretch the quickest, which bounds the clock best."""
+    if len(rows) <= MOST_PINGS:
+        return rows
+    parts = np.array_split(rows, MOST_PINGS)
+    return np.stack([part[np.argmin(part[:, 2] - part[:, 0])] for part in parts])
+
+
+def _recovered(found: Gathered, cut: Cut, end_ns: int, stop_ns: int) -> tuple[dict[str, MetadataValue], str]:
+    """What a recovered episode says of itself: it never claims to have lost less than it may have."""
+    lost = {key: n for key, n in sorted(cut.lost.items()) if n > 0}
+    stopped = any(event.get("event") == "stop" for event in found.events)
+    out: dict[str, MetadataValue] = {
+        "record_recovered": True,
+        "record_truncated_at_ns": end_ns,
+        "record_lost_samples": json.dumps(lost),
+    }
+    if cut.alive_ns is None:
+        out["record_lost_tail_s"] = -1.0
+        return out, "recovered from the journal of a recorder that died; how much was lost is not known"
+    until_ns = min(cut.alive_ns + ALIVE_NS, stop_ns) if stopped else cut.alive_ns + ALIVE_NS
+    lost_s = round(max(until_ns - end_ns, 0) * 1e-9, 4)
+    out["record_lost_tail_s"] = lost_s
+    return out, f"recovered from the journal of a recorder that died; at most the last {lost_s:.3f} s are lost"

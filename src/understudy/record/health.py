@@ -1,0 +1,195 @@
+"""How every stream does right now: a frozen snapshot for a page or a terminal, taken beside the recording, never in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from understudy.record.intake import Refusal
+from understudy.record.ledger import NONE, WINDOW_NS, Ledger
+from understudy.record.recorder import Activity, Recorder
+
+DEAD_S = 0.4
+"""Silence after which a stream of 10 Hz or more is dead: whoever asks ten times a second shows it within half a second."""
+DEAD_STEPS = 4.0
+SLOW = 0.9
+FAST = 1.15
+
+StreamState = Literal["ok", "slow", "fast", "dead", "absent", "event"]
+"""absent: it never came; event: its samples come when something happens, and silence says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """One stream.
+
+    Attributes:
+        stream: its key.
+        kind: as in the schema; `image` ones have thumbnails.
+        required: an episode needs it.
+        producer: that it comes from; empty before it came.
+        state: see `StreamState`.
+        expected_hz: of the schema, or as learned; 0 where unknown.
+        measured_hz: over the last two seconds.
+        age_s: since its newest sample came; infinite where none did.
+        jitter_ms: spread of the steps between its newest stamps, standard deviation.
+        received, lost, refused, dropped, gaps: since the recorder started; `dropped` by producer and recorder.
+        longest_gap_ms: since the recorder started.
+        mb_per_min: megabytes a minute, over the last two seconds.
+        last_refusal: why its newest refused sample was refused.
+    """
+
+    stream: str
+    kind: str
+    required: bool
+    producer: str
+    state: StreamState
+    expected_hz: float
+    measured_hz: float
+    age_s: float
+    jitter_ms: float
+    received: int
+    lost: int
+    refused: int
+    dropped: int
+    gaps: int
+    longest_gap_ms: float
+    mb_per_min: float
+    last_refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeHealth:
+    """The running take.
+
+    Attributes:
+        activity: idle, recording, or ending: taking in the last moments.
+        id: of the take; empty where none runs.
+        duration_s: so far, pre-roll included.
+        journal_bytes: so far.
+        marks: so far.
+    """
+
+    activity: Activity
+    id: str = ""
+    duration_s: float = 0.0
+    journal_bytes: int = 0
+    marks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSnapshot:
+    """Everything at one moment.
+
+    Attributes:
+        t_ns: recorder's clock.
+        streams: every stream that came or is required, in the schema's order.
+        take: the running one.
+        disk_free_bytes: on the dataset's disk; `disk_left_s`: until it is full at this rate, infinite where nothing runs.
+        cpu_share: of one core that the recorder's process uses.
+        memory_bytes: that it uses.
+        queue_bytes, queue_depth: what waits for the disk.
+        refused: messages that belong to no stream.
+        refusals: the newest, oldest first.
+        message: the newest thing the operator should know.
+    """
+
+    t_ns: int
+    streams: tuple[StreamHealth, ...]
+    take: TakeHealth
+    disk_free_bytes: int
+    disk_left_s: float
+    cpu_share: float
+    memory_bytes: int
+    queue_bytes: int
+    queue_depth: int
+    refused: int
+    refusals: tuple[Refusal, ...]
+    message: str
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """Streams that came and stopped, and required ones that never came."""
+        return tuple(s.stream for s in self.streams if s.state == "dead" or (s.state == "absent" and s.required))
+
+
+def stream_health(ledger: Ledger, now_ns: int) -> StreamHealth:
+    """How one stream does."""
+    window = [item for item in list(ledger.recent) if item[0] >= now_ns - WINDOW_NS]
+    samples, size = sum(item[1] for item in window), sum(item[2] for item in window)
+    span_s = min(WINDOW_NS, max(now_ns - window[0][0], 1)) * 1e-9 if window else 1.0
+    steps = np.diff(ledger.newest_stamps())
+    age_s = (now_ns - ledger.last_seen_ns) * 1e-9 if ledger.received else float("inf")
+    measured_hz = _rate(ledger) if age_s < WINDOW_NS * 1e-9 and len(steps) else samples / span_s
+    return StreamHealth(
+        stream=ledger.key,
+        kind=ledger.spec.kind,
+        required=ledger.spec.required,
+        producer=ledger.owner,
+        state=_state(ledger, age_s, measured_hz),
+        expected_hz=ledger.expected_hz,
+        measured_hz=measured_hz,
+        age_s=age_s,
+        jitter_ms=float(np.std(steps)) * 1e-6 if len(steps) else 0.0,
+        received=ledger.received,
+        lost=ledger.lost,
+        refused=ledger.refused,
+        dropped=ledger.dropped_by_producer + ledger.dropped_by_recorder,
+        gaps=ledger.gaps,
+        longest_gap_ms=ledger.longest_gap_ns * 1e-6,
+        mb_per_min=size / span_s * 60e-6,
+        last_refusal=ledger.last_refusal,
+    )
+
+
+def _rate(ledger: Ledger) -> float:
+    """By the newest stamps, which do not come in batches as messages do."""
+    stamps = ledger.newest_stamps()
+    return (len(stamps) - 1) * 1e9 / max(float(stamps[-1] - stamps[0]), 1.0)
+
+
+def dead_after_s(ledger: Ledger) -> float:
+    """Silence after which a stream is dead."""
+    return max(DEAD_S, DEAD_STEPS / ledger.expected_hz) if ledger.expected_hz > 0 else DEAD_S
+
+
+def _state(ledger: Ledger, age_s: float, measured_hz: float) -> StreamState:
+    if ledger.last_t_ns == NONE:
+        return "absent"
+    if ledger.events:
+        return "event"
+    if age_s > dead_after_s(ledger):
+        return "dead"
+    if ledger.expected_hz > 0 and ledger.received > 10:
+        if measured_hz < SLOW * ledger.expected_hz:
+            return "slow"
+        if measured_hz > FAST * ledger.expected_hz:
+            return "fast"
+    return "ok"
+
+
+def take_snapshot(recorder: Recorder, *, cpu_share: float = 0.0, memory_bytes: int = 0, message: str = "") -> HealthSnapshot:
+    """Everything at this moment; from any thread."""
+    now_ns, take, intake = recorder.clock(), recorder.take, recorder.intake
+    ledgers: Sequence[Ledger] = [x for x in intake.ledgers.values() if x.received or x.refused or x.spec.required]
+    about = TakeHealth("idle")
+    if take is not None:
+        duration_s = ((take.stop_ns or now_ns) - take.start_ns) * 1e-9
+        about = TakeHealth(recorder.activity, take.id, duration_s, take.sink.size, take.marks)
+    return HealthSnapshot(
+        t_ns=now_ns,
+        streams=tuple(stream_health(ledger, now_ns) for ledger in ledgers),
+        take=about,
+        disk_free_bytes=recorder.disk.free_bytes,
+        disk_left_s=recorder.disk.left_s,
+        cpu_share=cpu_share,
+        memory_bytes=memory_bytes,
+        queue_bytes=take.sink.queued_bytes if take else 0,
+        queue_depth=take.sink.depth if take else 0,
+        refused=intake.refused,
+        refusals=tuple(intake.refusals),
+        message=message or recorder.message,
+    )
