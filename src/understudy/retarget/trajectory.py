@@ -29,7 +29,7 @@ REFERENCE_HZ = 30.0
 GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
 FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
 """Joints turn no faster than this, nor than this share of their own limit."""
-MARGIN_M = 0.010
+MARGIN_M = 0.013
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
