@@ -107,8 +107,10 @@ def _with_margins(standing: Bool, held: Bool, most: int) -> Bool:
 
 
 def slowness(motion: HumanMotion) -> F64:
-    """(T, 2) 1 where the slower end of the left and right foot moves slower than SLOW_M_S, 0 above FAST_M_S."""
-    return np.asarray(np.clip((FAST_M_S - _ends(motion).min(axis=2)) / (FAST_M_S - SLOW_M_S), 0.0, 1.0))
+    """(T, 2) 1 where the slower end of the left and right foot moves slower than SLOW_M_S, 0 above FAST_M_S; 0 of a foot under a
+    shank that does not point down."""
+    slow = np.clip((FAST_M_S - _ends(motion).min(axis=2)) / (FAST_M_S - SLOW_M_S), 0.0, 1.0)
+    return np.asarray(slow * np.stack([shank_down(motion, side) for side in SIDES], axis=1))
 
 
 def _speeds(motion: HumanMotion) -> F64:
