@@ -2,8 +2,9 @@
 
 An arm is a chain of K joints from the torso to the elbow; its state is the K angles. Tables of a chain: `rot0` (K, 3, 3) and
 `pos0` (K, 3) place each joint in the body before it, `axis0` (K, 3) is its axis; `points` (3, 3) are shoulder, elbow and wrist
-in the bodies `carrier` (3,), counted along the chain from 0, the torso. `limb` (M, 2, 3) are the ends of the arm's capsules in the
-bodies `link` (M,), `bulk` (N, 2, 3) those of the torso's, `limb_m` and `bulk_m` their radii, and `pair` (P, 2) which must keep apart.
+in the bodies `carrier` (3,), counted along the chain from 0, the torso. `limb` (M, 2, 3) are the ends of the arm's capsules in
+the bodies `link` (M,), `bulk` (N, 2, 3) those of the torso's, `limb_m` and `bulk_m` their radii, `pair` (P, 2) which must keep
+apart.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from understudy.geom.arrays import F64, I64
 from understudy.kinematics.segments import closest_on_segments, place_capsule
 
 SUNK = 400.0
-"""Cost of a square metre that arm and torso are into each other: 5 cm weigh as much as a bone that points the wrong way by a radian."""
+"""Cost of a square metre that arm and torso are into each other: 5 cm weigh as much as a bone that is off by a radian."""
 
 
 class Chain(NamedTuple):
@@ -119,7 +120,7 @@ def _normal_equations(chain: Chain, pos: F64, axis: F64, at: F64, off: F64, h: F
 
 @nb.njit(cache=True, nogil=True)
 def _push(chain: Chain, rot: F64, pos: F64, axis: F64, h: F64, g: F64) -> float:
-    """Sum over the pairs of how far arm and torso are into each other, squared; its terms are added to `h` (K, K) and `g` (K,)."""
+    """Sum over the pairs of how far arm and torso are into each other, squared; adds its terms to `h` (K, K) and `g` (K,)."""
     count, total = len(g), 0.0
     a, b, on_arm, on_torso = np.empty((2, 3)), np.empty((2, 3)), np.empty(3), np.empty(3)
     row = np.zeros(count)

@@ -32,11 +32,11 @@ ITERATIONS, FRESH_ITERATIONS, ENOUGH = 10, 30, 1e-3
 """Most steps for a frame and for one without a frame before it; a frame is done when nothing moves further than the last."""
 DAMPING = 1e-4
 LAG, STIFF_LAG, DOWN_LAG = 0.22, 0.35, 1.5
-"""Weight of the joints' speed: it delays by LAG / 30 s at most (7 ms), and less where a joint serves several directions. The second
-is that of a robot whose ankles cannot roll, whose legs must answer for every tilt of the sole; the third that of all while the
-person goes down to the floor: what is small for someone who rolls there asks for large turns of the joints."""
+"""Weight of the joints' speed: it delays by LAG / 30 s at most (7 ms), and less where a joint serves several directions. The
+second is that of a robot whose ankles cannot roll, whose legs must answer for every tilt of the sole; the third that of all while
+the person goes down to the floor: what is small for someone who rolls there asks for large turns of the joints."""
 UP_COS, DOWN_COS = 0.8, 0.4
-"""The person goes down as the trunk's upright share falls from the first to the second, or where neither foot is over its sole."""
+"""The person goes down as the trunk's upright share falls from the first to the second, or as neither foot is over its sole."""
 WINDOW_S = 1.0 / 30.0
 """Speeds of the feet are those over this time."""
 LOST_S = 0.3

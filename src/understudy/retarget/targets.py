@@ -35,8 +35,8 @@ A hand's direction and its palm's turn weigh `HAND` where they are measured and 
 HAND = 0.3
 
 SLOW_SOLE = 1.5
-"""Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot that
-is held in the air. One that swings fast has the usual weight: its shank would pay."""
+"""Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot
+that is held in the air. One that swings fast has the usual weight: its shank would pay."""
 LYING_SOLE = 0.3
 """Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
@@ -186,8 +186,10 @@ def live_targets(joint_pos_world_m: F64, stands: Bool, known: Calibration, probl
 
 
 def frame_weights(targets: Targets) -> F64:
-    """(T, V) weights of the vector tasks in every frame: a slow foot points as the person's does, one that lies on its back or side
-    need not."""
+    """(T, V) weights of the vector tasks in every frame.
+
+    A slow foot points as the person's does; one that lies on its back or side need not.
+    """
     out = np.tile(targets.weights, (len(targets.vectors), 1))
     for i, side in enumerate(SIDES):
         out[:, PLACE[f"{side}_sole"]] += (SLOW_SOLE - WEIGHTS[f"{side}_sole"]) * targets.slow[:, i]

@@ -37,7 +37,7 @@ RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 ROOT_POS_ACCEL, ROOT_TURN_ACCEL = 100.0, 4.0
 """The root is held by more than a joint is: with these its low-pass is about that of the joints."""
 LEG_PULL = 5.2
-"""Weight of what a leg is asked, two bones and the foot's place, at which its joints' low-pass is as asked; see `_accelerations`."""
+"""Weight of what a leg is asked, two bones and the foot's place, from which on `_accelerations` keeps its low-pass."""
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
 RESTLESS, CLOSE = 0.02, 0.002
@@ -108,8 +108,8 @@ def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: 
 def _accelerations(problem: Problem, targets: Targets, settings: Settings) -> F64:
     """(nv,) weights of the second differences at 30 Hz.
 
-    The cut-off depends on the fourth root of how much a joint is pulled to its target. Where the hips' mismatch makes the foot's place
-    weigh more, the legs' accelerations weigh as much more, so that the cut-off stays.
+    The cut-off goes with the fourth root of how much a joint is pulled to its target. Where the hips' mismatch makes the foot's
+    place weigh more, the legs' accelerations weigh as much more, so that the cut-off stays.
     """
     accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
     accel[:3] *= ROOT_POS_ACCEL
@@ -123,7 +123,7 @@ def _accelerations(problem: Problem, targets: Targets, settings: Settings) -> F6
 def _pull(problem: Problem, targets: Targets) -> F64:
     """(T, G) two-sided height weights: the whole sole of a foot that lies flat, the toe's edge of one that only stands.
 
-    A foot is held down while it is firm, and free to rise and come down a little before its place is let go and after it is taken.
+    A foot is held down while it is firm, and may rise before its place is let go, and come down after it is taken.
     """
     out = np.zeros((len(targets.stance), len(problem.ground.body)))
     start = 0
