@@ -29,7 +29,7 @@ REFERENCE_HZ = 30.0
 GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
 FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
 """Joints turn no faster than this, nor than this share of their own limit."""
-MARGIN_M = 0.013
+MARGIN_M = 0.010
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -109,14 +109,16 @@ def _accelerations(problem: Problem, targets: Targets, settings: Settings) -> F6
     """(nv,) weights of the second differences at 30 Hz.
 
     The cut-off goes with the fourth root of how much a joint is pulled to its target. Where the hips' mismatch makes the foot's
-    place weigh more, the legs' accelerations weigh as much more, so that the cut-off stays.
+    place weigh more, the legs' accelerations weigh as much more, and it stays. A trace against jitter has no cut-off.
     """
     accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
     accel[:3] *= ROOT_POS_ACCEL
+    if settings.lowpass_hz <= 0:
+        return accel
     accel[3:6] *= ROOT_TURN_ACCEL
     for i, side in enumerate(SIDES):
-        legs = [6 + j for j in joints_of(problem.tree, int(problem.ground.slip_body[2 * i]))]
-        accel[legs] *= max(1.0, (2.0 + targets.weights[PLACE[f"{side}_foot"]]) / LEG_PULL)
+        leg = [6 + j for j in joints_of(problem.tree, int(problem.ground.slip_body[2 * i]))]
+        accel[leg] *= max(1.0, (2.0 + targets.weights[PLACE[f"{side}_foot"]]) / LEG_PULL)
     return accel
 
 
