@@ -41,10 +41,12 @@ class Alignment:
     rule: Rule
 
 
-def align(stream: Stream, timeline_ns: I64) -> Alignment:
-    """Lay a stream against a timeline."""
-    index = latest_index(stream.t_ns, timeline_ns)
+def align(stream: Stream, timeline_ns: I64, same_stamps: Alignment | None = None) -> Alignment:
+    """Lay a stream against a timeline; `same_stamps` is that of a stream with the very same stamps, where there is one."""
     rule: Rule = _RULES.get(stream.spec.kind, "newest")
+    if same_stamps is not None:
+        return replace(same_stamps, rule=rule)
+    index = latest_index(stream.t_ns, timeline_ns)
     return Alignment(index, timeline_ns - stream.t_ns[index], rule)
 
 
