@@ -21,7 +21,7 @@ _BLOCK = 4
 
 
 def frame_shape(n: int, *, coupled: bool = True) -> tuple[int, int]:
-    """Rows and columns of the array that holds one frame's equations: whole blocks, of which only the first `n` rows mean anything."""
+    """Rows and columns of the array that holds one frame's equations; its rows after the first `n` fill a block."""
     return -(-n // _BLOCK) * _BLOCK, 1 + (3 if coupled else 1) * n + _BLOCK - 1
 
 
@@ -33,7 +33,7 @@ def _minus_one(out: F64, s: float, row: F64) -> None:
 
 @nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def _minus_block(m: F64, k: int, first: int, end: int, out: F64, i: int, start: int) -> None:
-    """out[i : i + 4, start:] -= m[k : k + 4, first : first + 4]^T m[k : k + 4, first : end], and the same of the right-hand side."""
+    """out[i : i + 4, start:] -= m[k : k + 4, first : first + 4]^T m[k : k + 4, first : end], and likewise the right-hand side."""
     for r in range(_BLOCK):
         f = first + r
         out[i + r, 0] -= m[k, f] * m[k, 0] + m[k + 1, f] * m[k + 1, 0] + m[k + 2, f] * m[k + 2, 0] + m[k + 3, f] * m[k + 3, 0]

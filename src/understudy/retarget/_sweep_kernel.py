@@ -23,7 +23,8 @@ def sweep(
 ) -> None:  # fmt: skip
     """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start.
 
-    `rows` is memory of `frame_shape(n, coupled=False)`. A frame is done when no entry of its step exceeds `still`, radians or metres, or after its iterations.
+    `rows` is memory of `frame_shape(n, coupled=False)`. A frame is done when no entry of its step exceeds `still`, radians or
+    metres, or after its iterations.
     """
     nj, n = len(tree.parent), len(part.cols)
     pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))

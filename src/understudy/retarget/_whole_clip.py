@@ -75,7 +75,7 @@ class Work(NamedTuple):
     planted: F64
     known: U8
     columns: I64
-    count: I64
+    counts: I64
     ends: F64
     moment: F64
     weighed: F64
@@ -112,12 +112,12 @@ def _add_slips(
         at = work.columns[m]
         if work.known[0, m] == 0:
             t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.point[0, m], at, work.planted[0, m])
-        work.count[m] = t.planted(
+        work.counts[m] = t.planted(
             tree, ground, part.place, later.pos, later.rot, later.axis, m, work.point[1, m], at, work.planted[1, m]
         )
         work.known[1, m] = 1
         t.add_slip(
-            len(part.cols), work.count[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
+            len(part.cols), work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
             work.point[1, m], work.planted[1, m], here, following,
         )  # fmt: skip
 
@@ -129,7 +129,8 @@ def add_frame(
 ) -> None:  # fmt: skip
     """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
 
-    `now` and `later` are the bodies of frames f and f + 1, and `work` comes from frame f - 1 of the same part, or is fresh; each of the last three is an array as in `_elimination`.
+    `now` and `later` are the bodies of frames f and f + 1; `work` comes from frame f - 1 of the same part, or is fresh; the three
+    arrays before it are as in `_elimination`.
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
@@ -222,7 +223,7 @@ def substituted(kept: F32, step: F64, n: int) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def _ground_blocks(ground: Ground) -> tuple[I64, F64]:
-    """(K, 3) body, first and end of the points that follow each other on one body, and (K,) how far one reaches from its origin."""
+    """(K, 3) body, first and end of points that follow each other on one body, and (K,) how far they reach from its origin."""
     count, n, total = 0, 0, len(ground.body)
     blocks, reach = np.empty((total, 3), np.int64), np.zeros(total)
     while n < total:
@@ -254,17 +255,17 @@ def _predict_ground(
 
 @nb.njit(cache=True, nogil=True)
 def _predict_pairs(
-    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32,
+    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32, going: F64,
     ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
-    """Pairs that would come nearer than the margin. Two bodies far from each other are not looked at before they have moved
-    that far."""
+    """Pairs that would come nearer than the margin. Two bodies are not looked at before they have moved, or this step will have
+    moved them (`going`), as far as would bring them that near."""
     k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
     active[:] = 0
     for g in range(len(caps.meeting)):
         bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
         went = gone[bi] + gone[bj]
-        if went < wait[g]:
+        if went + going[bi] + going[bj] < wait[g]:
             continue
         nearest = np.inf
         for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
@@ -281,18 +282,19 @@ def _predict_pairs(
                         change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
                     active[n] = 1 if apart + change < margin else 0
             nearest = min(nearest, apart)
-        wait[g] = went + 0.999 * (nearest - TOUCH_M)
+        wait[g] = went + 0.999 * (nearest - margin)
 
 
 @nb.njit(cache=True, nogil=True)
-def _went(tree: Tree, step: F64, gone: F32) -> None:
-    """Add to `gone` (B,) the most that a point of each body can have moved against the root."""
-    for b in range(1, len(gone)):
+def _furthest(tree: Tree, step: F64, going: F64) -> None:
+    """Fill `going` (B,) with the most that a step (nv,) can move a point of each body against the root, metres."""
+    going[0] = 0.0
+    for b in range(1, len(going)):
         far = 0.0
         for n in range(tree.chain_len[b]):
             j = tree.chain[b, n]
             far += abs(step[6 + j]) * tree.lever[j]
-        gone[b] += 1.001 * far
+        going[b] = 1.001 * far
 
 
 @nb.njit(cache=True, nogil=True)
@@ -312,6 +314,7 @@ def move(
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
     blocks, reach = _ground_blocks(ground)
+    going = np.empty(nj + 1)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -322,9 +325,24 @@ def move(
             d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
+        _furthest(tree, d, going)
         _predict_ground(ground, blocks, reach, pos, rot, lin, ang, active.ground[f], point, va)
         _predict_pairs(
-            caps, stiff.margin, pos, rot, lin, ang, active.pair[f], active.wait[f], active.gone[f], ends, va, vb, on_p, on_q
+            caps,
+            stiff.margin,
+            pos,
+            rot,
+            lin,
+            ang,
+            active.pair[f],
+            active.wait[f],
+            active.gone[f],
+            going,
+            ends,
+            va,
+            vb,
+            on_p,
+            on_q,
         )
         for i in range(nj):
             predicted = pose.q[f, i] + d[6 + i]
@@ -332,7 +350,8 @@ def move(
             pose.q[f, i] = predicted
             turned = predicted - pose.q[f - 1, i] if f > 0 else 0.0
             active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
-        _went(tree, d, active.gone[f])
+        for b in range(nj + 1):
+            active.gone[f, b] += going[b]
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])

@@ -139,7 +139,9 @@ def with_wrists(problem: Problem, weights: F64) -> Problem:
             aimed, turned = (weights[VECTORS.index(f"{side}_hand_{what}")] > 0.0 for what in ("aim", "side"))
             free = [*(palm.aims if aimed else ()), *(palm.rolls if turned else ())]
             pull[free] = JOINT_WEIGHT
-    parts = make_parts(problem.robot, problem.tree, problem.ground, problem.capsules, OF_ARMS, idle=_without_task(problem, weights))
+    parts = make_parts(
+        problem.robot, problem.tree, problem.ground, problem.capsules, OF_ARMS, idle=_without_task(problem, weights)
+    )
     return replace(problem, tree=problem.tree._replace(rest_weight=pull), parts=parts)
 
 
