@@ -13,7 +13,7 @@ from understudy.errors import UnknownNameError
 from understudy.geom.arrays import F64, I64, AnyArray
 from understudy.geom.interpolation import latest_index
 from understudy.spec.findings import Notes, Segment
-from understudy.spec.stream import Stream
+from understudy.spec.stream import Stream, StreamSpec
 
 Rule = Literal["newest", "interpolated", "in_force"]
 MetadataValue = str | int | float | bool
@@ -41,9 +41,14 @@ class Alignment:
     rule: Rule
 
 
+def rule_of(spec: StreamSpec) -> Rule:
+    """How a stream's value at a step is made."""
+    return _RULES.get(spec.kind, "newest")
+
+
 def align(stream: Stream, timeline_ns: I64, same_stamps: Alignment | None = None) -> Alignment:
     """Lay a stream against a timeline; `same_stamps` is that of a stream with the very same stamps, where there is one."""
-    rule: Rule = _RULES.get(stream.spec.kind, "newest")
+    rule = rule_of(stream.spec)
     if same_stamps is not None:
         return replace(same_stamps, rule=rule)
     index = latest_index(stream.t_ns, timeline_ns)
