@@ -19,8 +19,9 @@ GROUPS: dict[str, str] = {
     "gates": "understudy.quality.gates",
     "scores": "understudy.quality.scores",
     "export": "understudy.export",
-    "commands": "understudy.apps.cli",
     "devices": "understudy.devices",
+    "benches": "understudy.devices.benches",
+    "commands": "understudy.apps.cli",
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
@@ -28,8 +29,9 @@ _WHAT: dict[str, str] = {
     "gates": "gate",
     "scores": "score",
     "export": "export format",
-    "commands": "command",
     "devices": "device",
+    "benches": "bench",
+    "commands": "command",
 }
 """What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent

@@ -364,7 +364,7 @@ def test_a_full_disk_while_finalizing_keeps_the_journal_and_the_next_start_makes
 
 def test_what_was_written_wrong_gets_no_name(bench: RecordBench, monkeypatch: pytest.MonkeyPatch) -> None:
     take = bench.record(1.0)
-    real, flipped = os.pwrite, []
+    real, flipped = os.pwrite, list[int]()
 
     def flip(fd: int, data: memoryview, at: int) -> int:
         if len(data) > 100_000 and not flipped:

@@ -12,7 +12,8 @@ import simplejpeg
 
 from understudy.geom.arrays import AnyArray
 from understudy.record.bus import LocalBus, Publisher
-from understudy.record.intake import OWNER_SILENT_NS, STEP_SAMPLES, Event, Intake, Part, PingPart
+from understudy.record.intake import OWNER_SILENT_NS, Event, Intake, Part, PingPart
+from understudy.record.rows import STEP_SAMPLES
 from understudy.record.wire import Envelope, decode_batch, encode_envelope
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
 from understudy.spec.schema import Schema

@@ -125,7 +125,7 @@ def _equations(problem: Problem, drive: Drive, active: Active, pose: Pose, part:
     part = part or problem.parts.whole
     n, joints = len(part.cols), problem.robot.dof
     rows = np.zeros((FRAMES + 2, n, 1 + 3 * n))
-    now, later, work = bodies_room(joints), bodies_room(joints), work_room(joints)
+    now, later, work = bodies_room(joints), bodies_room(joints), work_room(joints, len(problem.ground.slip_body))
     for f in range(FRAMES):
         place_bodies(problem.tree, pose, f, now)
         place_bodies(problem.tree, pose, min(f + 1, FRAMES - 1), later)

@@ -89,3 +89,10 @@ def test_bodies_with_visual_shapes_do_not_show_their_collision_shapes() -> None:
     assert [(v.body, v.rgba[0]) for v in visuals[:1]] == [(0, 1.0)]
     assert [v.body for v in visuals] == [0, 1, 1]
     np.testing.assert_allclose(visuals[2].vertices_body_m.mean(axis=0), [0.0, 0.1, 0.0], atol=1e-9)
+
+
+def test_what_is_smaller_than_a_cell_does_not_vanish() -> None:
+    vertices, faces = primitive_mesh("sphere", np.array([0.01, 0.0, 0.0]))
+    small = thin(Visual("pea", 0, vertices, faces, (1.0, 1.0, 1.0, 1.0)), 0.5)
+    assert len(small.vertices_body_m) >= 4
+    assert volume(small.vertices_body_m, small.faces) > 0.3 * volume(vertices, faces)

@@ -13,7 +13,6 @@ import numpy as np
 
 from understudy.errors import ExportError, UnknownNameError
 from understudy.geom.arrays import F32, I64
-from understudy.geom.interpolation import latest_index
 from understudy.spec.episode import Episode, even_timeline
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
@@ -154,10 +153,10 @@ def sample(episode: Episode, feature: Feature, grid_ns: I64, *, robot: RobotMode
 
 
 def jpeg_runs(episode: Episode, camera: Camera, grid_ns: I64) -> Iterable[tuple[bytes, int]]:
-    """The JPEG standing at each frame, the newest known then, as (bytes, for how many frames in a row)."""
+    """The JPEG standing at each frame, by the stream's rule the newest known then, as (bytes, for how many frames in a row)."""
     stream = episode.stream(camera.spec.key)
     data = stream.data
-    for index, run in groupby(latest_index(stream.t_ns, grid_ns).tolist()):
+    for index, run in groupby(stream.index_at(grid_ns).tolist()):
         yield bytes(data[index]), len(list(run))
 
 

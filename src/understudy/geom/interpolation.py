@@ -63,3 +63,10 @@ def latest_index(t_ns: I64, at_ns: I64) -> I64:
     if len(t_ns) == 0:
         raise ShapeError("cannot look up a signal that has no samples")
     return np.clip(np.searchsorted(t_ns, at_ns, side="right") - 1, 0, len(t_ns) - 1)
+
+
+def nearest_index(t_ns: I64, at_ns: I64) -> I64:
+    """(M,) index of the sample nearest in time, before or after; the earlier one of two as near."""
+    before = latest_index(t_ns, at_ns)
+    after = np.minimum(before + 1, len(t_ns) - 1)
+    return np.where(t_ns[after] - at_ns < at_ns - t_ns[before], after, before)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from understudy.geom.arrays import I64
-from understudy.record.wire import Batch
 from understudy.spec.stream import StreamSpec
 
 RECENT = 256
@@ -40,6 +40,11 @@ class Ledger:
         lead_ns: how far its stamps run ahead since its clock stepped.
         expected_hz: of the schema; for a stream without a rate there, as it was learned; 0 for events.
         newest_image: the newest JPEG of a camera.
+        recent: (recorder's clock, samples, bytes) of what came in the last window.
+        stamps, numbers: of the newest samples.
+        key: `group/name`.
+        events: its samples come when something happens, not at a rate.
+        gap_ns: the longest pause that is none yet.
     """
 
     spec: StreamSpec
@@ -65,48 +70,39 @@ class Ledger:
     expected_hz: float = 0.0
     newest_image: bytes = field(default=b"", repr=False)
     recent: deque[tuple[int, int, int]] = field(default_factory=deque, repr=False)
-    stamps: I64 = field(default_factory=lambda: np.full(RECENT, NONE, dtype=np.int64), repr=False)
-    numbers: I64 = field(default_factory=lambda: np.full(RECENT, NONE, dtype=np.int64), repr=False)
+    stamps: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
+    numbers: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
+    key: str = field(init=False)
+    events: bool = field(init=False)
+    gap_ns: int = field(init=False)
     _dropped: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.expected_hz = self.spec.rate_hz
+        self.key = self.spec.key
+        self.events = self.spec.rate_hz == 0 and self.spec.kind in ("discrete", "command")
+        self._expect(self.spec.rate_hz)
 
-    @property
-    def key(self) -> str:
-        """`group/name`."""
-        return self.spec.key
+    def _expect(self, rate_hz: float) -> None:
+        self.expected_hz = rate_hz
+        steady = rate_hz > 0 and not self.events
+        self.gap_ns = round(1e9 * max(GAP_S, GAP_STEPS / rate_hz)) if steady else -NONE
 
-    @property
-    def events(self) -> bool:
-        """Whether its samples come when something happens, not at a rate."""
-        return self.spec.rate_hz == 0 and self.spec.kind in ("discrete", "command")
-
-    @property
-    def gap_ns(self) -> int:
-        """The longest pause that is none yet."""
-        if self.events or self.expected_hz <= 0:
-            return -NONE
-        return round(1e9 * max(GAP_S, GAP_STEPS / self.expected_hz))
-
-    def count(self, batch: Batch, now_ns: int, size: int) -> None:
-        """Enter samples that were taken: stamps increase, and begin after the newest so far."""
-        n, t_ns = len(batch), batch.t_ns
-        first, last = int(t_ns[0]), int(t_ns[-1])
-        if self.last_t_ns != NONE:
-            longest = first - self.last_t_ns if n == 1 else max(first - self.last_t_ns, int((t_ns[1:] - t_ns[:-1]).max()))
+    def count(self, seq: Sequence[int], t_ns: Sequence[int], now_ns: int, size: int) -> None:
+        """Enter samples that were taken: numbers and stamps increase, and begin after the newest so far."""
+        n, last = len(seq), self.last_t_ns
+        if last != NONE:
+            longest = t_ns[0] - last
+            for k in range(1, n):
+                longest = max(longest, t_ns[k] - t_ns[k - 1])
             if longest > self.gap_ns:
                 self.gaps += 1
                 self.longest_gap_ns = max(self.longest_gap_ns, longest)
-        at = self.received % RECENT
-        if n == 1:
-            self.stamps[at], self.numbers[at] = first, batch.seq[0]
-        else:
-            where = (at + np.arange(n)) % RECENT
-            self.stamps[where], self.numbers[where] = t_ns, batch.seq
+        self.stamps.extend(t_ns)
+        self.numbers.extend(seq)
         self.received += n
         self.size += size
-        self.last_t_ns, self.last_seen_ns = last, now_ns
+        self.last_t_ns, self.last_seen_ns = t_ns[-1], now_ns
+        self.last_seq = max(self.last_seq, seq[-1])
         self.recent.append((now_ns, n, size))
         while self.recent[0][0] < now_ns - WINDOW_NS:
             self.recent.popleft()
@@ -120,8 +116,10 @@ class Ledger:
 
     def newest_stamps(self) -> I64:
         """(N,) the newest stamps that are remembered, oldest first, all within one window of the newest."""
-        stamps = np.sort(self.stamps.copy())
-        kept: I64 = stamps[stamps > max(NONE, self.last_t_ns - WINDOW_NS)]
+        stamps = np.array(list(self.stamps), dtype=np.int64)
+        jumps = np.flatnonzero(np.diff(stamps) <= 0)
+        stamps = stamps[jumps[-1] + 1 :] if len(jumps) else stamps  # only what came since a clock was set
+        kept: I64 = stamps[stamps > stamps[-1] - WINDOW_NS] if len(stamps) else stamps
         return kept
 
     def learn_rate(self) -> None:
@@ -130,4 +128,4 @@ class Ledger:
             stamps = self.newest_stamps()
             if len(stamps) >= 10:
                 seen_hz = 1e9 / float(np.median(np.diff(stamps)))
-                self.expected_hz = seen_hz if self.expected_hz == 0 else 0.9 * self.expected_hz + 0.1 * seen_hz
+                self._expect(seen_hz if self.expected_hz == 0 else 0.9 * self.expected_hz + 0.1 * seen_hz)

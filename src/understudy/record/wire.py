@@ -29,7 +29,7 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_HEAD_BYTES = 256 * 1024
 MOST_NAME = 64
 _HEAD = struct.Struct("<I")
-_BATCH_KEYS = frozenset(("stream", "dtype", "shape", "sizes", "seq", "t_ns", "t_device_ns", "t_arrival_ns", "valid"))
+BATCH_KEYS = frozenset(("stream", "dtype", "shape", "sizes", "seq", "t_ns", "t_device_ns", "t_arrival_ns", "valid"))
 _PING_KEYS = frozenset(("clock", "t_send_ns", "t_device_ns", "t_receive_ns"))
 _ENVELOPE_KEYS = frozenset(("v", "producer", "run", "clock", "dropped", "token"))
 
@@ -134,7 +134,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 def decode_envelope(part: bytes) -> Envelope:
     """Raises BusError where it is none."""
-    found = _map_in(part, "envelope", _ENVELOPE_KEYS)
+    found = map_in(part, "envelope", _ENVELOPE_KEYS)
     if found.get("v") != VERSION:
         raise BusError(f"envelope: version {found.get('v')!r}, this recorder understands {VERSION}; update the producer")
     name, run, clock = found.get("producer"), found.get("run"), found.get("clock", "host")
@@ -203,7 +203,7 @@ def decode_batch(head: bytes, payload: bytes | memoryview) -> Batch:
     Raises:
         BusError: malformed; the message names the stream where it could be read.
     """
-    found = _map_in(head, "head of a batch", _BATCH_KEYS)
+    found = map_in(head, "head of a batch", BATCH_KEYS)
     stream = found.get("stream")
     if not (isinstance(stream, str) and 0 < len(stream) <= 2 * MOST_NAME and stream.isprintable()):
         raise BusError(f"head of a batch: stream is {str(stream)[:MOST_NAME]!r}; `group/name` is needed")
@@ -237,7 +237,7 @@ def is_pings(head: bytes) -> bool:
 
 def decode_pings(head: bytes) -> Pings:
     """Raises BusError where they are malformed."""
-    found = _map_in(head, "head of clock pings", _PING_KEYS)
+    found = map_in(head, "head of clock pings", _PING_KEYS)
     name = checked_name(found.get("clock"), "head of clock pings: clock")
     where = f"clock {name}"
     sent = _stamps(found, "t_send_ns", where)
@@ -277,7 +277,7 @@ def _packed(value: dict[str, Any]) -> bytes:
     return cast(bytes, msgpack.packb(value))
 
 
-def _map_in(part: bytes, what: str, keys: frozenset[str]) -> dict[str, Any]:
+def map_in(part: bytes, what: str, keys: frozenset[str]) -> dict[str, Any]:
     """The map of text keys in a part; raises BusError where there is none, or a key is not among `keys`."""
     import msgpack
 

@@ -16,8 +16,13 @@ import numba as nb
 from understudy.geom.arrays import F32, F64
 
 _FAST = {"contract", "reassoc", "nsz"}
-_PANEL = 8
-"""Rows eliminated together: each pass over a row in memory then does eight times the work."""
+_BLOCK = 4
+"""Rows that are eliminated together, and rows that they are taken out of together: sixteen factors stay in registers."""
+
+
+def frame_shape(n: int, *, coupled: bool = True) -> tuple[int, int]:
+    """Rows and columns of the array that holds one frame's equations; its rows after the first `n` fill a block."""
+    return -(-n // _BLOCK) * _BLOCK, 1 + (3 if coupled else 1) * n + _BLOCK - 1
 
 
 @nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
@@ -27,26 +32,37 @@ def _minus_one(out: F64, s: float, row: F64) -> None:
 
 
 @nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
-def _minus_panel(m: F64, k: int, first: int, end: int, out: F64, i: int, start: int) -> None:
-    """out[i, start:] -= m[k : k + 8, first]^T m[k : k + 8, first : end], and the same of the right-hand side."""
-    s0, s1, s2, s3 = m[k, first], m[k + 1, first], m[k + 2, first], m[k + 3, first]
-    s4, s5, s6, s7 = m[k + 4, first], m[k + 5, first], m[k + 6, first], m[k + 7, first]
-    out[i, 0] -= s0 * m[k, 0] + s1 * m[k + 1, 0] + s2 * m[k + 2, 0] + s3 * m[k + 3, 0]
-    out[i, 0] -= s4 * m[k + 4, 0] + s5 * m[k + 5, 0] + s6 * m[k + 6, 0] + s7 * m[k + 7, 0]
+def _minus_block(m: F64, k: int, first: int, end: int, out: F64, i: int, start: int) -> None:
+    """out[i : i + 4, start:] -= m[k : k + 4, first : first + 4]^T m[k : k + 4, first : end], and likewise the right-hand side."""
+    for r in range(_BLOCK):
+        f = first + r
+        out[i + r, 0] -= m[k, f] * m[k, 0] + m[k + 1, f] * m[k + 1, 0] + m[k + 2, f] * m[k + 2, 0] + m[k + 3, f] * m[k + 3, 0]
+    f, g, h = first + 1, first + 2, first + 3
+    a0, a1, a2, a3 = m[k, first], m[k + 1, first], m[k + 2, first], m[k + 3, first]
+    b0, b1, b2, b3 = m[k, f], m[k + 1, f], m[k + 2, f], m[k + 3, f]
+    c0, c1, c2, c3 = m[k, g], m[k + 1, g], m[k + 2, g], m[k + 3, g]
+    d0, d1, d2, d3 = m[k, h], m[k + 1, h], m[k + 2, h], m[k + 3, h]
     r0, r1, r2, r3 = m[k, first:end], m[k + 1, first:end], m[k + 2, first:end], m[k + 3, first:end]
-    r4, r5, r6, r7 = m[k + 4, first:end], m[k + 5, first:end], m[k + 6, first:end], m[k + 7, first:end]
-    target = out[i, start : start + end - first]
-    for j in range(len(target)):
-        target[j] -= (s0 * r0[j] + s1 * r1[j] + s2 * r2[j] + s3 * r3[j]) + (s4 * r4[j] + s5 * r5[j] + s6 * r6[j] + s7 * r7[j])
+    stop = start + end - first
+    t0, t1, t2, t3 = out[i, start:stop], out[i + 1, start:stop], out[i + 2, start:stop], out[i + 3, start:stop]
+    for j in range(len(t0)):
+        x0, x1, x2, x3 = r0[j], r1[j], r2[j], r3[j]
+        t0[j] -= a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+        t1[j] -= b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+        t2[j] -= c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3
+        t3[j] -= d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
 
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST)
-def eliminate(m: F64, n: int) -> bool:
-    """Factor one frame's own block and carry the factor's inverse over to the rest of its rows; false when it is singular."""
-    k = 0
-    while k < n:
-        stop = min(k + _PANEL, n)
-        end = 1 + 2 * n + stop
+def eliminate(m: F64, n: int, coupled: bool) -> bool:
+    """Factor one frame's own block and carry the factor's inverse over to the rest of its rows; false when it is singular.
+
+    A frame that is not `coupled` to any other has no columns but those of its own block. Below the diagonal, and in the rows
+    that fill up the last block, nothing of meaning is left.
+    """
+    for k in range(0, n, _BLOCK):
+        stop = min(k + _BLOCK, n)
+        end = 1 + 2 * n + stop if coupled else 1 + n
         for a in range(k, stop):
             pivot = m[a, 1 + a]
             if not pivot > 0.0:
@@ -60,36 +76,32 @@ def eliminate(m: F64, n: int) -> bool:
                 s = m[a, 1 + b]
                 m[b, 0] -= s * m[a, 0]
                 _minus_one(m[b, 1 + b : end], s, m[a, 1 + b : end])
-        if stop < n:
-            for i in range(stop, n):
-                _minus_panel(m, k, 1 + i, end, m, i, 1 + i)
-        k = stop
+        for i in range(stop, n, _BLOCK):
+            _minus_block(m, k, 1 + i, end, m, i, 1 + i)
     return True
 
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST)
 def hand_on(m: F64, following: F64, after: F64, n: int) -> None:
     """Take an eliminated frame's share out of the equations of the two frames after it."""
-    k = 0
-    while k < n:
-        whole = k + _PANEL <= n
-        stop = k + _PANEL if whole else k + 1
+    m[n:] = 0.0  # rows that fill up the last block have no share
+    for k in range(0, n, _BLOCK):
+        stop = min(k + _BLOCK, n)
         end = 1 + 2 * n + stop
-        for i in range(n):
-            c = 1 + n + i
-            if whole:
-                _minus_panel(m, k, c, end, following, i, 1 + i)
-            else:
-                following[i, 0] -= m[k, c] * m[k, 0]
-                _minus_one(following[i, 1 + i : 1 + n + stop], m[k, c], m[k, c:end])
-        for i in range(stop):
-            c = 1 + 2 * n + i
-            if whole:
-                _minus_panel(m, k, c, end, after, i, 1 + i)
-            else:
-                after[i, 0] -= m[k, c] * m[k, 0]
-                _minus_one(after[i, 1 + i : 1 + stop], m[k, c], m[k, c:end])
-        k = stop
+        for i in range(0, n, _BLOCK):
+            _minus_block(m, k, 1 + n + i, end, following, i, 1 + i)
+        for i in range(0, stop, _BLOCK):
+            _minus_block(m, k, 1 + 2 * n + i, end, after, i, 1 + i)
+
+
+@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+def solved(m: F64, n: int, x: F64) -> None:
+    """The unknowns (n,) of an eliminated frame that is coupled to no other."""
+    for i in range(n - 1, -1, -1):
+        s, own, known = m[i, 0], m[i, 2 + i : 1 + n], x[i + 1 : n]
+        for j in range(len(known)):
+            s -= own[j] * known[j]
+        x[i] = s / m[i, 1 + i]
 
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST)

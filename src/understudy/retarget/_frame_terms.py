@@ -78,6 +78,23 @@ def add_vectors(
 
 
 @nb.njit(cache=True, nogil=True)
+def cost_of_vectors(vec: Vectors, pos: F64, rot: F64, target: F64, weight: F64, pa: F64, pb: F64) -> float:
+    """Sum of the terms of `add_vectors` over all tasks."""
+    cost = 0.0
+    for v in range(len(vec.a_body)):
+        if weight[v] == 0.0:
+            continue
+        k.carried(pos, rot, vec.b_body[v], vec.b_off[v], pb)
+        if vec.a_body[v] >= 0:
+            k.carried(pos, rot, vec.a_body[v], vec.a_off[v], pa)
+        else:
+            pa[:] = 0.0
+        for i in range(3):
+            cost += weight[v] * ((pb[i] - pa[i]) * vec.inv_len[v] - target[v, i]) ** 2
+    return cost
+
+
+@nb.njit(cache=True, nogil=True)
 def add_joints(tree: Tree, cols: I64, q: F64, limit_weight: float, active: U8, damping: float, rows: F64) -> None:
     """Damping of every column, the pull of joints to the rest pose, and one-sided limits where `active` is 1 (lower) or 2."""
     for i in range(len(cols)):
@@ -221,6 +238,11 @@ def add_collisions(
 
     Columns that move both bodies as one do not change their distance, so only joints of one of them appear.
     """
+    some = 0
+    for n in range(len(active)):
+        some |= active[n]
+    if some == 0:
+        return
     for n in range(len(caps.pair)):
         if active[n] == 0 or use[n] == 0:
             continue

@@ -6,22 +6,30 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F64
+from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
-from understudy.retarget._tables import Tree, Vectors
+from understudy.retarget._elimination import eliminate, solved
+from understudy.retarget._tables import Part, Tree, Vectors
+
+_LARGEST = 0.6
+"""Most that a frame moves in one step, radians or metres."""
 
 
 @nb.njit(cache=True, nogil=True)
 def sweep(
-    tree: Tree, vec: Vectors, target: F64, weight: F64, first: int, last: int, stride: int,
-    warm_iterations: int, start_iterations: int, limit_weight: float, prior: float,
-    root_pos: F64, root_rot: F64, q: F64, cost: F64,
+    tree: Tree, vec: Vectors, part: Part, target: F64, weight: F64, first: int, last: int, stride: int,
+    warm_iterations: int, start_iterations: int, still: float, limit_weight: float, prior: float,
+    root_pos: F64, root_rot: F64, q: F64, cost: F64, rows: F64,
 ) -> None:  # fmt: skip
-    """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start."""
-    nj = len(tree.parent)
-    nv = 6 + nj
+    """Solve frame after frame, each from its neighbour's solution; the pose of frame `first` holds the start.
+
+    `rows` is memory of `frame_shape(n, coupled=False)`. A frame is done when no entry of its step exceeds `still`, radians or
+    metres, or after its iterations.
+    """
+    nj, n = len(tree.parent), len(part.cols)
     pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
-    h, g, jac = np.empty((nv, nv)), np.empty(nv), np.zeros((3, nv))
-    pa, pb, arm = np.empty(3), np.empty(3), np.empty(3)
+    step, at, jac = np.empty(n), np.empty(n, np.int64), np.empty((n, 4))
+    pa, pb, off = np.empty(3), np.empty(3), np.empty(3)
     active, last_q = np.zeros(nj, np.uint8), np.empty(nj)
     f = first
     while f != last:
@@ -33,41 +41,35 @@ def sweep(
         active[:] = 0
         for _ in range(start_iterations if f == first else warm_iterations):
             k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
-            h[:, :] = 0.0
-            g[:] = 0.0
-            k.add_vector_tasks(
-                pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
-                tree.chain, tree.chain_len, vec.cols, vec.col_len,
-                target[f], weight[f], h, g, jac, pa, pb, arm,
-            )  # fmt: skip
-            k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)
-            for i in range(nv):
-                h[i, i] += 1e-4
-            for i in range(nj):
-                h[6 + i, 6 + i] += prior
-                g[6 + i] += prior * (q[f, i] - last_q[i])
-            if not k.cholesky_solve(h, g):
+            rows[:, :] = 0.0
+            t.add_vectors(vec, part.task, part.place, pos, rot, axis, target[f], weight[f], rows, at, jac, pa, pb, off)
+            t.add_joints(tree, part.cols, q[f], limit_weight, active, 1e-4, rows)
+            for i in range(n):
+                j = part.cols[i] - 6
+                if j >= 0:
+                    rows[i, 1 + i] += prior
+                    rows[i, 0] += prior * (q[f, j] - last_q[j])
+            if not eliminate(rows, n, False):
                 break
-            largest = 0.0
-            for i in range(nv):
-                largest = max(largest, abs(g[i]))
-            scale = min(1.0, 0.6 / largest) if largest > 0.0 else 1.0
-            for i in range(nj):
-                pred = q[f, i] - g[6 + i]
-                active[i] = 1 if pred < tree.lower[i] else (2 if pred > tree.upper[i] else 0)
-                q[f, i] -= scale * g[6 + i]
-            for i in range(3):
-                root_pos[f, i] -= scale * g[i]
-            k.turn(root_rot[f], -scale * g[3], -scale * g[4], -scale * g[5])
-            if largest < 2e-4:
+            solved(rows, n, step)
+            largest = np.abs(step).max()
+            share = min(1.0, _LARGEST / largest) if largest > 0.0 else 1.0
+            for i in range(n):
+                c = part.cols[i]
+                if c < 3:
+                    root_pos[f, c] -= share * step[i]
+                elif c >= 6:
+                    j = c - 6
+                    predicted = q[f, j] - step[i]
+                    active[j] = 1 if predicted < tree.lower[j] else (2 if predicted > tree.upper[j] else 0)
+                    q[f, j] -= share * step[i]
+            k.turn(root_rot[f], -share * step[3], -share * step[4], -share * step[5])
+            if largest < still:
                 break
-        for i in range(nj):
-            q[f, i] = min(max(q[f, i], tree.lower[i]), tree.upper[i])
+        for j in range(nj):
+            q[f, j] = min(max(q[f, j], tree.lower[j]), tree.upper[j])
         k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
-        active[:] = 0
-        cost[f] = k.add_vector_tasks(
-            pos, rot, axis, vec.a_body, vec.a_off, vec.b_body, vec.b_off, vec.inv_len,
-                tree.chain, tree.chain_len, vec.cols, vec.col_len,
-            target[f], weight[f], h, g, jac, pa, pb, arm,
-        ) + k.add_joint_terms(q[f], tree.rest, tree.rest_weight, tree.lower, tree.upper, limit_weight, active, h, g)  # fmt: skip
+        cost[f] = t.cost_of_vectors(vec, pos, rot, target[f], weight[f], pa, pb)
+        for j in range(nj):
+            cost[f] += tree.rest_weight[j] * (q[f, j] - tree.rest[j]) ** 2
         f += stride

@@ -107,7 +107,7 @@ class Active(NamedTuple):
     between each frame and the one before it.
 
     gone (T, B): the most that each body's points have moved against the root since the solve began, metres; wait (T, K):
-    two bodies' pairs are not looked at before the sum of theirs exceeds this.
+    two bodies' pairs are not looked at before the sum of theirs, the step to come included, exceeds this.
     """
 
     ground: U8

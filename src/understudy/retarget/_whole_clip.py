@@ -63,12 +63,19 @@ def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, 
 
 
 class Work(NamedTuple):
-    """Memory that the terms of a frame are worked out in."""
+    """Memory that the terms of one part of a frame are worked out in.
+
+    Of the present frame and of the next one (2, M, ...): where each point that can be planted is, how each column moves it, and
+    whether that is known already; columns (M, n) and how many there are (M,).
+    """
 
     at: I64
     jac: F64
+    point: F64
     planted: F64
-    planted_next: F64
+    known: U8
+    columns: I64
+    counts: I64
     ends: F64
     moment: F64
     weighed: F64
@@ -78,11 +85,12 @@ class Work(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def work_room(joints: int) -> Work:
-    """Fresh memory for a robot with that many joints."""
+def work_room(joints: int, points: int) -> Work:
+    """Fresh memory for a robot with that many joints and points that can be planted."""
     n = 6 + joints
     return Work(
-        np.empty(n, np.int64), np.empty((n, 4)), np.empty((n, 2)), np.empty((n, 2)), np.empty((2, 2, 3)),
+        np.empty(n, np.int64), np.empty((n, 4)), np.empty((2, points, 3)), np.empty((2, points, n, 2)),
+        np.zeros((2, points), np.uint8), np.empty((points, n), np.int64), np.empty(points, np.int64), np.empty((2, 2, 3)),
         np.empty((4, 4)), np.empty(4), np.empty(3), np.empty(3), np.empty(3),
     )  # fmt: skip
 
@@ -92,16 +100,25 @@ def _add_slips(
     tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64, now: Bodies, later: Bodies,
     here: F64, following: F64, work: Work,
 ) -> None:  # fmt: skip
+    """Terms of planted points between two frames; what is worked out of the later one stands when its turn comes."""
     for m in range(len(ground.slip_body)):
+        work.known[0, m] = work.known[1, m]
+        work.known[1, m] = 0
+        if work.known[0, m] != 0:
+            work.point[0, m] = work.point[1, m]
+            work.planted[0, m] = work.planted[1, m]
         if weight[m] == 0.0 or part.slip[m] == 0:
             continue
-        t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.pa, work.at, work.planted)
-        count = t.planted(
-            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.pb, work.at, work.planted_next
-        )  # fmt: skip
+        at = work.columns[m]
+        if work.known[0, m] == 0:
+            t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.point[0, m], at, work.planted[0, m])
+        work.counts[m] = t.planted(
+            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.point[1, m], at, work.planted[1, m]
+        )
+        work.known[1, m] = 1
         t.add_slip(
-            len(part.cols), count, work.at, weight[m], slide[m], work.pa, work.planted, work.pb, work.planted_next,
-            here, following,
+            len(part.cols), work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
+            work.point[1, m], work.planted[1, m], here, following,
         )  # fmt: skip
 
 
@@ -112,7 +129,8 @@ def add_frame(
 ) -> None:  # fmt: skip
     """Add every term that frame f is the earliest of to its own equations and to those of the two frames after it.
 
-    `now` and `later` are the bodies of frames f and f + 1; each of the last three rows is (n, 1 + 3 n), see `_elimination`.
+    `now` and `later` are the bodies of frames f and f + 1; `work` comes from frame f - 1 of the same part, or is fresh; the three
+    arrays before it are as in `_elimination`.
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
@@ -156,13 +174,14 @@ def eliminated(
 ) -> int:  # fmt: skip
     """Equations of frames [first, stop), eliminated one after the other.
 
-    Of each part: `rows` (3, n, 1 + 3 n) comes in with what earlier frames handed on to the first two of these, and goes out
+    Of each part: `rows` (3, *frame_shape(n)) comes in with what earlier frames handed on to the first two of these, and goes out
     with what these hand on to the next two, in the same places; `kept` (stop - first, n, 2 n + 2) is filled for the
     substitution. A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame
     whose equations are singular, or -1.
     """
     nj = len(tree.parent)
-    work, now, later = work_room(nj), bodies_room(nj), bodies_room(nj)
+    now, later = bodies_room(nj), bodies_room(nj)
+    works = (work_room(nj, len(ground.slip_body)), work_room(nj, len(ground.slip_body)))
     place_bodies(tree, pose, first, now)
     for f in range(first, stop):
         if f + 1 < len(pose.q):
@@ -176,9 +195,9 @@ def eliminated(
             after[:, :] = 0.0
             add_frame(
                 tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
-                here, following, after, work,
+                here, following, after, works[which],
             )  # fmt: skip
-            if not eliminate(here, n):
+            if not eliminate(here, n, True):
                 return f
             hand_on(here, following, after, n)
             keep(here, n, kept[which][f - first])
@@ -203,26 +222,50 @@ def substituted(kept: F32, step: F64, n: int) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _predict_ground(ground: Ground, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, point: F64, velocity: F64) -> None:
-    for n in range(len(ground.body)):
-        k.carried(pos, rot, ground.body[n], ground.offset[n], point)
-        k.moved(point, ground.body[n], pos, lin, ang, velocity)
-        active[n] = 1 if point[2] + velocity[2] < ground.clearance[n] else 0
+def _ground_blocks(ground: Ground) -> tuple[I64, F64]:
+    """(K, 3) body, first and end of points that follow each other on one body, and (K,) how far they reach from its origin."""
+    count, n, total = 0, 0, len(ground.body)
+    blocks, reach = np.empty((total, 3), np.int64), np.zeros(total)
+    while n < total:
+        body = ground.body[n]
+        blocks[count, 0], blocks[count, 1] = body, n
+        while n < total and ground.body[n] == body:
+            reach[count] = max(reach[count], np.sqrt(np.sum(ground.offset[n] ** 2)) + ground.clearance[n])
+            n += 1
+        blocks[count, 2] = n
+        count += 1
+    return blocks[:count], reach[:count]
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_ground(
+    ground: Ground, blocks: I64, reach: F64, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, point: F64, velocity: F64
+) -> None:
+    for b in range(len(blocks)):
+        body = blocks[b, 0]
+        turned = abs(ang[body, 0]) + abs(ang[body, 1])
+        if pos[body, 2] + lin[body, 2] > (1.0 + turned) * reach[b]:
+            active[blocks[b, 1] : blocks[b, 2]] = 0
+            continue
+        for n in range(blocks[b, 1], blocks[b, 2]):
+            k.carried(pos, rot, body, ground.offset[n], point)
+            k.moved(point, body, pos, lin, ang, velocity)
+            active[n] = 1 if point[2] + velocity[2] < ground.clearance[n] else 0
 
 
 @nb.njit(cache=True, nogil=True)
 def _predict_pairs(
-    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32,
+    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32, going: F64,
     ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
-    """Pairs that would come nearer than the margin. Two bodies far from each other are not looked at before they have moved
-    that far."""
+    """Pairs that would come nearer than the margin. Two bodies are not looked at before they have moved, or this step will have
+    moved them (`going`), as far as would bring them that near."""
     k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
     active[:] = 0
     for g in range(len(caps.meeting)):
         bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
         went = gone[bi] + gone[bj]
-        if went < wait[g]:
+        if went + going[bi] + going[bj] < wait[g]:
             continue
         nearest = np.inf
         for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
@@ -239,18 +282,19 @@ def _predict_pairs(
                         change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
                     active[n] = 1 if apart + change < margin else 0
             nearest = min(nearest, apart)
-        wait[g] = went + 0.999 * (nearest - TOUCH_M)
+        wait[g] = went + 0.999 * (nearest - margin)
 
 
 @nb.njit(cache=True, nogil=True)
-def _went(tree: Tree, step: F64, gone: F32) -> None:
-    """Add to `gone` (B,) the most that a point of each body can have moved against the root."""
-    for b in range(1, len(gone)):
+def _furthest(tree: Tree, step: F64, going: F64) -> None:
+    """Fill `going` (B,) with the most that a step (nv,) can move a point of each body against the root, metres."""
+    going[0] = 0.0
+    for b in range(1, len(going)):
         far = 0.0
         for n in range(tree.chain_len[b]):
             j = tree.chain[b, n]
             far += abs(step[6 + j]) * tree.lever[j]
-        gone[b] += 1.001 * far
+        going[b] = 1.001 * far
 
 
 @nb.njit(cache=True, nogil=True)
@@ -269,6 +313,8 @@ def move(
     lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
+    blocks, reach = _ground_blocks(ground)
+    going = np.empty(nj + 1)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -279,9 +325,24 @@ def move(
             d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
-        _predict_ground(ground, pos, rot, lin, ang, active.ground[f], point, va)
+        _furthest(tree, d, going)
+        _predict_ground(ground, blocks, reach, pos, rot, lin, ang, active.ground[f], point, va)
         _predict_pairs(
-            caps, stiff.margin, pos, rot, lin, ang, active.pair[f], active.wait[f], active.gone[f], ends, va, vb, on_p, on_q
+            caps,
+            stiff.margin,
+            pos,
+            rot,
+            lin,
+            ang,
+            active.pair[f],
+            active.wait[f],
+            active.gone[f],
+            going,
+            ends,
+            va,
+            vb,
+            on_p,
+            on_q,
         )
         for i in range(nj):
             predicted = pose.q[f, i] + d[6 + i]
@@ -289,7 +350,8 @@ def move(
             pose.q[f, i] = predicted
             turned = predicted - pose.q[f - 1, i] if f > 0 else 0.0
             active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
-        _went(tree, d, active.gone[f])
+        for b in range(nj + 1):
+            active.gone[f, b] += going[b]
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])

@@ -17,7 +17,7 @@ class Parts:
     """What of a robot can be solved for together, the rest being held.
 
     Attributes:
-        whole: every column.
+        whole: every column but those of idle joints.
         base: root, legs and trunk, with all that they carry.
         trunk: the same, without what the arms are asked.
         limbs: all other joints.
@@ -36,12 +36,19 @@ def joints_of(tree: Tree, body: int) -> set[int]:
     return {int(j) for j in tree.chain[body, : tree.chain_len[body]]} if body >= 0 else set()
 
 
-def make_parts(robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules, of_arms: Bool) -> Parts:
-    """The parts of a problem with these tables; `of_arms` (V,) are the vector tasks that ask something of the arms."""
+def make_parts(
+    robot: RobotModel, tree: Tree, ground: Ground, capsules: Capsules, of_arms: Bool, *, idle: frozenset[int] = frozenset()
+) -> Parts:
+    """The parts of a problem with these tables.
+
+    Args:
+        of_arms: (V,) the vector tasks that ask something of the arms.
+        idle: joints that nothing is asked of; they are in no part.
+    """
     trunk = set(range(6)) | {6 + j for j in joints_of(tree, robot.point("neck")[0])}
     for side in SIDES:
         trunk |= {6 + j for j in joints_of(tree, robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0])}
-    every = set(range(6 + robot.dof))
+    every = set(range(6 + robot.dof)) - {6 + j for j in idle}
     carried = np.array([{6 + j for j in joints_of(tree, b)} <= trunk for b in range(robot.dof + 1)])
     all_bodies, all_tasks = np.ones_like(carried), np.ones_like(of_arms)
     return Parts(

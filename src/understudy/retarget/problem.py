@@ -40,6 +40,8 @@ _ARMS = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbo
 OF_ARMS: Bool = np.array([name.startswith(_ARMS) for name in VECTORS])
 """(V,) the tasks that ask something of the arms."""
 
+ON_AXIS_M = 1e-9
+"""A point nearer than this to a joint's axis is on it."""
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
 """Pull to the rest pose of joints that no direction determines (waist, ankle roll), and of the others."""
 
@@ -130,14 +132,26 @@ def with_ground(problem: Problem, ground: Ground) -> Problem:
 
 
 def with_wrists(problem: Problem, weights: F64) -> Problem:
-    """The problem with those joints of the wrists let go that the tasks' weights (V,) determine; the others are drawn to rest."""
+    """The problem with those joints of the wrists let go that the tasks' weights (V,) determine; the others stay at rest."""
     pull = problem.tree.rest_weight.copy()
     for side, palm in zip(SIDES, problem.palms, strict=True):
         if palm is not None:
             aimed, turned = (weights[VECTORS.index(f"{side}_hand_{what}")] > 0.0 for what in ("aim", "side"))
             free = [*(palm.aims if aimed else ()), *(palm.rolls if turned else ())]
             pull[free] = JOINT_WEIGHT
-    return replace(problem, tree=problem.tree._replace(rest_weight=pull))
+    parts = make_parts(
+        problem.robot, problem.tree, problem.ground, problem.capsules, OF_ARMS, idle=_without_task(problem, weights)
+    )
+    return replace(problem, tree=problem.tree._replace(rest_weight=pull), parts=parts)
+
+
+def _without_task(problem: Problem, weights: F64) -> frozenset[int]:
+    """Joints beyond the elbows that no task with a weight (V,) depends on: of the wrists, and the fingers'."""
+    tree, vectors = problem.tree, problem.vectors
+    asked = {int(c) - 6 for v in np.flatnonzero(weights) for c in vectors.cols[v, : vectors.col_len[v]]}
+    arms = [joints_of(tree, problem.robot.point(f"{side}_elbow")[0]) for side in SIDES]
+    beyond = {j for j in range(problem.robot.dof) if any(max(arm) in joints_of(tree, j + 1) for arm in arms)}
+    return frozenset(beyond - asked - arms[0] - arms[1])
 
 
 def _lengths(at: dict[str, F64]) -> dict[str, float]:
@@ -222,6 +236,7 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float], palms: tu
     bodies = [0 if palm is None else palm.body for palm in palms]
     rows += [((b, offset), (b, root_y if p is None else p.forward), 1.0) for b, p in zip(bodies, palms, strict=True)]
     rows += [((b, offset), (b, root_z if p is None else p.radial), 1.0) for b, p in zip(bodies, palms, strict=True)]
+    rows = [(_inward(tree, *a), _inward(tree, *b), length) for a, b, length in rows]
     cols = [_columns(tree, a[0], b[0]) for a, b, _ in rows]
     table = np.zeros((len(rows), 6 + robot.dof), dtype=np.int64)
     moves = np.full(table.shape, SHARED, dtype=np.uint8)
@@ -238,6 +253,14 @@ def _vectors(robot: RobotModel, tree: Tree, lengths: dict[str, float], palms: tu
         col_len=np.array([len(c) for c in cols], dtype=np.int64),
         moves=moves,
     )
+
+
+def _inward(tree: Tree, body: int, offset: F64) -> tuple[int, F64]:
+    """The same point as the innermost body carries it: a joint does not move a point on its own axis."""
+    while body > 0 and float(np.linalg.norm(np.cross(tree.axis0[body - 1], offset))) < ON_AXIS_M:
+        joint = body - 1
+        body, offset = int(tree.parent[joint]), tree.pos0[joint] + tree.rot0[joint] @ offset
+    return body, offset
 
 
 def _moves(tree: Tree, a: int, b: int, columns: list[int]) -> list[int]:

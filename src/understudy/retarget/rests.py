@@ -11,7 +11,7 @@ from understudy.retarget._tables import Drive, Pose
 from understudy.retarget.problem import Problem
 from understudy.retarget.surfaces import foot_points
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import FEET_POINTS, RAMP
+from understudy.retarget.trajectory import FEET_POINTS
 from understudy.spec.skeleton import SURFACES
 
 KEEP_M = 0.005
@@ -33,13 +33,15 @@ class Rests:
         points: surface to its ground points, in the order in which they were given to `with_surfaces`.
         targets: what of the person rests and is planted.
         drive: what every frame is asked; its `pull` and `slip` are written to.
+        ramp: shares of their weights in the first iterations.
         push, slip: weights that keep a point above the floor, and a planted foot where it stands.
     """
 
     def __init__(
-        self, problem: Problem, points: dict[str, I64], targets: Targets, drive: Drive, *, push: float, slip: float
-    ) -> None:
-        self.problem, self.drive, self.push, self.slip = problem, drive, push, SLIP_SHARE * slip
+        self, problem: Problem, points: dict[str, I64], targets: Targets, drive: Drive, *, push: float, slip: float,
+        ramp: tuple[float, ...],
+    ) -> None:  # fmt: skip
+        self.problem, self.drive, self.push, self.slip, self.ramp = problem, drive, push, SLIP_SHARE * slip, ramp
         self.parts: list[tuple[I64, int, I64, Bool]] = []
         column = FEET_POINTS
         for i, rows in enumerate(foot_points(problem)):
@@ -60,7 +62,7 @@ class Rests:
         """Choose, in every frame, the point of each resting surface that is held on the floor."""
         if iteration >= CHOICES:
             return
-        ramp = RAMP[min(iteration, len(RAMP) - 1)]
+        ramp = self.ramp[min(iteration, len(self.ramp) - 1)]
         self.drive.pull[:] = ramp * self.feet_pull
         self.drive.slip[:] = ramp * self.feet_slip
         poses = body_poses(self.problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)

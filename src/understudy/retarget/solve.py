@@ -44,6 +44,6 @@ def solve_clip(
     }
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings, rate_hz, weight)
-    rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step)
+    rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp)
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat)
     return solver.solve(progress, begin=begin, before=rests)

@@ -10,12 +10,15 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_rotvec
+from understudy.retarget._elimination import frame_shape
 from understudy.retarget._sweep_kernel import sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets, frame_weights
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
+STILL = 0.02
+"""A frame is done when its step is smaller, radians or metres: the whole-clip solve goes on from there."""
 LIMIT_WEIGHT = 100.0
 PRIOR = 0.02
 SWITCH_COST = 30.0
@@ -95,11 +98,15 @@ def _one_way(problem: Problem, target: F64, weight: F64, forward: bool) -> tuple
     pose = Pose(np.zeros((total, 3)), np.zeros((total, 3, 3)), np.zeros((total, dof)))
     first, last, stride = (0, total, 1) if forward else (total - 1, -1, -1)
     pose.root_pos[first], pose.root_rot[first] = _first_root(target[first])
-    pose.q[first] = np.clip(problem.robot.home_rad, problem.tree.lower, problem.tree.upper)
+    part = problem.parts.whole
+    solved = part.cols[6:] - 6
+    pose.q[first] = problem.tree.rest
+    pose.q[first, solved] = np.clip(problem.robot.home_rad, problem.tree.lower, problem.tree.upper)[solved]
     cost = np.zeros(total)
     sweep(
-        problem.tree, problem.vectors, target, weight, first, last, stride, WARM_ITERATIONS, START_ITERATIONS,
-        LIMIT_WEIGHT, PRIOR, pose.root_pos, pose.root_rot, pose.q, cost,
+        problem.tree, problem.vectors, part, target, weight, first, last, stride, WARM_ITERATIONS, START_ITERATIONS,
+        STILL, LIMIT_WEIGHT, PRIOR, pose.root_pos, pose.root_rot, pose.q, cost,
+        np.empty(frame_shape(len(part.cols), coupled=False)),
     )  # fmt: skip
     return pose, cost
 

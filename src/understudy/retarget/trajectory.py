@@ -17,6 +17,7 @@ from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F32, F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
+from understudy.retarget._elimination import frame_shape
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.problem import Problem
@@ -41,7 +42,8 @@ STILL = 0.025
 when no step exceeds STILL, radians or metres."""
 Pair = tuple[Part, Part]
 Begin = Literal["ramp", "settled", "polish"]
-FAST_ITERATIONS = len(RAMP) + 1
+FAST_RAMP = (0.03, 0.3, 1.0)
+"""The same where a look is enough, with one step after it."""
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 HURRY = 0.4
@@ -70,6 +72,11 @@ class Settings:
     iterations: int = 20
     polish: int = 16
     stretch: int = 1_000_000
+
+    @property
+    def ramp(self) -> tuple[float, ...]:
+        """Shares of the stiff terms' weights in the first iterations."""
+        return FAST_RAMP if self.fast else RAMP
 
 
 def acceleration_weight(lowpass_hz: float) -> float:
@@ -164,21 +171,22 @@ class Trajectory:
                 `polish` where it is a solution but for the very frames in which feet are planted.
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
-        first, total = (0 if begin == "ramp" else len(RAMP) - 1), len(self.pose.q)
+        ramp, total = len(self.settings.ramp), len(self.pose.q)
+        first = 0 if begin == "ramp" else ramp - 1
         last = first + self.settings.polish if begin == "polish" else self.settings.iterations
         if self.settings.fast and begin == "ramp":
-            last = min(last, FAST_ITERATIONS)
+            last = ramp + 1
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, last):
             self._ask_anew(i, before)
             if begin == "polish" and i == first + 1:
                 self._hurried()
-            for window in [(0, total)] if i < len(RAMP) else self._restless():
+            for window in [(0, total)] if i < ramp else self._restless():
                 self._solve_window(self._parts(i, begin), self._stiff(i), *window)
             if progress is not None:
                 progress(i + 1, last)
-            if i >= len(RAMP) and self.size.max() < STILL:
+            if i >= ramp and self.size.max() < STILL:
                 break
         tree = self.problem.tree
         return self.pose._replace(q=np.clip(self.pose.q, tree.lower, tree.upper))
@@ -202,12 +210,12 @@ class Trajectory:
 
     def _parts(self, iteration: int, begin: Begin) -> Pair:
         """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
-        p = self.problem.parts
+        p, ramp = self.problem.parts, len(self.settings.ramp)
         if not self._feet_alone:
             return (p.whole, p.nothing)
-        if begin == "polish" and iteration < len(RAMP):
+        if begin == "polish" and iteration < ramp:
             return (p.base, p.nothing)
-        return (p.trunk, p.limbs) if iteration < len(RAMP) - 1 else (p.whole, p.nothing)
+        return (p.trunk, p.limbs) if iteration < ramp - 1 else (p.whole, p.nothing)
 
     def _hurried(self) -> None:
         """Have frames solved again in which a joint turns at over HURRY of its bound: the curve is least to be trusted there."""
@@ -244,7 +252,8 @@ class Trajectory:
             start += count
 
     def _stiff(self, iteration: int) -> Stiff:
-        ramp = RAMP[min(iteration, len(RAMP) - 1)] * self.step
+        shares = self.settings.ramp
+        ramp = shares[min(iteration, len(shares) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
     def _solve_window(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> None:
@@ -262,7 +271,7 @@ class Trajectory:
         """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
         longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (4 * sum(_room(part) for part in parts))))
         starts = range(first, stop, longest)
-        handed = [[np.zeros((REACH + 1, *_rows(part))) for part in parts]]
+        handed = [[np.zeros((REACH + 1, *frame_shape(len(part.cols)))) for part in parts]]
         for start in starts:
             handed.append([part.copy() for part in handed[-1]])
             kept = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
@@ -307,11 +316,6 @@ class Trajectory:
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
-
-
-def _rows(part: Part) -> tuple[int, int]:
-    """Shape of one frame's equations."""
-    return len(part.cols), 1 + 3 * len(part.cols)
 
 
 def _kept(part: Part) -> tuple[int, int]:

@@ -21,7 +21,7 @@ BACKGROUND = (0.925, 0.937, 0.949)
 """Colour of the far floor and of the sky: the picture has no horizon."""
 _CHECKS = ((0.885, 0.899, 0.914), (0.845, 0.862, 0.880))
 _CHECK_M = 0.5
-_OPENCV_TO_OPENGL = np.array([0.0, 1.0, 0.0, 0.0])
+OPENCV_TO_OPENGL = np.array([0.0, 1.0, 0.0, 0.0])
 """Half a turn about x: OpenCV looks along +z with y down, OpenGL along -z with y up."""
 _SUN = np.array([-0.30, -0.38, -0.87])
 """Where the light shines to."""
@@ -135,5 +135,5 @@ def _cameras(spec: mujoco.MjSpec, robot: RobotModel) -> None:
     for name, mount in robot.profile.cameras.items():
         body, pos_m = robot.on_body(mount.link, np.array(mount.pos_m))
         link = matrix_to_quat(robot.frame(mount.link).rot_body_frame)
-        quat = quat_mul(quat_mul(link, np.array(mount.quat_wxyz)), _OPENCV_TO_OPENGL)
+        quat = quat_mul(quat_mul(link, np.array(mount.quat_wxyz)), OPENCV_TO_OPENGL)
         spec.body(body_name(body)).add_camera(name=name, pos=pos_m, quat=quat, fovy=mount.fovy_deg)

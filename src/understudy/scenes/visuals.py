@@ -18,6 +18,7 @@ from understudy.spec.robot import RobotModel
 if TYPE_CHECKING:
     import mujoco
 
+_FEWEST_VERTICES = 8
 _SINGULAR = 1e-3
 """Directions of a cell's quadric below this share of the strongest are flat: the mean of the vertices decides there."""
 
@@ -118,6 +119,8 @@ def thin(visual: Visual, cell_m: float) -> Visual:
     kept = (new[:, 0] != new[:, 1]) & (new[:, 1] != new[:, 2]) & (new[:, 0] != new[:, 2])
     new = _without_doubles(new[kept])
     used, packed = np.unique(new, return_inverse=True)
+    if len(used) < _FEWEST_VERTICES:
+        return thin(visual, cell_m / 2.0)  # smaller than two cells: it would vanish
     return replace(visual, vertices_body_m=best[used], faces=packed.reshape(-1, 3).astype(np.int64))
 
 

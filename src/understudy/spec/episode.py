@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 
 from understudy.errors import UnknownNameError
 from understudy.geom.arrays import F64, I64, AnyArray
-from understudy.geom.interpolation import latest_index
 from understudy.spec.findings import Notes, Segment
-from understudy.spec.stream import Stream
+from understudy.spec.stream import Rule, Stream
 
-Rule = Literal["newest", "interpolated", "in_force"]
 MetadataValue = str | int | float | bool
-_RULES: dict[str, Rule] = {
-    "vector": "interpolated",
-    "quaternion": "interpolated",
-    "pose": "interpolated",
-    "imu": "interpolated",
-    "command": "in_force",
-}
 
 
 @dataclass(frozen=True)
@@ -31,8 +21,8 @@ class Alignment:
     """Which sample of one stream stands at each step.
 
     Attributes:
-        index: (T,) the newest sample with t <= t_k; the first one where the stream had not begun.
-        residual_ns: (T,) t_k minus that sample's stamp; negative where the stream had not begun.
+        index: (T,) the newest sample with t <= t_k; the first one where the stream had not begun. The nearest one by that rule.
+        residual_ns: (T,) t_k minus that sample's stamp; negative where the stream had not begun, or the nearest came after.
         rule: how a value at t_k is made from it.
     """
 
@@ -43,9 +33,8 @@ class Alignment:
 
 def align(stream: Stream, timeline_ns: I64) -> Alignment:
     """Lay a stream against a timeline."""
-    index = latest_index(stream.t_ns, timeline_ns)
-    rule: Rule = _RULES.get(stream.spec.kind, "newest")
-    return Alignment(index, timeline_ns - stream.t_ns[index], rule)
+    index = stream.index_at(timeline_ns)
+    return Alignment(index, timeline_ns - stream.t_ns[index], stream.rule)
 
 
 def even_timeline(start_ns: int, end_ns: int, rate_hz: float) -> I64:

@@ -153,3 +153,13 @@ class Exporter(Protocol):
     def validate(self, out: Path, episodes: Mapping[str, Episode], robot: RobotModel) -> Sequence[Finding]:
         """Read `out` back and hold it against the episodes it came from (id to episode; empty when not at hand)."""
         ...
+
+
+class DeviceFactory(Protocol):
+    """Opens devices of one kind. Group `devices`, folder `devices/`."""
+
+    title: str
+
+    def open(self, config: Mapping[str, str | float | bool], robot: RobotModel, schema: Schema) -> Sequence[Device]:
+        """The devices that `config` asks for, not started; raises DeviceError with the option that is wrong."""
+        ...

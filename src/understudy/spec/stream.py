@@ -11,13 +11,16 @@ from pydantic import Field
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, I64, AnyArray
-from understudy.geom.interpolation import latest_index, lerp_at, slerp_at
+from understudy.geom.interpolation import latest_index, lerp_at, nearest_index, slerp_at
 from understudy.spec.robot import Strict
 
 Group = Literal["observations", "actions", "debug"]
 Kind = Literal["vector", "quaternion", "pose", "imu", "discrete", "image", "command"]
 """vector: interpolated linearly; quaternion: (4,) wxyz, slerped; pose: xyz and wxyz, both; imu: wxyz, rate of turn and
 acceleration, slerped and interpolated; discrete and image: the newest sample; command: in force from its stamp on."""
+
+Rule = Literal["newest", "nearest", "interpolated", "in_force"]
+"""How a stream's value at a step is made: the newest sample with t <= t_k, the nearest one, between two, or as commanded."""
 
 
 class StreamSpec(Strict):
@@ -85,6 +88,8 @@ class Stream:
             `Piecewise`.
         derived: how it was made when it was not measured, such as `next_state`; empty otherwise.
         extra: further columns of recorded streams: t_device_ns, t_arrival_ns, seq, valid, each (N,).
+        nearest: images and discrete samples are picked by distance in time, before or after, not by age. Off unless somebody
+            asked for it: it shows a step what was not known yet.
     """
 
     spec: StreamSpec
@@ -92,6 +97,7 @@ class Stream:
     values: Values = field(repr=False)
     derived: str = ""
     extra: dict[str, AnyArray] = field(default_factory=dict, repr=False)
+    nearest: bool = False
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -132,8 +138,25 @@ class Stream:
         """The same stream with other samples."""
         return replace(self, values=values, t_ns=t_ns)
 
+    @property
+    def rule(self) -> Rule:
+        """How a value between samples is made from them."""
+        if self.spec.kind in ("vector", "quaternion", "pose", "imu"):
+            return "interpolated"
+        if self.spec.kind == "command":
+            return "in_force"
+        return "nearest" if self.nearest else "newest"
+
+    def index_at(self, at_ns: I64) -> I64:
+        """(M,) the sample that stands at each time: the newest one that was there, or the nearest where the rule says so."""
+        pick = nearest_index if self.rule == "nearest" else latest_index
+        return pick(self.t_ns, at_ns)
+
     def sample_at(self, at_ns: I64) -> AnyArray:
-        """(M, *shape) what was known at each time, by the stream's kind; nothing from the future but interpolation."""
+        """(M, *shape) what was known at each time, by the stream's rule.
+
+        Nothing from the future but what interpolation and `nearest` ask for.
+        """
         data = self.data
         if self.spec.kind == "vector":
             if np.array_equal(at_ns, self.t_ns) and bool((np.diff(at_ns) > 0).all()):
@@ -149,5 +172,5 @@ class Stream:
             imu: F64 = data.astype(np.float64)
             quat, rest = slerp_at(self.t_ns, imu[:, :4], at_ns), lerp_at(self.t_ns, imu[:, 4:], at_ns)
             return np.concatenate([quat, rest], axis=1)
-        picked: AnyArray = data[latest_index(self.t_ns, at_ns)]
+        picked: AnyArray = data[self.index_at(at_ns)]
         return picked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from understudy.spec.schema import Schema
 from understudy.spec.stream import Stream, StreamSpec, Values
 from understudy.store.episode_check import check_stamps, schema_of
 from understudy.store.h5_guard import (
+    ADVICE,
     array_of,
     attrs_of,
     damaged,
@@ -129,12 +130,22 @@ def _streams(file: h5py.File, timeline: h5py.Group, schema: Schema, path: Path, 
                 declared = schema.stream(key)
             except UnknownNameError:
                 raise EpisodeError(f"{path}: stream {key} is not in the file's own schema; make the file again") from None
-            streams[key] = _stream(group_in(group, name, path), declared, path)
-            _check_alignment(group_in(group_in(timeline, group_name, path), name, path), path, steps=steps)
+            place = group_in(group_in(timeline, group_name, path), name, path)
+            _check_alignment(place, path, steps=steps)
+            streams[key] = _ruled(_stream(group_in(group, name, path), declared, path), attrs_of(place, path), path)
     missing = [spec.key for spec in schema.streams if spec.required and spec.key not in streams]
     if missing:
         raise EpisodeError(f"{path}: required streams are missing: {', '.join(missing)}; the file is not a whole episode")
     return streams
+
+
+def _ruled(stream: Stream, attrs: dict[str, object], path: Path) -> Stream:
+    """The stream with the rule its timeline was laid by."""
+    rule = attrs.get("rule", stream.rule)
+    for candidate in (stream, replace(stream, nearest=True)):
+        if candidate.rule == rule:
+            return candidate
+    raise EpisodeError(f"{path}: /timeline/{stream.spec.key} has rule {rule!r}, which no {stream.spec.kind} stream has; {ADVICE}")
 
 
 def _check_alignment(group: h5py.Group, path: Path, *, steps: int) -> None:

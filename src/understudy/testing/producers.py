@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from understudy.geom.arrays import F64, AnyArray
+from understudy.geom.arrays import F64, U8, AnyArray
 from understudy.spec.device import ClockKind
 from understudy.spec.robot import RobotModel
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
@@ -130,6 +130,21 @@ def camera_device(schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed:
     return FakeDevice(key.partition("/")[2], (spec,), scene)
 
 
+def raw_camera_device(schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed: int = 0, pictures: int = 30) -> FakeDevice:
+    """A camera that pans over noise; every image is encoded when it is due, as a camera's process does."""
+    import simplejpeg
+
+    spec = schema.stream(key).model_copy(update={"rate_hz": rate_hz})
+    scene = Scene(spec.shape, seed=seed)
+    shown = [scene.picture(k / rate_hz) for k in range(pictures)]
+
+    def encoded(_: StreamSpec, t_s: float) -> bytes:
+        out: bytes = simplejpeg.encode_jpeg(shown[round(t_s * rate_hz) % pictures], quality=scene.quality)
+        return out
+
+    return FakeDevice(key.partition("/")[2], (spec,), encoded)
+
+
 @dataclass(frozen=True)
 class Sway:
     """Values of a robot's streams: slow sines, quaternions of unit length, joints near home."""
@@ -170,12 +185,16 @@ class Scene:
         """One image at `t_s`."""
         import simplejpeg
 
+        encoded: bytes = simplejpeg.encode_jpeg(self.picture(t_s), quality=self.quality)
+        return encoded
+
+    def picture(self, t_s: float) -> U8:
+        """(H, W, 3) RGB at `t_s`."""
         height, width = self.shape[:2]
         picture, noise = _picture(height, width, self.seed)
         shift = int(60.0 * t_s) % width
-        image = np.clip(np.roll(picture, shift, axis=1) + np.roll(noise, shift * 7 + 1, axis=0), 0, 255).astype(np.uint8)
-        encoded: bytes = simplejpeg.encode_jpeg(image, quality=self.quality)
-        return encoded
+        moved: F64 = np.roll(picture, shift, axis=1) + np.roll(noise, shift * 7 + 1, axis=0)
+        return np.clip(moved, 0, 255).astype(np.uint8)
 
 
 _PICTURES: dict[tuple[int, int, int], tuple[F64, F64]] = {}

@@ -87,8 +87,8 @@ class RecordBench:
                 samples = device.read(0.0)
                 if device.name in self.silent or not samples:
                     continue
-                changed = self.change.get(device.name, lambda samples: samples)(samples)
-                self.publishers[device.name].publish(list(changed))
+                change = self.change.get(device.name)
+                self.publishers[device.name].publish(list(change(samples)) if change else samples)
                 answer = device.ping()
                 if answer is not None:
                     self.publishers[device.name].publish_pings(device.name, [answer])

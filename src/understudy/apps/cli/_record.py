@@ -46,8 +46,9 @@ class RecordSession:
     def __enter__(self) -> RecordSession:
         for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
             signal.signal(ending, signal.default_int_handler)  # a closed terminal ends the take as Ctrl-C does
-        self._commander = Commander(parse_address(self._options.bus))
+        address = parse_address(self._options.bus)
         self._start()
+        self._commander = Commander(address)
         self._runners = [DeviceRunner(request, self._options.bus) for request in self._requests]
         return self
 

@@ -12,6 +12,8 @@ STYLE: Mapping[str, str] = {
     "ok": "green", "event": "dim", "slow": "yellow", "fast": "yellow", "dead": "bold white on red", "absent": "red",
 }  # fmt: skip
 COLUMNS = ("stream", "state", "Hz", "expected", "age ms", "jitter ms", "lost", "refused", "dropped", "gaps", "MB/min")
+SHOWN_S = 7200.0
+"""A disk that lasts longer is no news."""
 KEYS = "space start/stop   m mark   d discard   i instruction   q end"
 
 
@@ -27,7 +29,7 @@ def view(health: Mapping[str, Any], *, said: Sequence[str], finalizing: Sequence
     from rich.console import Group
     from rich.text import Text
 
-    refusals = [f"refused: {r['stream'] or r['producer']}: {r['reason']}" for r in health["refusals"][-2:]]
+    refusals = [f"refused: {r['stream'] or r['producer'] or 'a message'}: {r['reason']}" for r in health["refusals"][-2:]]
     lines = [health["message"], *said[-3:], *refusals]
     return Group(
         _take_line(health, finalizing),
@@ -47,7 +49,8 @@ def _take_line(health: Mapping[str, Any], finalizing: Sequence[str]) -> Renderab
     else:
         out.append(f" {take['activity']} ", style="bold white on red")
         out.append(f" {take['id']}  {take['duration_s']:.1f} s  {take['journal_bytes'] / 1e6:.0f} MB  {take['marks']} marks")
-    out.append(f"   disk {health['disk_free_bytes'] / 1e9:.1f} GB" + (f", {left_s / 60:.0f} min" if left_s else ""))
+    lasts = f", {left_s / 60:.0f} min" if left_s and left_s < SHOWN_S else ""
+    out.append(f"   disk {health['disk_free_bytes'] / 1e9:.1f} GB{lasts}")
     out.append(f"   recorder {health['cpu_share']:.0%} of a core, {health['memory_bytes'] / 1e6:.0f} MB")
     if health["queue_bytes"] > 1e6:
         out.append(f"   {health['queue_bytes'] / 1e6:.0f} MB wait for the disk", style="yellow")

@@ -27,11 +27,12 @@ def export(
     Values stay in SI units with statistics beside them. `understudy validate OUT` reads the result back.
 
     Args:
-        format: lerobot, or motion (files for motion trackers).
+        format: lerobot, motion (files for motion trackers), or mcap (for Foxglove).
         dataset: the dataset's folder.
         out: folder to make; must not be there yet.
         flavour: kind of motion file: csv, wbt, locomujoco or gmr; csv when left out.
-        fps: frames per second; the dataset's control rate when left out, the motion's own in motion files.
+        fps: frames per second; the dataset's control rate when left out, the motion's own in motion files, every stream's own in
+            MCAP files.
         cameras: image streams to write; all when left out.
         policy: flat, one vector of all joints; hierarchical, where the format offers it.
         render_ego: render the robot's head camera for episodes that have none (needs OpenGL).

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from understudy.apps.cli._command import DONE, UNUSABLE, Command
+from understudy.apps.cli._command import DONE, UNUSABLE, Command, UsageError
 from understudy.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,12 +77,19 @@ def motion(
 
 
 def _print(results: tuple[TaskResult, ...], into: Path) -> None:
-    from understudy.apps.cli._console import print_table, say
+    from understudy.apps.cli._console import print_table
 
     columns = ("file", "layout", "frames", "frames/s", "episode", "state")
     keys = ("layout", "frames", "rate_hz", "episode")
     rows = [[r.task.name, *(r.summary.get(key, "") for key in keys), "ok" if r.ok else "failed"] for r in results]
     print_table(columns, rows, right=("frames", "frames/s"))
+    _print_notes(results, into)
+
+
+def _print_notes(results: tuple[TaskResult, ...], into: Path) -> None:
+    """What the steps noticed, what failed, and what comes next."""
+    from understudy.apps.cli._console import say
+
     for result in results:
         warnings = result.summary.get("warnings") or []
         for sentence in warnings if isinstance(warnings, list) else []:
@@ -92,4 +100,139 @@ def _print(results: tuple[TaskResult, ...], into: Path) -> None:
         say(f"gate and score them: understudy check {into}")
 
 
-PLUGIN: Command = Command({"motion": motion})
+def bag(
+    paths: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    /,
+    *,
+    robot: str,
+    mapping: Path | None = None,
+    propose: bool = False,
+    motion_source: str = "",
+    task: str = "",
+    demonstrator: str = "",
+    instruction: str = "",
+    labels: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Turn ROS 2 bags into episodes, by a mapping file that says which topic goes into which stream (docs/bags.md).
+
+    Reads folders that `ros2 bag record` made (MCAP or SQLite), and single .mcap and .db3 files. A bag that was cut off is
+    imported up to the cut, and its episode says so.
+
+    Args:
+        paths: bags, and last the dataset's folder; it is made where it is missing.
+        robot: profile name; `understudy robots` lists them.
+        mapping: the mapping file.
+        propose: print a mapping guessed from the topics and do nothing else; no dataset's folder is given then.
+        motion_source: where the motion came from: mocap, synthetic, teleop, simulation or video; teleop when left out.
+        task: what was done, such as walk; also the folder of the episodes.
+        demonstrator: who moved, as a code.
+        instruction: what the robot is told to do, one sentence.
+        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s.
+        json: print the result as JSON.
+    """
+    said = _Said(task, demonstrator, instruction, labels, motion_source)
+    return _recordings("bag", paths, robot, mapping, said, propose=propose, json=json)
+
+
+def mcap(
+    paths: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    /,
+    *,
+    robot: str,
+    mapping: Path | None = None,
+    propose: bool = False,
+    motion_source: str = "",
+    task: str = "",
+    demonstrator: str = "",
+    instruction: str = "",
+    labels: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Turn MCAP files into episodes, by a mapping file that says which topic goes into which stream (docs/bags.md).
+
+    Reads ROS 2 CDR and JSON messages, and what `understudy export mcap` wrote (no mapping needed). A file that was cut off is
+    imported up to the cut, and its episode says so.
+
+    Args:
+        paths: MCAP files, and last the dataset's folder; it is made where it is missing.
+        robot: profile name; `understudy robots` lists them.
+        mapping: the mapping file; the one in the file itself when left out.
+        propose: print a mapping guessed from the topics and do nothing else; no dataset's folder is given then.
+        motion_source: where the motion came from: mocap, synthetic, teleop, simulation or video; what the file says, or teleop,
+            when left out.
+        task: what was done, such as walk; also the folder of the episodes.
+        demonstrator: who moved, as a code.
+        instruction: what the robot is told to do, one sentence.
+        labels: CSV with columns clip, task, demonstrator, instruction, start_s, end_s.
+        json: print the result as JSON.
+    """
+    said = _Said(task, demonstrator, instruction, labels, motion_source)
+    return _recordings("mcap", paths, robot, mapping, said, propose=propose, json=json)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What was said of recordings on the command line."""
+
+    task: str
+    demonstrator: str
+    instruction: str
+    labels: Path | None
+    motion_source: str
+
+
+def _recordings(
+    container: Literal["bag", "mcap"],
+    paths: tuple[Path, ...],
+    robot: str,
+    mapping: Path | None,
+    said: _Said,
+    *,
+    propose: bool,
+    json: bool,
+) -> int:
+    from understudy.apps.cli._clips import as_json, labelled
+    from understudy.apps.cli._console import progress, say_json
+    from understudy.kinematics.load import load_robot
+    from understudy.pipeline.import_bag import BagOptions, import_recordings, proposed_mapping
+
+    model = load_robot(robot)
+    if propose:
+        if len(paths) != 1:
+            raise UsageError(f"--propose looks at one recording: understudy import {container} SRC --robot NAME --propose")
+        print(proposed_mapping(paths[0], container, model), end="")
+        return DONE
+    if len(paths) < 2:
+        raise UsageError(
+            f"give one or more recordings, and last the dataset's folder: understudy import {container} SRC... DIR; "
+            "--propose prints a mapping to begin with"
+        )
+    *sources, into = paths
+    clips = labelled(sources, task=said.task, demonstrator=said.demonstrator, instruction=said.instruction, labels=said.labels)
+    with progress("importing recordings") as advance:
+        results = import_recordings(clips, into, model, BagOptions(container, mapping, said.motion_source), progress=advance)
+    if json:
+        say_json(as_json(results))
+    else:
+        _print_recordings(results, into)
+    return DONE if all(r.ok for r in results) else UNUSABLE
+
+
+def _print_recordings(results: tuple[TaskResult, ...], into: Path) -> None:
+    from understudy.apps.cli._console import print_table
+
+    columns = ("recording", "format", "streams", "steps", "seconds", "episode", "state")
+    keys = ("format", "streams", "steps", "seconds", "episode")
+    rows = [[r.task.name, *(r.summary.get(key, "") for key in keys), _state(r)] for r in results]
+    print_table(columns, rows, right=("streams", "steps", "seconds"))
+    _print_notes(results, into)
+
+
+def _state(result: TaskResult) -> str:
+    if not result.ok:
+        return "failed"
+    return "cut" if result.summary.get("cut") else "ok"
+
+
+PLUGIN: Command = Command({"motion": motion, "bag": bag, "mcap": mcap})

@@ -49,7 +49,7 @@ class Finished:
         digest: of its streams.
         warnings: what the operator should know.
         findings: of the gates, those that refuse first.
-        seconds: that it took.
+        seconds: that it took; `cpu_s`: of a core, without what the gates took.
         error: why there is no episode. The journal is kept then.
     """
 
@@ -61,6 +61,7 @@ class Finished:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+    cpu_s: float = 0.0
     error: str = ""
 
 
@@ -104,7 +105,7 @@ def _failed(folder: Path, take: str, error: str) -> Finished:
 
 
 def _finalized(dataset: Dataset, state: TakeState, *, check: bool) -> Finished:
-    take, folder = state.take, dataset.root / JOURNAL_DIR
+    take, folder, began_s = state.take, dataset.root / JOURNAL_DIR, time.process_time()
     found = gather(journal_path(folder, take))
     cut = _cut(found, folder, take) if state.state == "RECORDING" or not found.end.whole else None
     made = take_episode(found, cut, reason=state.reason)
@@ -113,6 +114,7 @@ def _finalized(dataset: Dataset, state: TakeState, *, check: bool) -> Finished:
         ref = dataset.add(made.episode, verify=partial(verify_episode, episode=made.episode))
     else:
         verify_episode(ref.path, made.episode)  # its name came before the process died
+    cpu_s = time.process_time() - began_s
     state = read_state(folder, take)  # a discard may have come meanwhile
     warnings = (*made.warnings, *_undecodable(made))
     if state.discard:
@@ -123,7 +125,7 @@ def _finalized(dataset: Dataset, state: TakeState, *, check: bool) -> Finished:
         ref, verdict = dataset.ref(take), checked.outcome
     else:
         findings, verdict = (), "unchecked"
-    return Finished(take, ref.path, verdict, cut is not None, made.digest, warnings, findings)
+    return Finished(take, ref.path, verdict, cut is not None, made.digest, warnings, findings, cpu_s=cpu_s)
 
 
 def _cut(found: Gathered, folder: Path, take: str) -> Cut:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from understudy.spec.stream import StreamSpec
 from understudy.store.journal_read import Entry, JournalBytes, JournalEnd, JournalReader
 
 __all__ = ["BATCH_ENCODING", "Columns", "Gathered", "JournalImages", "gather"]
-_STAMPS = ("seq", "t_ns", "t_device_ns", "t_arrival_ns")
 
 
 @dataclass(frozen=True)
@@ -122,32 +122,39 @@ class Gathered:
 class _Growing:
     """Columns of one stream while they are read."""
 
-    stamps: dict[str, list[bytes]] = field(default_factory=lambda: {name: [] for name in _STAMPS})
+    seq: list[bytes] = field(default_factory=list)
+    t_ns: list[bytes] = field(default_factory=list)
+    t_device_ns: list[bytes] = field(default_factory=list)
+    t_arrival_ns: list[bytes] = field(default_factory=list)
     valid: list[bytes] = field(default_factory=list)
     payload: list[bytes] = field(default_factory=list)
-    offsets: list[I64] = field(default_factory=list)
-    sizes: list[I64] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
     def add(self, head: Mapping[str, Any], payload: memoryview, offset: int) -> None:
-        n = len(head["seq"]) // 8
-        for name in _STAMPS:
-            self.stamps[name].append(head[name] if name in head else _NO_STAMP * n)
-        self.valid.append(head.get("valid") or b"\1" * n)
-        if "sizes" in head:
-            sizes = np.frombuffer(head["sizes"], dtype="<i8").astype(np.int64)
-            self.sizes.append(sizes)
-            self.offsets.append(offset + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64))
-        else:
-            self.payload.append(bytes(payload))
+        """One batch, as it was let in: its head holds what `wire` says."""
+        seq = head["seq"]
+        self.seq.append(seq)
+        self.t_ns.append(head["t_ns"])
+        self.t_arrival_ns.append(head["t_arrival_ns"])
+        self.t_device_ns.append(head.get("t_device_ns") or _NO_STAMP * (len(seq) // 8))
+        self.valid.append(head.get("valid") or b"\1" * (len(seq) // 8))
+        if "sizes" not in head:
+            self.payload.append(payload.tobytes())
+            return
+        for (size,) in struct.iter_unpack("<q", head["sizes"]):
+            self.offsets.append(offset)
+            self.sizes.append(size)
+            offset += size
 
     def columns(self, spec: StreamSpec, path: Path) -> Columns:
-        seq, t_ns, t_device_ns, t_arrival_ns = (
-            np.frombuffer(b"".join(self.stamps[name]), dtype="<i8").astype(np.int64) for name in _STAMPS
-        )
+        """All of it."""
+        stamps = (self.seq, self.t_ns, self.t_device_ns, self.t_arrival_ns)
+        seq, t_ns, t_device_ns, t_arrival_ns = (np.frombuffer(b"".join(c), dtype="<i8").astype(np.int64) for c in stamps)
         valid = np.frombuffer(b"".join(self.valid), dtype=np.bool_)
         values: AnyArray | JournalImages
         if spec.kind == "image":
-            values = JournalImages(path, np.concatenate(self.offsets), np.concatenate(self.sizes))
+            values = JournalImages(path, np.array(self.offsets, dtype=np.int64), np.array(self.sizes, dtype=np.int64))
         else:
             flat = np.frombuffer(b"".join(self.payload), dtype=np.dtype(spec.dtype).newbyteorder("<"))
             values = flat.astype(spec.dtype, copy=False).reshape(len(valid), *spec.shape)
@@ -172,6 +179,8 @@ def gather(path: Path) -> Gathered:
 
 
 def _gathered(reader: JournalReader) -> Gathered:
+    import msgpack
+
     about = reader.about
     if "schema" not in about:
         raise EpisodeError(f"{reader.path}: the journal does not say under which schema it was recorded")
@@ -189,12 +198,13 @@ def _gathered(reader: JournalReader) -> Gathered:
         elif entry.topic == COUNTERS.name:
             counters = [*counters[:1], json.loads(bytes(entry.data))]
         elif entry.topic.startswith(CLOCK):
-            found = decode_pings(from_journal(entry.data)[0])
+            found = decode_pings(_parts(entry, reader.path)[0])
             pings.setdefault(found.device, []).append(np.stack([found.t_send_ns, found.t_device_ns, found.t_receive_ns], axis=1))
         else:
+            head, payload = _parts(entry, reader.path)
             key = entry.topic.removeprefix("/")
             size[key] += len(entry.data)
-            _add(growing.setdefault(key, _Growing()), entry, reader.path)
+            growing.setdefault(key, _Growing()).add(msgpack.unpackb(head), payload, entry.offset + len(entry.data) - len(payload))
     streams = {key: grown.columns(schema.stream(key), reader.path) for key, grown in growing.items()}
     assert reader.end is not None
     exchanges = {device: np.concatenate(rows) for device, rows in pings.items()}
@@ -202,11 +212,8 @@ def _gathered(reader: JournalReader) -> Gathered:
     return Gathered(about, schema, streams, tuple(events), first, last, exchanges, reader.end, last_log_ns, size)
 
 
-def _add(grown: _Growing, entry: Entry, path: Path) -> None:
-    import msgpack
-
+def _parts(entry: Entry, path: Path) -> tuple[bytes, memoryview]:
     try:
-        head, payload = from_journal(entry.data)
+        return from_journal(entry.data)
     except BusError as error:
         raise EpisodeError(f"{path}: byte {entry.offset}: {error}") from None
-    grown.add(cast(Mapping[str, Any], msgpack.unpackb(head)), payload, entry.offset + len(entry.data) - len(payload))

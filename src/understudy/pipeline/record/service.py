@@ -29,7 +29,9 @@ from understudy.store.dataset import ROBOT, Dataset
 if TYPE_CHECKING:
     from pebble import ProcessPool
 
-LOOP_S = 0.02
+GATHER_S = 0.01
+"""Messages of many producers are taken in together: each time the process wakes costs more than a message."""
+LOOK_S = 0.02
 BUSY_BYTES = 16 * 1024 * 1024
 """Waiting for the disk: pictures for a page are the first thing that is let go."""
 REMEMBERED = 200
@@ -100,7 +102,8 @@ class RecordService:
         """Record until `stop` says so or the command `quit` comes; then end the take and finish every episode."""
         for take in orphans(self._dataset.root, retry=self._options.retry):
             self._finalize(take)
-        self._started().schedule(ready, args=(self._dataset.root,))
+        if self._options.check:
+            self._started().schedule(ready, args=(self._dataset.root,))
         try:
             while not (self._quit or stop()):
                 self.step()
@@ -109,7 +112,8 @@ class RecordService:
 
     def step(self) -> None:
         """Once around: messages, commands, what has to be done now and then."""
-        for message in self._listener.receive(LOOP_S):
+        time.sleep(GATHER_S)
+        for message in self._listener.receive(0.0):
             self.recorder.take_in(message)
         while not self._door.asked.empty():
             self._carry_out(self._door.asked.get())
@@ -124,7 +128,7 @@ class RecordService:
         self.recorder.close()
         self._collect()
         while self._jobs:
-            time.sleep(LOOP_S)
+            time.sleep(LOOK_S)
             self._collect()
         self._door.close()
         self._listener.close()

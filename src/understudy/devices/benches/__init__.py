@@ -1,0 +1,1 @@
+"""Benches for `understudy sync calibrate`: one file each, which ends with `PLUGIN: MotionBench = ...`."""

@@ -1,0 +1,1 @@
+"""Robots: simulated here, and real ones through their makers' protocols."""

@@ -1,0 +1,134 @@
+"""ROS 2 bags and MCAP files of a standing robot, to try the importers on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from understudy.devices.messages.decode import known_types
+from understudy.geom.arrays import F64
+from understudy.spec.robot import RobotModel
+from understudy.testing.export import picture
+from understudy.testing.messages import Tree, imu, joint_state, message_bytes, stamped
+
+T0_NS = 1_763_600_000_000_000_000
+"""First stamp: 2025-11-20 00:53:20 UTC."""
+DELAY_NS = 2_000_000
+"""A message is written down so long after its stamp."""
+JOINT_STATE, IMU, IMAGE = "sensor_msgs/msg/JointState", "sensor_msgs/msg/Imu", "sensor_msgs/msg/Image"
+WIDTH, HEIGHT = 64, 48
+
+
+@dataclass(frozen=True)
+class Written:
+    """One message to write.
+
+    Attributes:
+        topic: its topic.
+        type_name: its type.
+        log_ns: when it was written down.
+        values: its fields that are not at their default.
+    """
+
+    topic: str
+    type_name: str
+    log_ns: int
+    values: Tree
+
+
+def standing(robot: RobotModel, t_s: float) -> F64:
+    """(J,) the home pose, every joint swaying by 0.02 rad with a phase of its own."""
+    return np.asarray(robot.home_rad + 0.02 * np.sin(2.0 * t_s + np.arange(robot.dof)))
+
+
+def standing_messages(robot: RobotModel, *, duration_s: float = 2.0, camera: bool = False) -> Iterator[Written]:
+    """JointState at 200 Hz with the joints in reverse, Imu at 100 Hz, and a bgr8 camera at 20 Hz where it is asked for."""
+    for i in range(round(duration_s * 200)):
+        t_ns = T0_NS + i * 5_000_000
+        q = standing(robot, i / 200)
+        named = {name: float(q[k]) for k, name in reversed(list(enumerate(robot.joint_names)))}
+        yield Written("/joint_states", JOINT_STATE, t_ns + DELAY_NS, joint_state(t_ns, named))
+        if i % 2 == 0:
+            yield Written("/imu/pelvis", IMU, t_ns + DELAY_NS, imu(t_ns))
+        if camera and i % 10 == 0:
+            image = picture(i // 10, width=WIDTH, height=HEIGHT)
+            raw = {"height": HEIGHT, "width": WIDTH, "encoding": "bgr8", "step": WIDTH * 3, "data": image[..., ::-1].reshape(-1)}
+            yield Written("/head/left/image_raw", IMAGE, t_ns + DELAY_NS, {"header": stamped(t_ns), **raw})
+
+
+def write_bag(folder: Path, messages: Iterable[Written], *, storage: Literal["mcap", "sqlite3"] = "mcap") -> Path:
+    """Write a bag as rosbag2 does, by rosbags."""
+    from rosbags.rosbag2 import StoragePlugin, Writer
+
+    plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
+    with Writer(folder, version=9, storage_plugin=plugin) as writer:
+        connections: dict[str, object] = {}
+        for message in messages:
+            if message.topic not in connections:
+                connections[message.topic] = writer.add_connection(message.topic, message.type_name, typestore=known_types())
+            connection = connections[message.topic]
+            writer.write(connection, message.log_ns, message_bytes(message.type_name, message.values))
+    return folder
+
+
+def write_ros_mcap(path: Path, messages: Iterable[Written], *, chunk_bytes: int = 1 << 14) -> Path:
+    """Write a file as rosbag2's MCAP storage does, in many chunks, with the definitions of its types."""
+    from mcap.writer import CompressionType, Writer
+
+    with path.open("wb") as file:
+        writer = Writer(file, chunk_size=chunk_bytes, compression=CompressionType.NONE)
+        writer.start(profile="ros2", library="test")
+        channels: dict[str, int] = {}
+        for message in messages:
+            if message.topic not in channels:
+                text, _ = known_types().generate_msgdef(message.type_name, ros_version=2)
+                schema = writer.register_schema(name=message.type_name, encoding="ros2msg", data=text.encode())
+                channels[message.topic] = writer.register_channel(topic=message.topic, message_encoding="cdr", schema_id=schema)
+            data = message_bytes(message.type_name, message.values)
+            writer.add_message(channels[message.topic], log_time=message.log_ns, publish_time=message.log_ns, data=data)
+        writer.finish()
+    return path
+
+
+def write_json_mcap(
+    path: Path, messages: Iterable[tuple[str, int, object]], *, encoding: str = "json", chunk_bytes: int = 1 << 16
+) -> Path:
+    """Write an MCAP file of JSON messages.
+
+    Args:
+        path: of the file.
+        messages: (topic, log time, message).
+        encoding: what the channels say they are.
+        chunk_bytes: a chunk is written when it has grown so long.
+    """
+    from mcap.writer import Writer
+
+    with path.open("wb") as file:
+        writer = Writer(file, chunk_size=chunk_bytes)
+        writer.start(profile="", library="test")
+        schema = writer.register_schema(name="test.Any", encoding="jsonschema", data=b'{"type": "object"}')
+        channels: dict[str, int] = {}
+        for topic, log_ns, message in messages:
+            if topic not in channels:
+                channels[topic] = writer.register_channel(topic=topic, message_encoding=encoding, schema_id=schema)
+            writer.add_message(channels[topic], log_time=log_ns, publish_time=log_ns, data=json.dumps(message).encode())
+        writer.finish()
+    return path
+
+
+def mapping_text(robot: str, entries: Sequence[tuple[str, str, str]]) -> str:
+    """A mapping file.
+
+    Args:
+        robot: profile name.
+        entries: (stream, topic, further lines).
+    """
+    lines = ['format = "understudy-mapping"', f'robot = "{robot}"']
+    for stream, topic, more in entries:
+        lines += ["", "[[streams]]", f'stream = "{stream}"', f'topic = "{topic}"', *([more] if more else [])]
+    return "\n".join(lines) + "\n"
