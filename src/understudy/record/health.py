@@ -133,7 +133,7 @@ def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
     samples, size = sum(item[1] for item in window), sum(item[2] for item in window)
     span_s = min(WINDOW_NS, max(now_ns - window[0][0], 1)) * 1e-9 if window else 1.0
     steps = np.diff(ledger.newest_stamps())
-    age_s = (now_ns - ledger.last_seen_ns) * 1e-9 if ledger.received else float("inf")
+    age_s = max(now_ns - ledger.last_seen_ns, 0) * 1e-9 if ledger.received else float("inf")
     measured_hz = _rate(ledger) if age_s < WINDOW_NS * 1e-9 and len(steps) else samples / span_s
     return StreamHealth(
         stream=ledger.key,

@@ -29,8 +29,8 @@ READY_S, ANSWER_S = 30.0, 30.0
 
 def find_chromium() -> str | None:
     """The browser's program: what CHROMIUM names, or the first that is found."""
-    named = os.environ.get("CHROMIUM")
-    return named or next((path for name in ("chromium", "google-chrome", "chromium-browser") if (path := shutil.which(name))), None)
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "google-chrome", "chromium-browser")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class Chromium:

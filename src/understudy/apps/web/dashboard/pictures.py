@@ -1,4 +1,4 @@
-"""The newest picture of each camera: the JPEG as it came, fetched from the recorder a few times a second whoever asks how often."""
+"""The newest picture of each camera: the JPEG as it came, fetched a few times a second at most, however many ask."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -57,7 +58,7 @@ class DashboardSite:
             return Answer(self.watch.takes.json())
         if path == "/picture":
             jpeg = self.pictures.newest(query.get("camera", ""))
-            return Answer(jpeg, "image/jpeg") if jpeg else None
+            return Answer(jpeg, "image/jpeg", HTTPStatus.OK if jpeg else HTTPStatus.NO_CONTENT)
         return static_files(__package__, *FILES).get(path)
 
     def do(self, body: bytes) -> Answer:

@@ -18,13 +18,17 @@ function bar(id, text) {
   $(id).hidden = !text;
 }
 
-function showAlarm(all) {
+function showAlarm(all, away) {
   const dead = all.filter((s) => s.state === "dead"), never = all.filter((s) => s.state === "absent" && s.required);
   const age = dead.length ? Math.min(...dead.map((s) => s.age_s)) : 0;
   bar("alarm", dead.length ? `✕ ${listed(dead.map((s) => spoken(s.stream)))} stopped ${since(age)} ago` : "");
-  bar("caution", never.length ? `? not seen yet, but required: ${listed(never.map((s) => spoken(s.stream)))}` : "");
+  const missing = [
+    never.length && `? required and not seen yet: ${listed(never.map((s) => spoken(s.stream)))}`,
+    away.length && `? not back since the recorder was started again: ${listed(away.map(spoken))}`,
+  ];
+  bar("caution", missing.filter(Boolean).join("; "));
   const odd = all.filter((s) => ["slow", "fast"].includes(s.state)).length;
-  const [word, kind] = dead.length ? [`✕ ${dead.length} stopped`, "bad"] : never.length ? [`? ${never.length} not seen`, "odd"] : odd ? [`▼ ${odd} at a wrong rate`, "odd"] : ["✓ all streams", "good"];
+  const [word, kind] = dead.length ? [`✕ ${dead.length} stopped`, "bad"] : never.length + away.length ? [`? ${never.length + away.length} not seen`, "odd"] : odd ? [`▼ ${odd} at a wrong rate`, "odd"] : ["✓ all streams", "good"];
   $("overall").textContent = word;
   $("overall").className = `chip ${kind}`;
   return dead.length;
@@ -67,8 +71,7 @@ function show(told) {
   if (lost) voice.say("the recorder is back");
   lost = false;
   document.body.dataset.link = "ok";
-  const dead = showAlarm(health.streams);
-  streams.show(health.streams, facts.streams);
+  const dead = showAlarm(health.streams, streams.show(health.streams, facts.streams));
   events.see(health.streams);
   take.show(health.take, told.finalizing, takes.last);
   cameras.show(health.streams);
@@ -80,6 +83,7 @@ function show(told) {
 }
 
 function gone(why) {
+  if (document.body.dataset.link === "gone" && $("alarm").textContent === `✕ ${why}`) return;
   if (!lost && document.body.dataset.link === "ok") voice.say("the recorder does not answer");
   lost = lost || document.body.dataset.link === "ok";
   document.body.dataset.link = "gone";

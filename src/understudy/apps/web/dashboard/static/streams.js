@@ -2,7 +2,7 @@
 
 export const STATES = {
   dead: ["✕", "stopped"], absent: ["?", "never seen"], slow: ["▼", "slow"], fast: ["▲", "fast"], ok: ["✓", "ok"], event: ["○", "on event"],
-  unknown: ["?", "unknown"],
+  away: ["?", "not back"], unknown: ["?", "unknown"],
 };
 const WORST = ["dead", "absent", "slow", "fast", "ok", "event"];
 const KNOWN_MS = 1;
@@ -27,13 +27,18 @@ export class Streams {
       this.fill(row, stream);
     });
     const here = new Set(streams.map((s) => s.stream));
-    const away = known.filter((s) => !here.has(s.stream)).map((s) => spoken(s.stream));
-    this.optional.textContent = away.length ? `Not on the bus, not required: ${away.join(", ")}` : "";
+    const away = [...this.rows.keys()].filter((key) => !here.has(key));  // a recorder that was started anew has not seen them yet
+    for (const key of away) this.mark(key, "away");
+    const never = known.filter((s) => !here.has(s.stream) && !this.rows.has(s.stream)).map((s) => spoken(s.stream));
+    this.optional.hidden = never.length === 0;
+    this.optional.firstElementChild.textContent = `${never.length} more streams of the schema are not on the bus`;
+    this.optional.lastElementChild.textContent = never.join(", ");
+    return away;
   }
 
   fill(row, s) {
     const [sign, word] = STATES[s.state];
-    const rate = s.state === "event" ? "–" : s.state === "absent" ? "0" : number(s.measured_hz);
+    const rate = s.state === "event" ? "–" : ["absent", "dead"].includes(s.state) ? "0" : number(s.measured_hz);
     const put = (k, text, small = "") => {
       const cell = row.cells[k], all = text + small;
       if (cell.dataset.all === all) return;
@@ -70,11 +75,12 @@ export class Streams {
   }
 
   unknown() {
-    for (const row of this.rows.values()) {
-      row.className = "unknown";
-      for (const [k, text] of [[1, STATES.unknown.join(" ")], [2, "–"], [3, "–"]]) {
-        row.cells[k].textContent = row.cells[k].dataset.all = text;
-      }
-    }
+    for (const key of this.rows.keys()) this.mark(key, "unknown");
+  }
+
+  mark(key, state) {
+    const row = this.row(key);
+    row.className = state;
+    for (const [k, text] of [[1, STATES[state].join(" ")], [2, "–"], [3, "–"]]) row.cells[k].textContent = row.cells[k].dataset.all = text;
   }
 }

@@ -105,6 +105,7 @@ export class Take {
 
   async ask(body, told) {
     this.unsure();
+    for (const field of this.fields) field.label.classList.remove("missing");
     try {
       this.say(told(await post(body)));
     } catch (error) {

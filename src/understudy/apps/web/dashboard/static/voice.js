@@ -14,7 +14,7 @@ export class Voice {
     this.muted = localStorage.getItem(KEPT) === "off";
     button.disabled = !this.synthesis;
     button.addEventListener("click", () => this.toggle());
-    document.addEventListener("pointerdown", () => this.label());
+    for (const act of ["click", "keyup"]) document.addEventListener(act, () => this.label());
     this.label();
   }
 
@@ -51,8 +51,7 @@ export class Events {
 
   see(streams, now = performance.now()) {
     const dead = new Set(streams.filter((s) => s.state === "dead").map((s) => s.stream));
-    const first = this.stopped === null;
-    if (first) this.stopped = new Set(dead);
+    if (this.stopped === null) this.stopped = new Set(dead);
     for (const key of dead) {
       this.returning.delete(key);
       if (!this.stopped.has(key)) {
@@ -60,7 +59,8 @@ export class Events {
         this.wait("stopped", key);
       }
     }
-    for (const key of [...this.stopped].filter((key) => !dead.has(key))) {
+    const alive = new Set(streams.filter((s) => s.state !== "dead" && s.state !== "absent").map((s) => s.stream));
+    for (const key of [...this.stopped].filter((key) => alive.has(key))) {
       if (!this.returning.has(key)) this.returning.set(key, now);
       if (now - this.returning.get(key) < BACK_MS) continue;
       this.returning.delete(key);
