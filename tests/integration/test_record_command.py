@@ -180,7 +180,7 @@ def test_devices_are_named_with_their_options(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_device_that_ends_is_started_again_a_few_times_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.pipeline.record.devices.RESTARTS", 1)
-    runner, said = DeviceRunner(DeviceRequest("nonesuch"), f"ipc://{tmp_path}/bus"), list[str]()
+    runner, said = DeviceRunner(DeviceRequest("nonesuch"), tmp_path, f"ipc://{tmp_path}/bus"), list[str]()
     until_s = time.monotonic() + LONG_S
     while not (said and "not started again" in said[-1]) and time.monotonic() < until_s:
         said += [text for text in [runner.look()] if text]

@@ -50,24 +50,6 @@ class GateContext:
     peers: Mapping[str, float] = field(default_factory=dict)
 
 
-class DeviceFactory(Protocol):
-    """Opens devices of one kind. Group `devices`, folder `devices/`."""
-
-    title: str
-
-    def open(self, config: Mapping[str, str]) -> Sequence[Device]:
-        """The devices that `config` asks for, not started yet; at least one.
-
-        Args:
-            config: option to text, such as `{"port": "/dev/ttyUSB0"}`; keys that every recorder gives: `dataset`, the folder.
-
-        Raises:
-            UnknownNameError: an option that it does not know.
-            DeviceError: an option's value cannot be used, or a device is not there.
-        """
-        ...
-
-
 class Gate(Protocol):
     """Looks for one defect. Group `gates`, folder `quality/gates/`."""
 
@@ -161,5 +143,15 @@ class DeviceFactory(Protocol):
     title: str
 
     def open(self, config: Mapping[str, str | float | bool], robot: RobotModel, schema: Schema) -> Sequence[Device]:
-        """The devices that `config` asks for, not started; raises DeviceError with the option that is wrong."""
+        """The devices that `config` asks for, not started yet; at least one.
+
+        Args:
+            config: option to value; from a command line, values are texts.
+            robot: the dataset's.
+            schema: the dataset's, which says what its streams are.
+
+        Raises:
+            UnknownNameError: a name in it is not known.
+            DeviceError: an option is not known, its value cannot be used, or a device is not there.
+        """
         ...

@@ -49,7 +49,7 @@ class RecordSession:
         address = parse_address(self._options.bus)
         self._start()
         self._commander = Commander(address)
-        self._runners = [DeviceRunner(request, self._options.bus) for request in self._requests]
+        self._runners = [DeviceRunner(request, self._options.root, self._options.bus) for request in self._requests]
         return self
 
     def _start(self) -> None:

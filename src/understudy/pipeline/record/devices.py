@@ -9,10 +9,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from understudy import plugins
 from understudy.errors import DeviceError, UnderstudyError
+from understudy.kinematics.load import load_robot
 from understudy.record.address import parse_address
 from understudy.record.bus import Publisher
 from understudy.record.producer import run_device
@@ -20,6 +22,7 @@ from understudy.record.remote_clock import keep_measured
 from understudy.record.zmq_bus import ZmqLink
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
+from understudy.store.dataset import Dataset
 
 RESTARTS = 5
 _log = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ class DeviceRequest:
     """
 
     plugin: str
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str | float | bool] = field(default_factory=dict)
 
 
 def parse_device(text: str) -> DeviceRequest:
@@ -46,7 +49,7 @@ def parse_device(text: str) -> DeviceRequest:
         UnknownNameError: no such plugin.
     """
     name, _, rest = text.partition(":")
-    config = {}
+    config: dict[str, str | float | bool] = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if not equals or not key:
@@ -57,10 +60,15 @@ def parse_device(text: str) -> DeviceRequest:
     return DeviceRequest(name, config)
 
 
-def open_devices(request: DeviceRequest) -> Sequence[Device]:
-    """The devices that are asked for, not started yet; raises DeviceError where there are none."""
+def open_devices(request: DeviceRequest, root: Path) -> Sequence[Device]:
+    """The devices that are asked for, with the robot and the schema of the dataset in `root`, not started yet.
+
+    Raises:
+        DeviceError: there are none.
+    """
     factory = cast(DeviceFactory, plugins.load("devices", request.plugin))
-    devices = factory.open(request.config)
+    dataset = Dataset.open(root)
+    devices = factory.open(request.config, load_robot(dataset.robot_source), dataset.schema)
     if not devices:
         raise DeviceError(f"device {request.plugin}: it opened nothing; check its options")
     return devices
@@ -90,11 +98,12 @@ def run_devices(devices: Sequence[Device], bus: str, stop: threading.Event) -> l
     return failed
 
 
-def device_process(request: DeviceRequest, bus: str, told: Any) -> None:
+def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> None:
     """Main of a process of devices; ends with SIGTERM or with the process that started it.
 
     Args:
         request: what to open.
+        root: folder of the dataset.
         bus: address of the recorder.
         told: connection on which it says why it ended; an empty text where it was asked to.
     """
@@ -104,7 +113,7 @@ def device_process(request: DeviceRequest, bus: str, told: Any) -> None:
     parent = multiprocessing.parent_process()
     threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
     try:
-        failed = run_devices(open_devices(request), bus, stop)
+        failed = run_devices(open_devices(request, root), bus, stop)
     except UnderstudyError as error:
         failed = [str(error)]
     told.send("; ".join(failed))
@@ -121,17 +130,20 @@ class DeviceRunner:
 
     Args:
         request: what to open.
+        root: folder of the dataset.
         bus: address of the recorder.
     """
 
-    def __init__(self, request: DeviceRequest, bus: str) -> None:
-        self._request, self._bus, self._left = request, bus, RESTARTS
+    def __init__(self, request: DeviceRequest, root: Path, bus: str) -> None:
+        self._request, self._root, self._bus, self._left = request, root, bus, RESTARTS
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._told, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=device_process, args=(self._request, self._bus, theirs), daemon=True)
+        self._process = context.Process(
+            target=device_process, args=(self._request, self._root, self._bus, theirs)
+        )  # no daemon: cameras have processes of their own
         self._process.start()
         theirs.close()
 

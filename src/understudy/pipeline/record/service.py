@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -17,12 +18,13 @@ from understudy.errors import BusError, UnderstudyError
 from understudy.kinematics.robot_json import read_robot_json
 from understudy.pipeline.record.finalize import Finished, discard_take, finalize, flag_discard, ready
 from understudy.pipeline.record.recover import orphans
+from understudy.pipeline.sync_file import latencies_of
+from understudy.pipeline.sync_host import host_clock_json, host_clock_state
 from understudy.record.address import parse_address
 from understudy.record.bus import Listener
 from understudy.record.commands import Asked, CommandDoor, Reply, done, refused
 from understudy.record.health import take_snapshot
 from understudy.record.recorder import PREROLL_S, Ended, Recorder
-from understudy.record.wall_clock import wall_clock_state
 from understudy.record.zmq_bus import ZmqListener
 from understudy.store.dataset import ROBOT, Dataset
 
@@ -78,6 +80,7 @@ class RecordService:
         address = parse_address(options.bus)
         self._options, self._dataset = options, dataset
         self._waiting: dict[str, Ended] = {}
+        self._host_clock = host_clock_json(host_clock_state())
         self.recorder = Recorder(
             dataset,
             labels=dict(options.labels),
@@ -85,7 +88,7 @@ class RecordService:
             token=address.token,
             preroll_s=options.preroll_s,
             on_ended=self._ended,
-            clock_state=wall_clock_state(),
+            notes=self._notes,
         )
         self._listener = listener or ZmqListener(address)
         reading = {"health": self._health, "thumbnail": self._thumbnail, "clock": self._clock, "takes": self._takes}
@@ -157,6 +160,10 @@ class RecordService:
             return done(take=take)
         self._quit = True
         return done()
+
+    def _notes(self) -> Mapping[str, str]:
+        """What a take should know of clocks; raises SyncError where the dataset's sync.toml cannot be read."""
+        return {"host_clock": self._host_clock, "latencies_ns": json.dumps(dict(latencies_of(self._dataset.root)))}
 
     def _discard(self, take: str) -> None:
         """Discard a take that has ended: one process finalizes and discards, one thing after the other."""
