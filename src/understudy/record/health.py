@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal
 
-import numpy as np
-
+from understudy.geom.arrays import I64
 from understudy.record.disk import look
 from understudy.record.intake import Intake, Refusal
 from understudy.record.ledger import NONE, WINDOW_NS, Ledger
@@ -129,12 +130,13 @@ class HealthSnapshot:
 
 def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
     """How one stream of `intake` does."""
-    window = [item for item in list(ledger.recent) if item[0] >= now_ns - WINDOW_NS]
-    samples, size = sum(item[1] for item in window), sum(item[2] for item in window)
-    span_s = min(WINDOW_NS, max(now_ns - window[0][0], 1)) * 1e-9 if window else 1.0
-    steps = np.diff(ledger.newest_stamps())
+    nothing = (now_ns - 1_000_000_000, ledger.received, ledger.size)
+    since_ns, received, size = next((item for item in list(ledger.recent) if item[0] >= now_ns - WINDOW_NS), nothing)
+    span_s = max(now_ns - since_ns, 1) * 1e-9
+    stamps = ledger.newest_stamps()
     age_s = max(now_ns - ledger.last_seen_ns, 0) * 1e-9 if ledger.received else float("inf")
-    measured_hz = _rate(ledger) if age_s < WINDOW_NS * 1e-9 and len(steps) else samples / span_s
+    by_stamps = age_s < WINDOW_NS * 1e-9 and len(stamps) > 1  # they do not come in batches as messages do
+    measured_hz = _rate(stamps) if by_stamps else (ledger.received - received) / span_s
     return StreamHealth(
         stream=ledger.key,
         kind=ledger.spec.kind,
@@ -145,24 +147,29 @@ def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
         measured_hz=measured_hz,
         age_s=age_s,
         dead_after_s=float("inf") if ledger.events else dead_after_s(ledger),
-        jitter_ms=float(np.std(steps)) * 1e-6 if len(steps) else 0.0,
+        jitter_ms=_jitter_ms(stamps),
         received=ledger.received,
         lost=ledger.lost,
         refused=ledger.refused,
         dropped=ledger.dropped_by_producer + ledger.dropped_by_recorder,
         gaps=ledger.gaps,
         longest_gap_ms=ledger.longest_gap_ns * 1e-6,
-        mb_per_min=size / span_s * 60e-6,
+        mb_per_min=(ledger.size - size) / span_s * 60e-6,
         clock=intake.clocks.get(ledger.owner, ""),
         sync_ms=_sync_ms(ledger, intake),
         last_refusal=ledger.last_refusal,
     )
 
 
-def _rate(ledger: Ledger) -> float:
-    """By the newest stamps, which do not come in batches as messages do."""
-    stamps = ledger.newest_stamps()
+def _rate(stamps: I64) -> float:
     return (len(stamps) - 1) * 1e9 / max(float(stamps[-1] - stamps[0]), 1.0)
+
+
+def _jitter_ms(stamps: I64) -> float:
+    if len(stamps) < 2:
+        return 0.0
+    off = (stamps[1:] - stamps[:-1]) - (stamps[-1] - stamps[0]) / (len(stamps) - 1)
+    return math.sqrt(float(off @ off) / len(off)) * 1e-6
 
 
 def _sync_ms(ledger: Ledger, intake: Intake) -> float:
@@ -220,3 +227,19 @@ def take_snapshot(recorder: Recorder, *, cpu_share: float = 0.0, memory_bytes: i
 
 def _bytes_per_s(streams: Sequence[StreamHealth]) -> float:
     return sum(s.mb_per_min for s in streams if s.state != "dead") * 1e6 / 60.0
+
+
+def as_map(found: HealthSnapshot | StreamHealth | TakeHealth | Refusal) -> dict[str, object]:
+    """A snapshot as it goes over the bus. All its parts are plain, so nothing needs to be copied deeply."""
+    return {name: _plain(getattr(found, name)) for name in _names(type(found))}
+
+
+@cache
+def _names(kind: type[HealthSnapshot | StreamHealth | TakeHealth | Refusal]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return as_map(value) if isinstance(value, StreamHealth | TakeHealth | Refusal) else value

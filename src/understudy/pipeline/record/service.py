@@ -23,6 +23,7 @@ from understudy.pipeline.sync_host import host_clock_json, host_clock_state
 from understudy.record.address import parse_address
 from understudy.record.bus import Listener
 from understudy.record.commands import Asked, CommandDoor, Reply, done, refused
+from understudy.record.health import as_map as health_map
 from understudy.record.health import take_snapshot
 from understudy.record.recorder import PREROLL_S, Ended, Recorder
 from understudy.record.zmq_bus import ZmqListener
@@ -172,7 +173,7 @@ class RecordService:
 
     def _health(self, _: Mapping[str, Any]) -> Reply:
         snapshot = take_snapshot(self.recorder, cpu_share=self._cpu[2], memory_bytes=_memory())
-        return done(health=asdict(snapshot), finalizing=self._at_work(), results=self._results)
+        return done(health=health_map(snapshot), finalizing=self._at_work(), results=self._results)
 
     def _thumbnail(self, given: Mapping[str, Any]) -> Reply:
         ledger = self.recorder.intake.ledgers.get(str(given.get("stream", "")))
