@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -48,38 +50,24 @@ class Chromium:
     """
 
     def __init__(self, url: str, *, width: int = 1280, height: int = 800, before: str = "", dark: bool = False) -> None:
-        from websockets.sync.client import connect
-
         program = find_chromium()
         if program is None:
             raise MissingDependencyError("no Chromium: install one, or set CHROMIUM to its path")
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        options = [*OPTIONS, f"--window-size={width},{height}", f"--user-data-dir={self._profile.name}", "about:blank"]
-        self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._ids = itertools.count(1)
-        self._socket: ClientConnection = connect(self._page_socket(), max_size=None)
         self.events: list[dict[str, Any]] = []
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.call("Emulation.setDeviceMetricsOverride", **size)
-        if dark:
-            self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-        if before:
-            self.call("Page.addScriptToEvaluateOnNewDocument", source=before)
-        self.call("Page.navigate", url=url)
-
-    def _page_socket(self) -> str:
-        """Address of the page's DevTools socket, as soon as the browser has written its port."""
-        told, until_s = Path(self._profile.name) / "DevToolsActivePort", time.monotonic() + READY_S
-        while time.monotonic() < until_s:
-            if told.exists() and (lines := told.read_text(encoding="ascii").splitlines()):
-                with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json/list", timeout=ANSWER_S) as answer:
-                    pages = [page for page in json.loads(answer.read()) if page["type"] == "page"]
-                if pages:
-                    return str(pages[0]["webSocketDebuggerUrl"])
-            time.sleep(0.05)
-        raise UnderstudyError("Chromium did not begin in time")
+        self._ids = itertools.count(1)
+        with ExitStack() as opened:
+            profile = opened.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            opened.enter_context(_running(program, profile, width, height))
+            self._socket = opened.enter_context(_connected(Path(profile)))
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                self.call(f"{domain}.enable")
+            self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            if dark:
+                self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+            if before:
+                self.call("Page.addScriptToEvaluateOnNewDocument", source=before)
+            self.call("Page.navigate", url=url)
+            self._opened = opened.pop_all()
 
     def call(self, method: str, **params: object) -> dict[str, Any]:
         """One call of the DevTools protocol; what comes meanwhile is kept in `events`."""
@@ -147,11 +135,42 @@ class Chromium:
 
     def close(self) -> None:
         """End the browser."""
-        self._socket.close()
-        self._process.terminate()
+        self._opened.close()
+
+
+@contextmanager
+def _running(program: str, profile: str, width: int, height: int) -> Iterator[None]:
+    """The browser's process with one empty page."""
+    options = [*OPTIONS, f"--window-size={width},{height}", f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
         try:
-            self._process.wait(10.0)
+            process.wait(10.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._profile.cleanup()
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _connected(profile: Path) -> Iterator[ClientConnection]:
+    """The page's DevTools socket."""
+    from websockets.sync.client import connect
+
+    with connect(_page_socket(profile), max_size=None) as socket:
+        yield socket
+
+
+def _page_socket(profile: Path) -> str:
+    """Where it is, as soon as the browser has written its port."""
+    told, until_s = profile / "DevToolsActivePort", time.monotonic() + READY_S
+    while time.monotonic() < until_s:
+        if told.exists() and (lines := told.read_text(encoding="ascii").splitlines()):
+            with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json/list", timeout=ANSWER_S) as answer:
+                pages = [page for page in json.loads(answer.read()) if page["type"] == "page"]
+            if pages:
+                return str(pages[0]["webSocketDebuggerUrl"])
+        time.sleep(0.05)
+    raise UnderstudyError("Chromium did not begin in time")

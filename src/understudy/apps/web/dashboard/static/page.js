@@ -61,6 +61,7 @@ async function showTakes(changes) {
   seen = changes;
   try {
     $("counts").textContent = takes.show(await get("takes.json"));
+    take.setLast(takes.last);
   } catch {
     seen = before;
   }
@@ -73,7 +74,7 @@ function show(told) {
   document.body.dataset.link = "ok";
   const dead = showAlarm(health.streams, streams.show(health.streams, facts.streams));
   events.see(health.streams);
-  take.show(health.take, told.finalizing, takes.last);
+  take.show(health.take, told.finalizing);
   cameras.show(health.streams);
   showMachine(health);
   showNews(health, told.said);

@@ -15,6 +15,8 @@ export class Take {
     this.voice = voice;
     this.activity = "unknown";
     this.sure = { what: "", until: 0 };
+    this.last = "";
+    this.making = false;
     this.makeFields();
     $("toggle").addEventListener("click", () => this.toggle());
     $("mark").addEventListener("click", () => this.mark());
@@ -56,9 +58,9 @@ export class Take {
     return this.fields.filter((field) => field.required && !field.input.value.trim());
   }
 
-  show(take, finalizing, last) {
+  show(take, finalizing) {
     this.activity = take.activity;
-    this.last = last;
+    this.making = finalizing.length > 0;
     document.body.dataset.activity = take.activity;
     $("activity").querySelector("b").textContent = { idle: "Idle", recording: "Recording", ending: "Ending" }[take.activity];
     $("activity").querySelector("time").textContent = take.activity === "idle" ? "" : clock(Math.max(take.duration_s - take.preroll_s, 0));
@@ -73,8 +75,17 @@ export class Take {
     $("discard").classList.toggle("sure", asked === "discard");
     $("toggle").disabled = false;
     $("mark").disabled = take.activity !== "recording";
-    $("discard").disabled = take.activity === "idle" && !last && !finalizing.length;
+    this.canDiscard();
     $("fields-title").textContent = take.activity === "idle" ? "Fields" : "Fields of the next take";
+  }
+
+  setLast(name) {
+    this.last = name;
+    this.canDiscard();
+  }
+
+  canDiscard() {
+    $("discard").disabled = this.activity === "unknown" || (this.activity === "idle" && !this.last && !this.making);
   }
 
   unknown() {
