@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import Any
 
 import pytest
 
@@ -52,39 +58,35 @@ class Browser:
         connection.close()
         return found
 
-    def do(self, what: str, **more: object) -> tuple[int, dict[str, str]]:
+    def do(self, what: str, **more: object) -> tuple[int, dict[str, Any]]:
         body = json.dumps({"do": what, **more})
         own = f"http://{self.host}:{self.port}"
         status, answer = self.ask("/do", method="POST", body=body, Content_Type="application/json", Origin=own)
         return status, json.loads(answer)
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         status, body = self.ask(f"/state?after={self.serial}")
         assert status == 200
         found = json.loads(body)
         self.serial = found["serial"]
         return dict(found)
 
-    def until(self, holds: Callable[[dict[str, object]], object]) -> dict[str, object]:
+    def until(self, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         until_s = time.monotonic() + LONG_S
         while not holds(found := self.state()):
             assert time.monotonic() < until_s, found
         return found
 
-    def takes(self) -> dict[str, object]:
+    def takes(self) -> dict[str, Any]:
         return dict(json.loads(self.ask("/takes.json")[1]))
 
 
-def _streams(state: dict[str, object]) -> dict[str, dict[str, object]]:
-    health = state["health"]
-    assert isinstance(health, dict)
-    return {s["stream"]: s for s in health["streams"]}
+def _streams(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {s["stream"]: s for s in state["health"]["streams"]}
 
 
-def _take(state: dict[str, object]) -> dict[str, object]:
-    health = state["health"]
-    assert isinstance(health, dict)
-    return dict(health["take"])
+def _take(state: dict[str, Any]) -> dict[str, Any]:
+    return dict(state["health"]["take"])
 
 
 @pytest.fixture
@@ -157,32 +159,34 @@ def test_an_operator_starts_marks_stops_and_discards(browser: Browser, door: Ben
     assert browser.do("stop")[1]["take"] == take
     changes = browser.until(lambda state: state["takes"] != 0)["takes"]
     found = browser.takes()
-    assert (found["changes"], found["counts"]["unchecked"]) == (changes, 1)  # type: ignore[index]
-    assert found["takes"][0]["digest"]  # type: ignore[index]
+    assert (found["changes"], found["counts"]["unchecked"]) == (changes, 1)
+    assert found["takes"][0]["digest"]
     assert browser.do("discard")[1]["take"] == take
     browser.until(lambda state: state["takes"] != changes)
-    (shown,) = browser.takes()["takes"]  # type: ignore[misc]
+    (shown,) = browser.takes()["takes"]
     assert (shown["outcome"], bool(shown["digest"])) == ("discarded", True)
     assert [ref.id for ref in door.bench.dataset.refs("failures")] == [take]
     assert door.bench.dataset.read(take).metadata["language_instruction"] == "unlabelled"
 
 
 def test_what_the_recorder_refuses_is_said(browser: Browser) -> None:
-    for what, given, word in (
+    wrong: tuple[tuple[str, dict[str, object], str], ...] = (
         ("stop", {}, "no take is running"),
         ("mark", {}, "no take is running"),
         ("discard", {}, "no take to discard"),
         ("start", {"metadata": {"tsk_id": "x"}}, "task_id"),
         ("start", {"metadata": {**LABELS, "task_id": "../../etc"}}, "task"),
         ("start", {"metadata": {**LABELS, "motion_source": "magic"}}, "teleop"),
-    ):
+    )
+    for what, given, word in wrong:
         status, told = browser.do(what, **given)
         assert (status, word in told["error"]) == (400, True), told
 
 
 def test_wrong_requests_are_refused_with_a_reason(browser: Browser, door: BenchDoor) -> None:
     assert "known commands" in browser.do("quit")[1]["error"]
-    for given in ({"metadata": []}, {"metadata": {"task_id": 3}}, {"metadata": {"task_id": "x" * 2000}}):
+    wrong: tuple[dict[str, object], ...] = ({"metadata": []}, {"metadata": {"task_id": 3}}, {"metadata": {"task_id": "x" * 2000}})
+    for given in wrong:
         assert browser.do("start", **given)[0] == 400
     assert browser.do("mark", label=["x"])[0] == 400
     own = f"http://{browser.host}:{browser.port}"
@@ -215,9 +219,9 @@ def test_from_elsewhere_the_token_is_needed(door: BenchDoor, address: BusAddress
         for path in ("/", "/state", "/facts.json", "/takes.json", f"/picture?camera={CAMERA}", "/page.js", "/?token=wrong"):
             status, body = stranger.ask(path)
             assert (status, token.encode() in body) == (403, False)
-        body = json.dumps({"do": "start", "metadata": LABELS})
+        start = json.dumps({"do": "start", "metadata": LABELS})
         own = f"http://{stranger.host}:{stranger.port}"
-        assert stranger.ask("/do", method="POST", body=body, Content_Type="application/json", Origin=own)[0] == 403
+        assert stranger.ask("/do", method="POST", body=start, Content_Type="application/json", Origin=own)[0] == 403
         assert door.asked["start"] == 0
         assert stranger.ask(f"/?token={token}")[0] == 303
         assert stranger.until(lambda state: state["link"] == "ok")
@@ -347,7 +351,7 @@ def test_no_vector_sample_is_lost_with_five_greedy_browsers_and_a_stuck_one(tmp_
             assert (
                 sum(int(str(s["lost"])) + int(str(s["dropped"])) for s in _streams(found).values() if s["kind"] != "image") == 0
             )
-            (shown,) = browser.takes()["takes"]  # type: ignore[misc]
+            (shown,) = browser.takes()["takes"]
             assert (shown["take"], shown["outcome"], shown["error"]) == (take, "accepted", "")
             rows = {row["stream"]: row for row in shown["digest"]}
             assert rows[JOINTS]["lost"] == 0
@@ -369,3 +373,33 @@ def _stuck(port: int) -> socket.socket:
     except TimeoutError:
         pass
     return line
+
+
+def test_the_command_serves_the_page_and_records_without_one(tmp_path: Path) -> None:
+    robot = load_robot("unitree_g1")
+    Dataset.create(tmp_path / "set", default_schema(robot, "kitchen"), robot)
+    command = [sys.executable, "-m", "understudy", "record", str(tmp_path / "set"), "--bus", f"ipc://{tmp_path}/bus", "--json"]
+    with _recording([*command, "--port", "0", "--task", "pour"]) as first:
+        browser = Browser(first.split()[1])
+        browser.until(lambda state: state["link"] == "ok")
+        facts = json.loads(browser.ask("/facts.json")[1])
+        assert next(f["value"] for f in facts["fields"] if f["name"] == "task_id") == "pour"
+        second = [*command[:5], "--bus", f"ipc://{tmp_path}/other", "--port", browser.port]
+        with _recording(second) as said:
+            assert "Recording goes on without it" in said
+            commander = Commander(parse_address(f"ipc://{tmp_path}/other"), timeout_s=LONG_S)
+            assert commander.ask("health")["ok"]
+            commander.close()
+
+
+@contextmanager
+def _recording(command: list[str]) -> Iterator[str]:
+    """`understudy record` while the block runs; its first line."""
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, stdin=DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        try:
+            yield process.stderr.readline()
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate(timeout=LONG_S)
+    assert (process.returncode, "Traceback" in complaints) == (0, False), complaints

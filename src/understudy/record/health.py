@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Literal
 
 from understudy.geom.arrays import I64
@@ -231,15 +230,13 @@ def _bytes_per_s(streams: Sequence[StreamHealth]) -> float:
 
 def as_map(found: HealthSnapshot | StreamHealth | TakeHealth | Refusal) -> dict[str, object]:
     """A snapshot as it goes over the bus. All its parts are plain, so nothing needs to be copied deeply."""
-    return {name: _plain(getattr(found, name)) for name in _names(type(found))}
-
-
-@cache
-def _names(kind: type[HealthSnapshot | StreamHealth | TakeHealth | Refusal]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    return {name: _plain(getattr(found, name)) for name in _NAMES[type(found)]}
 
 
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return as_map(value) if isinstance(value, StreamHealth | TakeHealth | Refusal) else value
+
+
+_NAMES = {kind: tuple(f.name for f in fields(kind)) for kind in (HealthSnapshot, StreamHealth, TakeHealth, Refusal)}

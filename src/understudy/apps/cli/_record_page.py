@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from understudy.apps.cli._console import complain, note
+from understudy.apps.cli._console import note
 from understudy.apps.cli._record import RecordSession
 from understudy.apps.web.dashboard.server import DashboardServer
 from understudy.errors import InputError
@@ -30,7 +30,7 @@ def served_page(session: RecordSession, options: ServiceOptions, *, host: str, p
     try:
         server = DashboardServer(schema, address, labels=options.labels, said=lambda: session.said, host=host, port=port)
     except InputError as error:
-        complain(f"{error}; recording goes on without a page")
+        note(f"no page: {error}. Recording goes on without it")
         yield
         return
     with server:
