@@ -159,7 +159,7 @@ def _connected(profile: Path) -> Iterator[ClientConnection]:
     """The page's DevTools socket."""
     from websockets.sync.client import connect
 
-    with connect(_page_socket(profile), max_size=None) as socket:
+    with connect(_page_socket(profile), max_size=None, ping_interval=None) as socket:
         yield socket
 
 

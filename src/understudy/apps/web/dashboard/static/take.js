@@ -11,7 +11,7 @@ export class Take {
   constructor(facts, voice) {
     this.fields = facts.fields;
     this.unlabelled = facts.unlabelled;
-    this.kept = `understudy fields ${facts.dataset}`;
+    this.kept = `understudy ${facts.dataset} ${facts.fields.map((field) => field.value).join(" ")}`;  // another start has other labels
     this.voice = voice;
     this.activity = "unknown";
     this.sure = { what: "", until: 0 };
