@@ -55,7 +55,7 @@ def _recorded(bench: RecordBench, seconds: float = 4.0) -> tuple[Episode, dict[t
 
 def _error_ns(episode: Episode, key: str, truth: dict[tuple[str, int], int]) -> I64:
     stream = episode.stream(key)
-    return stream.t_ns - np.array([truth[key, int(seq)] for seq in stream.extra["seq"]])
+    return np.subtract(stream.t_ns, np.array([truth[key, int(seq)] for seq in stream.extra["seq"]], dtype=np.int64))
 
 
 def _warnings(episode: Episode) -> list[str]:

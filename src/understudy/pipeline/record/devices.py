@@ -153,6 +153,7 @@ class DeviceRunner:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._told, theirs = context.Pipe(duplex=False)
+        self._why = ""
         self._process = context.Process(
             target=device_process, args=(self._request, self._root, self._bus, theirs)
         )  # no daemon: cameras have processes of their own
@@ -161,27 +162,28 @@ class DeviceRunner:
 
     def look(self) -> str:
         """Start it again where it ended; what to tell of that, or nothing."""
-        if self._process.is_alive():
-            self._said()
+        alive = self._process.is_alive()
+        self._listen()
+        if alive:
             return ""
-        why = self._said() or f"ended with code {self._process.exitcode}"
+        why = self._why or f"ended with code {self._process.exitcode}"
         if self._left <= 0:
             return f"device {self._request.plugin}: {why}; it is not started again"
         self._left -= 1
         self._start()
         return f"device {self._request.plugin}: {why}; started again"
 
-    def _said(self) -> str:
-        """Why it ended, as far as it told; what it produces is kept."""
+    def _listen(self) -> None:
+        """Keep what the process says: what it produces, and why it ends."""
         try:
             while self._told.poll(0):
                 told = self._told.recv()
                 if isinstance(told, str):
-                    return told
-                self.streams = told
+                    self._why = told
+                else:
+                    self.streams = told
         except EOFError:
-            pass  # it is gone, and has said all
-        return ""
+            return  # it is gone, and has said all
 
     def close(self) -> None:
         """End it."""

@@ -73,12 +73,12 @@ class MujocoRobot:
             name: on the bus.
             clock: what it lives on; the host's by default.
             mover: what moves it until it is commanded.
-            rates_hz: stream key to rate, over the schema's; up to 400 Hz.
+            rates_hz: stream key to rate, over the schema's; up to 800 Hz.
             scene: a name of `scenes.props.SCENES`.
             lift_m: of the soles over the floor; below 0 they press on it.
 
         Raises:
-            DeviceError: a rate above 400 Hz, or for a stream that is not made; or the schema's actions are no positions.
+            DeviceError: a rate above 800 Hz, or for a stream that is not made; or the schema's actions are no positions.
             UnknownNameError, ModelError: as `physics_spec`.
         """
         schema = schema or default_schema(robot, "simulation")
@@ -107,7 +107,7 @@ class MujocoRobot:
         """Have a function called at an even rate with the state at that instant, in the thread that reads.
 
         Raises:
-            DeviceError: the robot has been started, or the rate is above 400 Hz.
+            DeviceError: the robot has been started, or the rate is above 800 Hz.
         """
         if self._schedule is not None:
             raise DeviceError(f"{self.name}: watched after its start; watch first")

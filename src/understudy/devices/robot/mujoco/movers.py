@@ -70,10 +70,12 @@ class ArmWaves:
 
 
 class SharpMotions:
-    """Fast steps of both arms and the waist with pauses: landmarks that every stream shows.
+    """Fast turns of the waist with pauses: landmarks that every stream shows, for one joint moves all of them.
 
-    Motion n begins at `first_s + n * every_s` and takes `rise_s`: forth where n is even, back where it is odd, along a curve
-    of least jerk. The arms are in front of the robot, where its head camera sees them, from `raise_s` on.
+    The arms are held in front from `raise_s` on, so that they swing with the torso: its IMU and the head's turn, wrists feel the
+    hands' inertia, head cameras see the room turn and external ones the arms. Motion n begins at `first_s + n * every_s` and
+    takes `rise_s`: forth where n is even, back where it is odd, along a curve of least jerk. Jaws stay open. Where a robot has no
+    waist, both shoulders move in its place; IMUs and head cameras then show little.
     """
 
     def __init__(
@@ -82,20 +84,17 @@ class SharpMotions:
         *,
         amplitude_rad: float = 0.35,
         rise_s: float = 0.15,
-        every_s: float = 1.0,
+        every_s: float = 1.5,
         first_s: float = 2.5,
         raise_s: float = 1.5,
     ) -> None:
         """Motions without end."""
         self._home_rad, self._middle_rad = robot.home_rad, raised_arms(robot)
         self._rise_s, self._every_s, self._first_s, self._raise_s = rise_s, every_s, first_s, raise_s
+        turning = _matching(robot, "waist_yaw") or _matching(robot, "torso")
+        shoulders = [j for side in ("left", "right") for j in _matching(robot, f"{side}_shoulder_pitch")]
         self._step_rad = np.zeros(robot.dof)
-        for side in ("left", "right"):
-            for part in ("shoulder_pitch", "elbow"):
-                for j in _matching(robot, f"{side}_{part}"):
-                    self._step_rad[j] = -amplitude_rad if part == "shoulder_pitch" else 0.6 * amplitude_rad
-        for j in _matching(robot, "waist_yaw") or _matching(robot, "torso"):
-            self._step_rad[j] = 0.5 * amplitude_rad
+        self._step_rad[turning or shoulders] = amplitude_rad if turning else -amplitude_rad
         low, high = robot.lower_rad - self._middle_rad, robot.upper_rad - self._middle_rad
         self._step_rad = np.clip(self._step_rad, np.minimum(0.8 * low, 0.0), np.maximum(0.8 * high, 0.0))
 
@@ -118,9 +117,8 @@ class SharpMotions:
         return np.asarray(raised + (share if n % 2 == 0 else 1.0 - share) * self._step_rad)
 
     def gripper(self, t_s: float) -> F64:
-        """(2,) jaws shut in one motion and open in the next."""
-        n = int(np.floor((t_s - self._first_s) / self._every_s))
-        return np.full(2, 0.0 if n >= 0 and n % 2 == 0 else 1.0)
+        """(2,) open."""
+        return np.ones(2)
 
 
 def smooth_step(x: float) -> float:

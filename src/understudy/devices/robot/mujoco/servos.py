@@ -26,6 +26,6 @@ def servo_gains(inertia_kgm2: F64) -> tuple[F64, F64]:
     A joint that carries the inertia I follows I q'' = kp (target - q) - kd q', so kp = I w^2 and kd = 2 zeta I w.
 
     Args:
-        inertia_kgm2: (J,) what each joint moves in the home pose: the diagonal of the mass matrix.
+        inertia_kgm2: (J,) what each joint moves: the diagonal of the mass matrix.
     """
     return inertia_kgm2 * BANDWIDTH_RAD_S**2, 2.0 * DAMPING_RATIO * BANDWIDTH_RAD_S * inertia_kgm2

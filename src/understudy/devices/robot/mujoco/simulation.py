@@ -8,10 +8,12 @@ import numpy as np
 
 from understudy.devices.robot.mujoco.world import STEP_NS, physics_model, physics_spec
 from understudy.geom.arrays import F64, Bool
+from understudy.geom.rotations import quat_apply, quat_conj
 from understudy.scenes.props import OBJECTS
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
 
+_HALF_STEP_S = 0.5e-9 * STEP_NS
 _CONTACT_N = 5.0
 """A foot stands when the floor pushes it harder than this."""
 
@@ -19,6 +21,9 @@ _CONTACT_N = 5.0
 @dataclass(frozen=True)
 class Look:
     """Everything that sensors can see at one instant.
+
+    The physics steps like a leapfrog: its places and accelerations are of the instant, its velocities of half a step earlier.
+    Here all are of the instant: half a step of acceleration is added to velocities.
 
     Attributes:
         step: number of the physics step whose beginning this is.
@@ -91,13 +96,19 @@ class Simulation:
         step, qpos, qvel = self.step, np.array(self.data.qpos), np.array(self.data.qvel)
         mujoco.mj_step(self.model, self.data)
         self.step += 1
+        qvel += _HALF_STEP_S * self.data.qacc
         readings = np.array(self.data.sensordata)
+        sensors = {name: readings[at] for name, at in self._sensor_at.items()}
+        for name in (name for name in sensors if name.endswith("_gyro")):
+            imu = name.removesuffix("_gyro")
+            turn_accel = quat_apply(quat_conj(sensors[f"{imu}_quat"]), sensors[f"{imu}_turn_accel"])
+            sensors[name] = sensors[name] + _HALF_STEP_S * turn_accel
         return Look(
             step=step,
             qpos=qpos,
             qvel=qvel,
             torque_nm=np.array(self.data.qfrc_actuator[6 : 6 + self.robot.dof]),
-            sensors={name: readings[at] for name, at in self._sensor_at.items()},
+            sensors=sensors,
             foot_contact=np.array([self._load_n(foot) > _CONTACT_N for foot in self._feet]),
         )
 

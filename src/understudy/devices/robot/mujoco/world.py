@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from understudy.devices.robot.mujoco.movers import raised_arms
 from understudy.devices.robot.mujoco.servos import rotor_inertia, servo_gains
 from understudy.errors import ModelError
 from understudy.kinematics.mujoco_model import mujoco_spec
@@ -16,8 +17,8 @@ from understudy.spec.skeleton import SIDES
 if TYPE_CHECKING:
     import mujoco
 
-STEP_NS = 2_500_000
-"""One step of physics: 400 a second, so that 100 Hz and 200 Hz streams are measured exactly when they are due."""
+STEP_NS = 1_250_000
+"""One step of physics: 800 a second, so that 100 Hz and 200 Hz streams are measured exactly when they are due."""
 IMU_PARTS = ("pelvis", "torso", "head")
 WRENCHES = tuple(f"{side}_{part}" for part in ("ankle", "wrist") for side in SIDES)
 _GANTRY_SOFTNESS_S = 0.01
@@ -58,16 +59,18 @@ def physics_spec(robot: RobotModel, *, scene: str = "empty", lift_m: float = 0.0
 
 
 def physics_model(spec: mujoco.MjSpec, robot: RobotModel) -> mujoco.MjModel:
-    """The compiled model, its servos' gains set from the inertia that each joint moves in the home pose."""
+    """The compiled model, its servos' gains set from the most inertia that each joint moves with arms down and raised."""
     import mujoco
 
     model = spec.compile()
-    data = mujoco.MjData(model)
-    data.qpos[7 : 7 + robot.dof] = robot.home_rad
-    mujoco.mj_forward(model, data)
+    data, moved = mujoco.MjData(model), np.zeros(robot.dof)
     inertia = np.zeros((model.nv, model.nv))
-    mujoco.mj_fullM(model, data, inertia)
-    stiffness, damping = servo_gains(np.diag(inertia)[6 : 6 + robot.dof])
+    for q_rad in (robot.home_rad, raised_arms(robot)):
+        data.qpos[7 : 7 + robot.dof] = q_rad
+        mujoco.mj_forward(model, data)
+        mujoco.mj_fullM(model, data, inertia)
+        moved = np.maximum(moved, np.diag(inertia)[6 : 6 + robot.dof])
+    stiffness, damping = servo_gains(moved)
     model.actuator_gainprm[:, 0] = stiffness
     model.actuator_biasprm[:, 1], model.actuator_biasprm[:, 2] = -stiffness, -damping
     return model
@@ -118,7 +121,9 @@ def _imu(spec: mujoco.MjSpec, robot: RobotModel, part: str) -> None:
 
     kind, name = mujoco.mjtSensor, f"imu_{part}"
     _site(spec, robot, name, imu_mount(robot, part))
-    for suffix, sensor in (("quat", kind.mjSENS_FRAMEQUAT), ("gyro", kind.mjSENS_GYRO), ("accel", kind.mjSENS_ACCELEROMETER)):
+    sensors = {"quat": kind.mjSENS_FRAMEQUAT, "gyro": kind.mjSENS_GYRO, "accel": kind.mjSENS_ACCELEROMETER}
+    sensors["turn_accel"] = kind.mjSENS_FRAMEANGACC
+    for suffix, sensor in sensors.items():
         spec.add_sensor(name=f"{name}_{suffix}", type=sensor, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=name)
 
 
