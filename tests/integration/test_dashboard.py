@@ -356,6 +356,11 @@ def test_no_vector_sample_is_lost_with_five_greedy_browsers_and_a_stuck_one(tmp_
             rows = {row["stream"]: row for row in shown["digest"]}
             assert rows[JOINTS]["lost"] == 0
             assert rows[JOINTS]["samples"] >= 3 * 195
+            assert browser.do("discard")[1]["take"] == take
+            browser.until(lambda state: state["takes"] != found["takes"])
+            (shown,) = browser.takes()["takes"]
+            assert (shown["outcome"], len(shown["digest"])) == ("discarded", len(rows))  # what came of it stays known
+            assert [ref.id for ref in Dataset.open(tmp_path / "set").refs("failures")] == [take]
     finally:
         commander.close()
         recorder.terminate()

@@ -110,21 +110,23 @@ class Watch:
         health: Mapping[str, Any] = reply["health"]
         news = {"health": health, "finalizing": reply["finalizing"], "takes": self.takes.changes}
         self._tell(_body(self._serial, "ok", "", said=list(self._said()[-SAID:]), **news))
-        return self._next_s(health["streams"])
+        return next_s(health["streams"], self._every_s)
 
     def _ask_takes(self, commander: Commander, results: int) -> None:
         if results != self._results:
             self.takes.add(commander.ask("takes")["takes"])
             self._results = results
 
-    def _next_s(self, streams: Sequence[Mapping[str, Any]]) -> float:
-        left_s = [s["dead_after_s"] - s["age_s"] for s in streams if s["state"] not in ("dead", "absent", "event")]
-        return min(max(min(left_s, default=self._every_s) + JUST_AFTER_S, SOONEST_S), self._every_s)
-
     def _tell(self, body: bytes | None) -> None:
         with self._news:
             self._told = None if body is None else Told(self._serial, body)
             self._news.notify_all()
+
+
+def next_s(streams: Sequence[Mapping[str, Any]], every_s: float) -> float:
+    """Seconds until the recorder should be asked again: `every_s`, or when the first of its streams would be dead."""
+    left_s = [s["dead_after_s"] - s["age_s"] for s in streams if s["state"] not in ("dead", "absent", "event")]
+    return min(max(min(left_s, default=every_s) + JUST_AFTER_S, SOONEST_S), every_s)
 
 
 def _body(serial: int, link: str, why: str, **more: object) -> bytes:
