@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from understudy.errors import SyncError
-from understudy.geom.arrays import F64, I64, U8
-from understudy.sync.image_motion import image_signal
-from understudy.sync.landmark import window
+from understudy.geom.arrays import F64, I64
+from understudy.sync.appearance import Greys, image_offsets
 from understudy.sync.matched import wrench_offsets
 from understudy.sync.motion import Motion, check_samples, find_motions
 from understudy.sync.offset import Offset, Reference, offset_of
 from understudy.sync.signal import Nature, position_like
-
-Greys = Callable[[slice], U8]
-"""(n, H, W) small grey images of some samples of a stream."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def _columns(track: Track) -> F64:
 
 def _offsets(track: Track, reference: Reference) -> list[Offset]:
     if track.greys is not None:
-        return _of_images(track, track.greys, reference)
+        return image_offsets(track.t_ns, track.greys, reference)
     values = _columns(track)
     check_samples(track.t_ns, values, f"stream {track.key}")
     if track.nature == "wrench":
@@ -94,18 +90,5 @@ def _offsets(track: Track, reference: Reference) -> list[Offset]:
     for index, motion in enumerate(reference.motions):
         stamps, signal = position_like(track.nature, track.t_ns, values, motion)
         if len(stamps) and (offset := offset_of(stamps, signal, index, reference)) is not None:
-            found.append(offset)
-    return found
-
-
-def _of_images(track: Track, greys: Greys, reference: Reference) -> list[Offset]:
-    found = []
-    for index, motion in enumerate(reference.motions):
-        part = window(track.t_ns, motion)
-        if part.stop - part.start < 6:
-            continue
-        stamps = track.t_ns[part]
-        signal = image_signal(stamps, greys(part), motion)
-        if signal is not None and (offset := offset_of(stamps, signal, index, reference)) is not None:
             found.append(offset)
     return found
