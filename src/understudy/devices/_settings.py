@@ -10,6 +10,22 @@ Value = str | float | bool
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
+def named_settings(text: str) -> tuple[str, dict[str, Value]]:
+    """`NAME` or `NAME:setting=value,setting=value` taken apart.
+
+    Raises:
+        DeviceError: a setting without a value.
+    """
+    name, _, rest = text.partition(":")
+    given: dict[str, Value] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise DeviceError(f"{text}: {part!r} is no setting; write {name}:setting=value")
+        given[key] = value
+    return name, given
+
+
 class Settings:
     """What a person said about a device; every setting is taken once, and what is left over is refused."""
 
