@@ -138,11 +138,13 @@ def _measure(commander: Commander, recorder: BaseProcess, seconds: float) -> dic
     threads = _threads(recorder)
     commander.ask("stop")
     return {
+        "take": name,
+        "seconds": seconds,
+        "cpu_share": round(share, 4),
         "cpu_s_by_thread": threads,
-        "take": name, "seconds": seconds, "cpu_share": round(share, 4),
-        "memory_mb_first": memory[0], "memory_mb_last": memory[-1],
-        "memory_mb_most": max(memory), "load_after": os.getloadavg()[0],
-    }  # fmt: skip
+        "memory_mb": {"first": memory[0], "last": memory[-1], "most": max(memory)},
+        "load_after": os.getloadavg()[0],
+    }
 
 
 def _result(commander: Commander, seconds: float) -> dict[str, object]:

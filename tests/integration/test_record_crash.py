@@ -39,8 +39,8 @@ def test_thirty_kills_give_thirty_episodes(tmp_path: Path) -> None:
     lost_s = np.array([k.lost_s for k in found])
     reported_s = np.array([k.reported_s for k in found])
     assert lost_s.max() <= MOST_LOST_S, lost_s
-    assert (reported_s >= lost_s - 0.02).all(), (reported_s, lost_s)  # never less than the truth, but for the kill's own moment
-    assert (reported_s <= lost_s + 0.2).all(), (reported_s, lost_s)  # nor much more
+    assert (reported_s >= lost_s).all(), (reported_s, lost_s)  # never less than the truth
+    assert (reported_s <= lost_s + 0.3).all(), (reported_s, lost_s)  # nor much more
     for killed in found:
         episode = killed.episode
         assert episode is not None

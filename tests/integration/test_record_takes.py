@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from understudy.errors import InputError, SchemaError, StorageError, UnknownNameError
+from understudy.geom.arrays import AnyArray
 from understudy.pipeline.record.finalize import discard_take
 from understudy.pipeline.record.recover import orphans, recover
 from understudy.spec.default_schema import default_schema
@@ -18,6 +20,7 @@ from understudy.spec.sample import NO_STAMP, Sample
 from understudy.spec.stream import Stream
 from understudy.store.dataset import Dataset
 from understudy.store.episode_file import read_episode, write_episode
+from understudy.store.episode_verify import verify_episode
 from understudy.testing.episodes import make_episode, with_stream
 from understudy.testing.producers_bench import RecordBench, few_devices, with_small_cameras
 from understudy.testing.stand_in import stand_in_robot
@@ -237,6 +240,23 @@ def test_images_are_written_in_blocks_whatever_their_number_and_length(tmp_path:
     assert list(found.each_image()) == list(images)
     assert [found.image(k) for k in (0, count - 1)] == [images[0], images[-1]]
     assert list(found.data) == list(images)
+
+
+def test_images_that_come_one_by_one_are_never_all_in_memory(tmp_path: Path) -> None:
+    class OneByOne:
+        def __call__(self) -> AnyArray:
+            raise AssertionError("all images were asked for at once")
+
+        def __iter__(self) -> Iterator[bytes]:
+            return (self.at(k) for k in range(100))
+
+        def at(self, step: int) -> bytes:
+            return bytes([step]) * 50
+
+    spec = default_schema(stand_in_robot(), "test").stream(CAMERA)
+    episode = with_stream(make_episode(duration_s=2.0), Stream(spec, np.arange(100, dtype=np.int64) * 10**6, OneByOne()))
+    write_episode(tmp_path / "one.h5", episode, verify=partial(verify_episode, episode=episode))
+    assert read_episode(tmp_path / "one.h5").stream(CAMERA).image(99) == bytes([99]) * 50
 
 
 def test_finalizing_twice_gives_the_same_episode(bench: RecordBench) -> None:

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from understudy.errors import BusError
 from understudy.record.address import parse_address
+from understudy.record.batch import Batch, Envelope, batches_of
 from understudy.record.wire import (
     DTYPES,
-    Batch,
-    Envelope,
-    batches_of,
     decode_batch,
     decode_envelope,
     decode_pings,

@@ -11,10 +11,11 @@ import pytest
 import simplejpeg
 
 from understudy.geom.arrays import AnyArray
+from understudy.record.batch import Envelope
 from understudy.record.bus import LocalBus, Publisher
 from understudy.record.intake import OWNER_SILENT_NS, Event, Intake, Part, PingPart
 from understudy.record.rows import STEP_SAMPLES
-from understudy.record.wire import Envelope, decode_batch, encode_envelope
+from understudy.record.wire import decode_batch, encode_envelope
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
 from understudy.spec.schema import Schema
 from understudy.spec.stream import StreamSpec

@@ -182,6 +182,21 @@ def test_what_cannot_be_realigned_says_why() -> None:
         realigned(replace(episode, streams={**episode.streams, IMU: floats}), Realigning())
 
 
+def test_another_devices_clock_is_not_taken_for_a_streams_own() -> None:
+    episode = late()
+    other = replace(LINKS["head_left"].model("robot"), offset_ns=T0_NS)
+    kept = {k: v for k, v in episode.metadata.items() if not k.startswith("record_clock_")}
+    with pytest.raises(SyncError, match="another device's clock"):
+        realigned(replace(episode, metadata={**kept, "record_clock_robot": clock_json(other)}), Realigning())
+
+
+def test_what_is_named_like_a_clock_and_is_none_is_passed_over() -> None:
+    episode = late()
+    more = {"record_clock_state": "NTP synchronized", "record_clock_steps": "[]"}
+    new, _ = realigned(replace(episode, metadata={**episode.metadata, **more}), Realigning())
+    assert np.abs(new.streams[CAMERA].t_ns - true_ns(new.streams[CAMERA])).max() <= 1
+
+
 def test_a_clock_in_pieces_is_followed() -> None:
     episode = late()
     stream = episode.streams[IMU]

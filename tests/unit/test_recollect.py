@@ -22,7 +22,7 @@ from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import INDEX, HumanMotion
 
-BEHIND_BACK = {"elbow": (-0.15, 0.0, -0.23), "wrist": (-0.2, -0.25, -0.2), "hand": (-0.2, -0.25, -0.2)}
+BEHIND_BACK = {"elbow": (-0.26, 0.05, -0.12), "wrist": (-0.24, -0.2, -0.06), "hand": (-0.24, -0.28, -0.05)}
 FOLDED = {"elbow": (0.0, 0.0, -0.28), "wrist": (0.0, 0.0, -0.03), "hand": (0.0, 0.0, -0.03)}
 CROSSED = {"knee": (0.1, -0.2, -0.35), "ankle": (0.1, -0.45, -0.65), "toe": (0.25, -0.45, -0.7)}
 UP = {"elbow": (0.02, 0.02, 0.28), "wrist": (0.02, 0.02, 0.53), "hand": (0.02, 0.02, 0.62)}

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from understudy.geom.arrays import F64
+from understudy.kinematics.collision import collision_model, self_distances
+from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
-from understudy.retarget._arm_kernels import arm_cost, branches, cheapest_branch, solve_arm
+from understudy.retarget._arm_kernels import SUNK, arm_cost, branches, cheapest_branch, solve_arm, sunk
 from understudy.retarget.arms import arm_chain, arm_joints, arm_starts, better_arms
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import start_pose
@@ -25,8 +27,6 @@ def problem(request: pytest.FixtureRequest) -> Problem:
 
 def _directions(problem: Problem, side: str, q_arm: F64) -> F64:
     """(2, 3) bone directions of an arm with the rest of the robot at rest, by the robot's own kinematics."""
-    from understudy.kinematics.forward import body_poses
-
     q = problem.tree.rest.copy()
     q[arm_joints(problem, side)] = q_arm
     poses = body_poses(problem.robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), q[None])
@@ -56,7 +56,7 @@ def test_a_pose_of_the_arm_is_found_again_from_some_start(problem: Problem, side
         left = []
         for start in arm_starts(chain):
             q = start.copy()
-            left.append(solve_arm(chain, UPRIGHT, asked, q, 40))
+            left.append(solve_arm(chain, UPRIGHT, asked, q, 40, False))
             assert (q >= chain.lower).all()
             assert (q <= chain.upper).all()
             assert left[-1] == pytest.approx(arm_cost(chain, UPRIGHT, asked, q), abs=1e-12)
@@ -111,4 +111,46 @@ def test_branches_hold_the_present_arm_first(problem: Problem) -> None:
     asked = np.tile(_directions(problem, "right", now[0]), (3, 1, 1))
     branches(chain, np.tile(UPRIGHT, (3, 1, 1)), asked, now, starts, 15, q, cost)
     assert np.array_equal(q[:, 0], now)
-    assert cost[:, 0] == pytest.approx(0.0, abs=1e-12)
+    assert cost[:, 0] == pytest.approx(SUNK * sunk(chain, UPRIGHT, now[0]), abs=1e-12)
+    assert (cost[:, 1:].min(axis=1) <= cost[:, 0] + 1e-6).all()
+
+
+def _crossing(problem: Problem, side: str) -> tuple[F64, F64]:
+    """Poses of an arm (N, K) that are over 3 cm inside the torso, and what `sunk` is to be there, by the robot's own capsules."""
+    robot, model = problem.robot, collision_model(problem.robot)
+    joints, torso = arm_joints(problem, side), robot.point("neck")[0]
+    arm = {b for b in range(robot.dof + 1) if joints[0] in problem.tree.chain[b, : problem.tree.chain_len[b]]}
+    rng = np.random.default_rng(11)
+    q = np.tile(problem.tree.rest, (2000, 1))
+    q[:, joints] = rng.uniform(problem.tree.lower[joints], problem.tree.upper[joints], size=(2000, len(joints)))
+    poses = body_poses(robot, np.zeros((2000, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (2000, 1)), q)
+    met = [p for p, (i, j) in enumerate(model.body[model.pair]) if (i == torso and j in arm) or (j == torso and i in arm)]
+    into = np.maximum(-self_distances(robot, poses, model).distance_m[:, met], 0.0)
+    deep = into.max(axis=1) > 0.03
+    return q[deep][:, joints], np.sum(into[deep] ** 2, axis=1)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_what_an_arm_is_into_the_torso_is_what_the_capsules_say(problem: Problem, side: str) -> None:
+    arms, expected = _crossing(problem, side)
+    assert len(arms) > 5
+    chain = arm_chain(problem, side)
+    assert [sunk(chain, UPRIGHT, q) for q in arms] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_arm_inside_the_torso_is_turned_out_of_it_from_some_start(problem: Problem, side: str) -> None:
+    """Asked for bones that lead through the torso, the answers alone stay there; turned out, the best of them does not."""
+    chain = arm_chain(problem, side)
+    for inside in _crossing(problem, side)[0][:5]:
+        asked = _directions(problem, side, inside)
+        through, outside = [], []
+        for start in arm_starts(chain):
+            q = start.copy()
+            solve_arm(chain, UPRIGHT, asked, q, 40, False)
+            through.append(arm_cost(chain, UPRIGHT, asked, q) + SUNK * sunk(chain, UPRIGHT, q))
+            left = solve_arm(chain, UPRIGHT, asked, q, 40, True)
+            assert left == pytest.approx(arm_cost(chain, UPRIGHT, asked, q) + SUNK * sunk(chain, UPRIGHT, q), abs=1e-9)
+            outside.append((left, sunk(chain, UPRIGHT, q)))
+        assert min(outside)[0] <= min(through) + 1e-9
+        assert min(outside)[1] < 0.5 * sunk(chain, UPRIGHT, inside)

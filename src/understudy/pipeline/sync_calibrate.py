@@ -88,7 +88,7 @@ def calibrate(
         bench: what moves.
         robot: of the dataset.
         latencies_ns: constants of the last calibration, by stream.
-        motions: how many, half of them back; a 30 Hz camera needs about 20.
+        motions: how many, half of them back; half of the pairs find the constants, half check them.
         gate_ns: most that two medians may differ by.
         progress: called with (motions done, motions).
 

@@ -24,10 +24,13 @@ from understudy.sync.push import LEAST_STAMPS, fit_push_pieces
 
 ClockChoice = Literal["recorded", "push", "arrival"]
 CLOCK_PREFIX = "record_clock_"
+NO_CLOCKS = frozenset({"record_clock_state", "record_clock_steps"})
+"""Metadata whose names begin like a clock's: what keeps the host's clock right, and where stamps were mended."""
 LATENCY_KEY = "record_latencies_ns"
 """Metadata: JSON object, stream key to the constant that was taken off its stamps."""
 SETTINGS_KEY = "record_realign"
 PARENT_KEY = "parent_id"
+_MOST_APART_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,14 @@ class _Raw:
         if not there.any():
             return t_ns, "host"
         clock = self._device_clock(choice, device[there], arrival[there])
-        t_ns[there] = self._on_reference(clock.to_host_ns(device[there], arrival[there]))
+        host = clock.to_host_ns(device[there], arrival[there])
+        apart_s = float(np.median(np.abs(host - arrival[there]))) * 1e-9
+        if apart_s > _MOST_APART_S:
+            raise SyncError(
+                f"{self.where}: by the clock of {clock.device} its samples arrived {apart_s:.0f} s from when they were taken; "
+                "that is another device's clock: use --clock push"
+            )
+        t_ns[there] = self._on_reference(host)
         return t_ns, f"{clock.pieces[0].model.kind} clock of {clock.device}"
 
     def _device_clock(self, choice: ClockChoice, device_ns: I64, arrival_ns: I64) -> DeviceClock:
@@ -193,7 +203,7 @@ def _clocks(episode: Episode) -> list[DeviceClock]:
     return [
         clock_from_json(str(value), where=f"episode {episode.id}: metadata {name}")
         for name, value in sorted(episode.metadata.items())
-        if name.startswith(CLOCK_PREFIX)
+        if name.startswith(CLOCK_PREFIX) and name not in NO_CLOCKS
     ]
 
 

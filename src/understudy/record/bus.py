@@ -13,15 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from understudy.record.wire import (
-    Batch,
-    Envelope,
-    batches_of,
-    checked_name,
-    encode_batch,
-    encode_envelope,
-    encode_pings,
-)
+from understudy.record.batch import Batch, Envelope, batches_of
+from understudy.record.wire import checked_name, encode_batch, encode_envelope, encode_pings
 from understudy.spec.device import ClockKind
 from understudy.spec.sample import ClockPing, Sample
 

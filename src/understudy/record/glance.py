@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from understudy.record.batch import JPEG
 from understudy.record.ledger import NONE, Ledger
 from understudy.record.rows import AHEAD_NS, OLD_NS
-from understudy.record.wire import JPEG, MOST_SAMPLES
+from understudy.record.wire import MOST_SAMPLES
 from understudy.spec.stream import StreamSpec
 
 _LITTLE = sys.byteorder == "little"

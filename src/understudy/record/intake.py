@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from understudy.errors import BusError, UnknownNameError
+from understudy.record.batch import Batch, Envelope
 from understudy.record.glance import Expected, glance
 from understudy.record.jpeg import jpeg_fault
 from understudy.record.ledger import NONE, Ledger
 from understudy.record.rows import kept_rows, skipped
 from understudy.record.wire import (
     BATCH_KEYS,
-    Batch,
-    Envelope,
     checked_name,
     decode_batch,
     decode_envelope,

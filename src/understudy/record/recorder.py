@@ -50,6 +50,7 @@ class Recorder:
         preroll_s, postroll_s: before the start and after the end.
         clock: nanoseconds, monotonic; the host's but in tests.
         opener: of journals; the disk's but in tests.
+        notes: what else a take's journal should say at its start, such as the constants of the last calibration.
         free: bytes on the disk of a folder; the disk's but in tests.
         on_ended: told of every take whose journal is closed; called from the journal's thread.
         take: the running take.
@@ -66,7 +67,7 @@ class Recorder:
     clock: Callable[[], int] = time.monotonic_ns
     opener: Callable[[Path], RawFile] = JournalFile
     free: Callable[[Path], int] = free_bytes
-    clock_state: str = ""
+    notes: Callable[[], Mapping[str, str]] = dict
     on_ended: Callable[[Ended], None] = lambda ended: None
     take: OpenTake | None = None
     unfinished: set[str] = field(default_factory=set)
@@ -113,7 +114,7 @@ class Recorder:
         metadata, missing = fill(self.dataset.schema, {**self.labels, **(given or {})})
         self._check_room()
         start_ns = max(now_ns - round(self.preroll_s * 1e9), self._began_ns)  # two takes share no sample
-        plan = TakePlan(self.dataset, metadata, start_ns, (now_ns - start_ns) * 1e-9, self.model_sha256, self.clock_state)
+        plan = TakePlan(self.dataset, metadata, start_ns, (now_ns - start_ns) * 1e-9, self.model_sha256, self.notes())
         self.take = open_take(plan, opener=self.opener)
         self.unfinished.add(self.take.id)
         self.take.note({"event": "start", "t_ns": now_ns}, now_ns)
@@ -211,7 +212,7 @@ class Recorder:
             "clock_steps",
         )
         streams = {
-            key: {**{name: getattr(ledger, name) for name in names}, "last_refusal": ledger.last_refusal}
+            key: {**{name: getattr(ledger, name) for name in names}, "owner": ledger.owner, "last_refusal": ledger.last_refusal}
             for key, ledger in self.intake.ledgers.items()
             if ledger.received or ledger.refused
         }

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from understudy.geom.arrays import Bool
+from understudy.record.batch import Batch
 from understudy.record.ledger import NONE, Ledger
-from understudy.record.wire import Batch
 
 AHEAD_NS = 100_000_000
 """A stamp may lie so far in the future: a producer that predicts a little is not wrong."""

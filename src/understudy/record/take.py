@@ -36,7 +36,7 @@ class TakePlan:
         start_ns: recorder's clock at the start, pre-roll included.
         preroll_s: of it before the command.
         model_sha256: of the robot's model.
-        clock_state: how this machine's wall clock is kept, in words.
+        notes: what else its journal should say.
     """
 
     dataset: Dataset
@@ -44,7 +44,7 @@ class TakePlan:
     start_ns: int
     preroll_s: float
     model_sha256: str
-    clock_state: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -160,6 +160,6 @@ def _about(plan: TakePlan, take: str, began: datetime) -> dict[str, str]:
         "began_utc": began.isoformat(timespec="milliseconds"),
         "anchor_wall_ns": str(wall_ns),
         "anchor_monotonic_ns": str(monotonic_ns),
-        "clock_state": plan.clock_state,
         "recorder": f"understudy {__version__}",
+        **plan.notes,
     }

@@ -2,7 +2,9 @@
 
 An arm is a chain of K joints from the torso to the elbow; its state is the K angles. Tables of a chain: `rot0` (K, 3, 3) and
 `pos0` (K, 3) place each joint in the body before it, `axis0` (K, 3) is its axis; `points` (3, 3) are shoulder, elbow and wrist
-in the bodies `carrier` (3,), counted along the chain from 0, the torso.
+in the bodies `carrier` (3,), counted along the chain from 0, the torso. `limb` (M, 2, 3) are the ends of the arm's capsules in
+the bodies `link` (M,), `bulk` (N, 2, 3) those of the torso's, `limb_m` and `bulk_m` their radii, `pair` (P, 2) which must keep
+apart.
 """
 
 from __future__ import annotations
@@ -14,6 +16,10 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
+from understudy.kinematics.segments import closest_on_segments, place_capsule
+
+SUNK = 400.0
+"""Cost of a square metre that arm and torso are into each other: 5 cm weigh as much as a bone that is off by a radian."""
 
 
 class Chain(NamedTuple):
@@ -26,6 +32,12 @@ class Chain(NamedTuple):
     carrier: I64
     lower: F64
     upper: F64
+    link: I64
+    limb: F64
+    limb_m: F64
+    bulk: F64
+    bulk_m: F64
+    pair: I64
 
 
 @nb.njit(cache=True, nogil=True)
@@ -107,21 +119,60 @@ def _normal_equations(chain: Chain, pos: F64, axis: F64, at: F64, off: F64, h: F
 
 
 @nb.njit(cache=True, nogil=True)
-def solve_arm(chain: Chain, torso: F64, asked: F64, q: F64, iterations: int) -> float:
-    """Turn `q` (K,) in place until the bones point as `asked` (2, 3), within the limits; returns what is left, squared.
+def _push(chain: Chain, rot: F64, pos: F64, axis: F64, h: F64, g: F64) -> float:
+    """Sum over the pairs of how far arm and torso are into each other, squared; adds its terms to `h` (K, K) and `g` (K,)."""
+    count, total = len(g), 0.0
+    a, b, on_arm, on_torso = np.empty((2, 3)), np.empty((2, 3)), np.empty(3), np.empty(3)
+    row = np.zeros(count)
+    for p in range(len(chain.pair)):
+        m, n = chain.pair[p, 0], chain.pair[p, 1]
+        body = chain.link[m]
+        place_capsule(rot[body], pos[body], chain.limb[m, 0], chain.limb[m, 1], a[0], a[1])
+        place_capsule(rot[0], pos[0], chain.bulk[n, 0], chain.bulk[n, 1], b[0], b[1])
+        gap = closest_on_segments(a[0], a[1], b[0], b[1], on_arm, on_torso)
+        into = chain.limb_m[m] + chain.bulk_m[n] - gap
+        if into <= 0.0:
+            continue
+        total += into * into
+        span = max(gap, 1e-9)
+        x, y, z = (on_arm[0] - on_torso[0]) / span, (on_arm[1] - on_torso[1]) / span, (on_arm[2] - on_torso[2]) / span
+        for k in range(count):
+            row[k] = 0.0
+            if k < body:
+                d0, d1, d2 = on_arm[0] - pos[k + 1, 0], on_arm[1] - pos[k + 1, 1], on_arm[2] - pos[k + 1, 2]
+                row[k] = -(
+                    x * (axis[k, 1] * d2 - axis[k, 2] * d1)
+                    + y * (axis[k, 2] * d0 - axis[k, 0] * d2)
+                    + z * (axis[k, 0] * d1 - axis[k, 1] * d0)
+                )
+        for k in range(count):
+            g[k] += SUNK * row[k] * into
+            for j in range(count):
+                h[k, j] += SUNK * row[k] * row[j]
+    return total
 
-    Levenberg-Marquardt; a joint at its limit that would leave it is held.
+
+@nb.njit(cache=True, nogil=True)
+def solve_arm(chain: Chain, torso: F64, asked: F64, q: F64, iterations: int, outside: bool) -> float:
+    """Turn `q` (K,) in place until the bones point as `asked` (2, 3), within the limits and, where `outside`, out of the torso.
+
+    Returns what is left, squared. Levenberg-Marquardt; a joint at its limit that would leave it is held.
     """
     count = len(q)
     rot, pos, axis = np.empty((count + 1, 3, 3)), np.empty((count + 1, 3)), np.empty((count, 3))
     at, off, h, g = np.empty((3, 3)), np.empty((2, 3)), np.empty((count, count)), np.empty(count)
+    unused_h, unused_g = np.zeros((count, count)), np.zeros(count)
     _place(chain, torso, q, rot, pos, axis, at)
     cost: float = _misses(at, asked, off)
+    if outside:
+        cost += SUNK * _push(chain, rot, pos, axis, unused_h, unused_g)
     damping = 1e-2
     for _ in range(iterations):
         if cost < 1e-6:
             break
         _normal_equations(chain, pos, axis, at, off, h, g)
+        if outside:
+            _push(chain, rot, pos, axis, h, g)
         for a in range(count):
             held = (q[a] <= chain.lower[a] and g[a] > 0.0) or (q[a] >= chain.upper[a] and g[a] < 0.0)
             if held:
@@ -134,13 +185,15 @@ def solve_arm(chain: Chain, torso: F64, asked: F64, q: F64, iterations: int) -> 
             trial[a] = min(max(trial[a], chain.lower[a]), chain.upper[a])
         _place(chain, torso, trial, rot, pos, axis, at)
         tried = _misses(at, asked, off)
+        if outside:
+            tried += SUNK * _push(chain, rot, pos, axis, unused_h, unused_g)
         if tried < cost:
             cost, damping = tried, max(0.2 * damping, 1e-6)
             q[:] = trial
         else:
             damping *= 5.0
             _place(chain, torso, q, rot, pos, axis, at)
-            cost = _misses(at, asked, off)
+            _misses(at, asked, off)
             if damping > 1e3:
                 break
     return cost
@@ -158,14 +211,34 @@ def arm_cost(chain: Chain, torso: F64, asked: F64, q: F64) -> float:
 
 
 @nb.njit(cache=True, nogil=True)
+def sunk(chain: Chain, torso: F64, q: F64) -> float:
+    """Sum over the pairs of how far arm and torso are into each other, squared, square metres."""
+    count = len(q)
+    rot, pos, axis, at = np.empty((count + 1, 3, 3)), np.empty((count + 1, 3)), np.empty((count, 3)), np.empty((3, 3))
+    _place(chain, torso, q, rot, pos, axis, at)
+    total: float = _push(chain, rot, pos, axis, np.zeros((count, count)), np.zeros(count))
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def sunk_frames(chain: Chain, torso: F64, q: F64) -> F64:
+    """(T,) `sunk` of every frame's arm (T, K)."""
+    out = np.empty(len(q))
+    for f in range(len(q)):
+        out[f] = sunk(chain, torso[f], q[f])
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
 def branches(chain: Chain, torso: F64, asked: F64, now: F64, starts: F64, iterations: int, q: F64, cost: F64) -> None:
     """Fill `q` (T, S + 1, K) and `cost` (T, S + 1): the present arm, and the answers from each start."""
     for f in range(len(now)):
         q[f, 0] = now[f]
-        cost[f, 0] = arm_cost(chain, torso[f], asked[f], now[f])
+        cost[f, 0] = arm_cost(chain, torso[f], asked[f], now[f]) + SUNK * sunk(chain, torso[f], now[f])
         for s in range(len(starts)):
             q[f, s + 1] = starts[s]
-            cost[f, s + 1] = solve_arm(chain, torso[f], asked[f], q[f, s + 1], iterations)
+            solve_arm(chain, torso[f], asked[f], q[f, s + 1], iterations, False)
+            cost[f, s + 1] = solve_arm(chain, torso[f], asked[f], q[f, s + 1], iterations, True)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -178,7 +251,7 @@ def cheapest_branch(
         chain, torso, asked: as for `branches`.
         q, cost: its answers.
         most: radians that a joint can turn from frame to frame; a change that is larger takes several frames, in which the arm
-            is on its way, so it costs as many times what the arm misses halfway.
+            is on its way, so it costs as many times what the arm misses and how deep it is in the torso halfway.
         turn: cost of a squared radian of change.
         hold_first, hold_last: keep answer 0 there.
 
@@ -202,7 +275,9 @@ def cheapest_branch(
                 if price >= new[b]:
                     continue
                 if far > most:
-                    price += 0.6 * far / most * arm_cost(chain, torso[f], asked[f], 0.5 * (q[f - 1, a] + q[f, b]))
+                    half = 0.5 * (q[f - 1, a] + q[f, b])
+                    missed = arm_cost(chain, torso[f], asked[f], half) + SUNK * sunk(chain, torso[f], half)
+                    price += 0.6 * far / most * missed
                 if price < new[b]:
                     new[b] = price
                     came[f, b] = a

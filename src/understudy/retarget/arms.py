@@ -14,7 +14,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import BodyPoses, body_poses
-from understudy.retarget._arm_kernels import Chain, branches, cheapest_branch
+from understudy.retarget._arm_kernels import SUNK, Chain, branches, cheapest_branch, sunk_frames
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.spec.skeleton import SIDES
@@ -33,7 +33,7 @@ TURN = 0.05
 
 
 def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> Pose:
-    """The pose with each arm where it goes best; unchanged where no arm jumps or misses its directions.
+    """The pose with each arm where it goes best; unchanged where no arm jumps, misses its directions or is inside the torso.
 
     Args:
         problem: the robot.
@@ -48,11 +48,12 @@ def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> P
         joints = arm_joints(problem, side)
         asked: F64 = np.stack([vectors[:, VECTORS.index(f"{side}_{a}>{side}_{b}")] for a, b in _BONES], axis=1)
         poses = poses or body_poses(problem.robot, pose.root_pos, quat, q)
-        doubtful = _misses(problem, poses, asked, side) | _jumps(q[:, joints], FASTEST_RAD_S / rate_hz)
-        if not doubtful.any():
-            continue
         chain = arm_chain(problem, side)
         torso = np.ascontiguousarray(poses.rot_world[:, _torso(problem)])
+        inside = SUNK * sunk_frames(chain, torso, np.ascontiguousarray(q[:, joints])) > OFF
+        doubtful = _misses(problem, poses, asked, side) | _jumps(q[:, joints], FASTEST_RAD_S / rate_hz) | inside
+        if not doubtful.any():
+            continue
         q = q if q is not pose.q else q.copy()
         for part in _parts(doubtful, round(AROUND_S * rate_hz)):
             q[part, joints] = _through(
@@ -77,23 +78,34 @@ def arm_chain(problem: Problem, side: str) -> Chain:
     robot, tree, joints = problem.robot, problem.tree, arm_joints(problem, side)
     order = {_torso(problem): 0, **{joint + 1: n + 1 for n, joint in enumerate(joints)}}
     rest = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), tree.rest[None])
-    points, carrier = [], []
-    for name in ("shoulder", "elbow", "wrist"):
-        body, offset = robot.point(f"{side}_{name}")
-        if body not in order:
-            at = rest.points(body, offset)[0]
-            body = joints[-1] + 1
-            offset = rest.rot_world[0, body].T @ (at - rest.pos_world_m[0, body])
-        points.append(offset)
-        carrier.append(order[body])
+
+    def carried(body: int, offset: F64) -> tuple[int, F64]:
+        if body in order:
+            return order[body], offset
+        last = joints[-1] + 1
+        return order[last], rest.rot_world[0, last].T @ (rest.points(body, offset)[0] - rest.pos_world_m[0, last])
+
+    held = [carried(*robot.point(f"{side}_{name}")) for name in ("shoulder", "elbow", "wrist")]
+    caps = problem.capsules
+    of_arm = {joints[0] + 1, *(b for b in range(robot.dof + 1) if joints[0] in tree.chain[b, : tree.chain_len[b]])}
+    limb = [c for c in range(len(caps.body)) if caps.body[c] in of_arm]
+    bulk = [c for c in range(len(caps.body)) if caps.body[c] == _torso(problem)]
+    ends = [(carried(int(caps.body[c]), caps.a[c]), carried(int(caps.body[c]), caps.b[c])) for c in limb]
+    met = [(i, j) if i in limb else (j, i) for i, j in caps.pair if (i in limb and j in bulk) or (j in limb and i in bulk)]
     return Chain(
         rot0=np.ascontiguousarray(robot.rot_parent_joint[joints]),
         pos0=np.ascontiguousarray(robot.pos_parent_joint_m[joints]),
         axis0=np.ascontiguousarray(robot.axis_joint[joints]),
-        points=np.array(points),
-        carrier=np.array(carrier, dtype=np.int64),
+        points=np.array([offset for _, offset in held]),
+        carrier=np.array([body for body, _ in held], dtype=np.int64),
         lower=np.ascontiguousarray(tree.lower[joints]),
         upper=np.ascontiguousarray(tree.upper[joints]),
+        link=np.array([a[0] for a, _ in ends], dtype=np.int64),
+        limb=np.array([[a[1], b[1]] for a, b in ends]).reshape(-1, 2, 3),
+        limb_m=np.ascontiguousarray(caps.radius[limb]),
+        bulk=np.array([[caps.a[c], caps.b[c]] for c in bulk]).reshape(-1, 2, 3),
+        bulk_m=np.ascontiguousarray(caps.radius[bulk]),
+        pair=np.array([(limb.index(i), bulk.index(j)) for i, j in met], dtype=np.int64).reshape(-1, 2),
     )
 
 

@@ -81,7 +81,8 @@ def _at_knots(targets: Targets, frames: I64, keep: int) -> Targets:
         reach = np.arange(1 - keep, keep)
         return np.asarray(mask[np.clip(frames[:, None] + reach, 0, len(mask) - 1)].any(axis=1))
 
-    return replace(targets.at(frames), stance=near(targets.stance), flat=near(targets.flat))
+    few = targets.at(frames)
+    return replace(few, stance=near(targets.stance), flat=near(targets.flat), placed=near(targets.placed))
 
 
 def _curve(pose: Pose, frames: I64, total: int) -> Pose:

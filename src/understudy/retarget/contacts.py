@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
@@ -12,6 +14,9 @@ WINDOW_NS = 33_333_333
 """Half the window of the speed, and the time added on both sides of a stance."""
 ENTER_M_S, LEAVE_M_S = 0.2, 0.3
 RISE_M = 0.05
+SLOW_M_S, FAST_M_S = 0.5, 1.5
+"""A foot of which an end moves slower than the first has its direction followed closely, one both of whose ends are faster than
+the second does not."""
 FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
 """A foot that lies flat is within this pitch of how it stands, under a shank that points down by at least this share."""
 
@@ -39,8 +44,29 @@ def grown(mask: Bool, by: int) -> Bool:
     return np.asarray(np.convolve(mask.astype(np.float64), np.ones(2 * by + 1))[by : by + len(mask)] > 0.5)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Which feet stand, left and right.
+
+    Attributes:
+        stands: (T, 2) those that are said to stand.
+        firm: (T, 2) those that lie on the floor: the frames in which the rule holds, nothing added.
+        placed: (T, 2) those whose place over the floor is kept: the firm ones and up to 1/30 s on both sides, in which a heel
+            may rise or come down already.
+    """
+
+    stands: Bool
+    firm: Bool
+    placed: Bool
+
+
 def stance(motion: HumanMotion) -> Bool:
-    """(T, 2) true while the left and right foot stands.
+    """(T, 2) true while the left and right foot stands, see `standing`."""
+    return standing(motion).stands
+
+
+def standing(motion: HumanMotion) -> Standing:
+    """When the left and right foot stands.
 
     A foot enters stance when ankle and toe are slower than 0.2 m/s and the toe is within 5 cm of its low level (the
     5th percentile of its height), and stays while they are slower than 0.3 m/s; up to 1/30 s is added on both
@@ -49,19 +75,20 @@ def stance(motion: HumanMotion) -> Bool:
     Where the source says itself which foot touches the ground (`motion.contact`), that takes the place of the height and of
     the 0.2 m/s: a foot stands while it touches and is slower than 0.3 m/s. A touching foot that rolls or slides is no stance.
     """
-    if motion.contact is not None:
-        return np.asarray(motion.contact & (_speeds(motion) < LEAVE_M_S))
     grow = max(1, round(WINDOW_NS * 1e-9 * motion.rate_hz))
-    out = np.zeros((len(motion), 2), dtype=np.bool_)
     speeds = _speeds(motion)
+    if motion.contact is not None:
+        said: Bool = np.asarray(motion.contact & (speeds < LEAVE_M_S))
+        return Standing(said, said, np.stack([grown(said[:, i], grow) for i in range(2)], axis=1))
+    firm, placed = np.zeros((len(motion), 2), dtype=np.bool_), np.zeros((len(motion), 2), dtype=np.bool_)
     for i, side in enumerate(SIDES):
         toe, speed = motion.joint(f"{side}_toe"), speeds[:, i]
         low = toe[:, 2] < np.percentile(toe[:, 2], 5) + RISE_M
         # leaving is slower than entering only inside a stance, so a foot that merely passes by slowly is not held
-        standing = (speed < ENTER_M_S) & low
-        held = hysteresis(standing, (speed < LEAVE_M_S) & low)
-        out[:, i] = _with_margins(standing, held, grow)
-    return out
+        firm[:, i] = (speed < ENTER_M_S) & low
+        held = hysteresis(firm[:, i], (speed < LEAVE_M_S) & low)
+        placed[:, i] = _with_margins(firm[:, i], held, grow)
+    return Standing(placed, firm, placed)
 
 
 def _with_margins(standing: Bool, held: Bool, most: int) -> Bool:
@@ -79,10 +106,22 @@ def _with_margins(standing: Bool, held: Bool, most: int) -> Bool:
     return out
 
 
+def slowness(motion: HumanMotion) -> F64:
+    """(T, 2) 1 where the slower end of the left and right foot moves slower than SLOW_M_S, 0 above FAST_M_S; 0 of a foot under a
+    shank that does not point down."""
+    slow = np.clip((FAST_M_S - _ends(motion).min(axis=2)) / (FAST_M_S - SLOW_M_S), 0.0, 1.0)
+    return np.asarray(slow * np.stack([shank_down(motion, side) for side in SIDES], axis=1))
+
+
 def _speeds(motion: HumanMotion) -> F64:
     """(T, 2) the faster of ankle and toe, left and right, m/s."""
+    return np.asarray(_ends(motion).max(axis=2))
+
+
+def _ends(motion: HumanMotion) -> F64:
+    """(T, 2, 2) speeds of ankle and toe, left and right, m/s."""
     parts = [[central_speed(motion.joint(f"{side}_{part}"), motion.t_ns) for part in ("ankle", "toe")] for side in SIDES]
-    return np.stack([np.maximum(*pair) for pair in parts], axis=1)
+    return np.stack([np.stack(pair, axis=1) for pair in parts], axis=1)
 
 
 def foot_pitch(motion: HumanMotion, side: str) -> F64:

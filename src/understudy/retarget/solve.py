@@ -38,12 +38,12 @@ def solve_clip(
     problem = replace(problem, tree=tree._replace(rest_weight=tree.rest_weight * step))
     if not targets.touch.any():
         drive = make_drive(problem, targets, settings, rate_hz, weight)
-        return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat).solve(progress, begin=begin)
+        return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat & targets.firm).solve(progress, begin=begin)
     points = {
         name: rows for name, rows in surface_points(problem).items() if len(rows) and targets.touch[:, SURFACES.index(name)].any()
     }
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings, rate_hz, weight)
     rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp)
-    solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat)
+    solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat & targets.firm)
     return solver.solve(progress, begin=begin, before=rests)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.retarget.contacts import flat, stance, standing_pitch
+from understudy.retarget.contacts import flat, slowness, stance, standing, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.retarget.touch import floor_level, lying_feet, touching
 from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion
@@ -34,7 +34,9 @@ A hand's direction and its palm's turn weigh `HAND` where they are measured and 
 
 HAND = 0.3
 
-
+SLOW_SOLE = 1.5
+"""Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot
+that is held in the air. One that swings fast has the usual weight: its shank would pay."""
 LYING_SOLE = 0.3
 """Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
@@ -48,7 +50,9 @@ class Targets:
     Attributes:
         vectors: (T, V, 3) targets of the vector tasks, order `VECTORS`.
         weights: (V,) their weights.
-        stance: (T, 2) feet that stand; flat (T, 2) feet whose whole sole does.
+        stance: (T, 2) feet that stand; flat (T, 2) feet whose whole sole does; firm (T, 2) feet that are held down, and placed
+            (T, 2) feet whose place over the floor is kept, see `contacts.Standing`.
+        slow: (T, 2) share to which a foot moves slowly, 0 while it stands.
         touch: (T, S) what else rests on the floor; planted (T, S) what of that does not move; order `skeleton.SURFACES`.
         lying: (T, 2) standing feet that do not stand on their soles; lying_still (T, 2) those of them that do not move.
         scale: robot's leg over the person's.
@@ -60,6 +64,9 @@ class Targets:
     weights: F64
     stance: Bool
     flat: Bool
+    firm: Bool
+    placed: Bool
+    slow: F64
     touch: Bool
     planted: Bool
     lying: Bool
@@ -75,6 +82,9 @@ class Targets:
             vectors=self.vectors[frames],
             stance=self.stance[frames],
             flat=self.flat[frames],
+            firm=self.firm[frames],
+            placed=self.placed[frames],
+            slow=self.slow[frames],
             touch=self.touch[frames],
             planted=self.planted[frames],
             lying=self.lying[frames],
@@ -131,16 +141,19 @@ def _low_level(motion: HumanMotion, side: str) -> float:
 
 def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     """Feasible targets of a motion for a robot."""
-    standing = stance(motion)
-    known = calibrate(motion, problem, standing)
+    feet = standing(motion)
+    known = calibrate(motion, problem, feet.stands)
     rests, planted = touching(motion)
-    lying, lying_still = lying_feet(motion, standing)
+    lying, lying_still = lying_feet(motion, feet.stands)
     radial = known_throughout(motion.hand_radial_world)
     return Targets(
         vectors=vector_targets(motion.joint_pos_world_m, known, problem, radial),
         weights=task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial),
-        stance=standing,
-        flat=flat(motion, standing),
+        stance=feet.stands,
+        flat=flat(motion, feet.placed),
+        firm=feet.firm,
+        placed=feet.placed,
+        slow=np.where(feet.placed, 0.0, slowness(motion)),
         touch=rests,
         planted=planted,
         lying=lying,
@@ -151,18 +164,21 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     )
 
 
-def live_targets(joint_pos_world_m: F64, standing: Bool, known: Calibration, problem: Problem) -> Targets:
+def live_targets(joint_pos_world_m: F64, stands: Bool, known: Calibration, problem: Problem) -> Targets:
     """Targets of a calibrated person's joints (T, 23, 3), of which no more is known than which feet stand (T, 2)."""
-    none = np.zeros((len(standing), len(SURFACES)), dtype=np.bool_)
+    none = np.zeros((len(stands), len(SURFACES)), dtype=np.bool_)
     return Targets(
         vectors=vector_targets(joint_pos_world_m, known, problem),
         weights=task_weights(known.hip_mismatch_pct),
-        stance=standing,
-        flat=standing,
+        stance=stands,
+        flat=stands,
+        firm=stands,
+        placed=stands,
+        slow=np.zeros(stands.shape),
         touch=none,
         planted=none,
-        lying=np.zeros_like(standing),
-        lying_still=np.zeros_like(standing),
+        lying=np.zeros_like(stands),
+        lying_still=np.zeros_like(stands),
         scale=known.scale,
         height_shift_m=known.height_shift_m,
         hip_mismatch_pct=known.hip_mismatch_pct,
@@ -170,9 +186,13 @@ def live_targets(joint_pos_world_m: F64, standing: Bool, known: Calibration, pro
 
 
 def frame_weights(targets: Targets) -> F64:
-    """(T, V) weights of the vector tasks in every frame: a foot that lies on its back or side need not point as the person's."""
+    """(T, V) weights of the vector tasks in every frame.
+
+    A slow foot points as the person's does; one that lies on its back or side need not.
+    """
     out = np.tile(targets.weights, (len(targets.vectors), 1))
     for i, side in enumerate(SIDES):
+        out[:, PLACE[f"{side}_sole"]] += (SLOW_SOLE - WEIGHTS[f"{side}_sole"]) * targets.slow[:, i]
         out[targets.lying[:, i], PLACE[f"{side}_sole"]] *= LYING_SOLE
     return out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import mmap
 import os
 import struct
 import zlib
@@ -147,13 +146,13 @@ class JournalBytes:
     """Pieces of a journal by their place, without reading the rest of it."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._file = path.open("rb", buffering=0)  # not mapped: a long take's images would stay in memory
 
     def at(self, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` on."""
-        return self._map[offset : offset + size]
+        self._file.seek(offset)
+        return self._file.read(size)
 
     def close(self) -> None:
         """Give the file back."""
-        self._map.close()
+        self._file.close()

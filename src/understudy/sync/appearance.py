@@ -28,7 +28,7 @@ _MOST_MOTIONS = 48
 _LEAST_IMAGES = 6
 _FEATURES = 3
 _DEGREE = 8
-_STEP_S = 0.001
+_COARSE_S, _STEP_S = 0.005, 0.001
 _NEAR_S = 0.03
 _FINE_S = 0.0005
 _LEAST_EXPLAINED = 0.7
@@ -101,10 +101,9 @@ class _Pass:
     ref_ns: I64
     pose: F64
 
-    def basis(self, lag_s: float) -> F64:
-        """(n, D + 1) Chebyshev polynomials of the pose a lag before each image."""
-        pose = lerp_at(self.ref_ns, self.pose, self.t_ns - round(lag_s * 1e9))
-        return np.asarray(np.polynomial.chebyshev.chebvander(pose, _DEGREE))
+    def pose_at(self, lag_s: float) -> F64:
+        """(n,) pose a lag before each image."""
+        return lerp_at(self.ref_ns, self.pose, self.t_ns - round(lag_s * 1e9))
 
 
 def _way(reference: Reference, motion: Motion) -> tuple[I64, F64]:
@@ -157,10 +156,15 @@ def _changed(smooth: NDArray[np.float32], still: Bool, counts: list[int]) -> tup
     if not quiet.any():
         return None
     limit = max(_LEAST_GREY, _SIGMAS * 1.4826 * float(np.median(steps[quiet])))
-    moved = (steps.max(axis=0) > limit) & (np.quantile(steps[quiet], 0.9, axis=0) < limit)
+    moved = (steps.max(axis=0) > limit) & (np.partition(steps[quiet], _most(quiet), axis=0)[_most(quiet)] < limit)
     if int(moved.sum()) < _LEAST_PIXELS:
         return None
     return _extent(moved.sum(axis=1)), _extent(moved.sum(axis=0))
+
+
+def _most(quiet: Bool) -> int:
+    """Index of the value that nine tenths are below, when sorted."""
+    return int(0.9 * (int(quiet.sum()) - 1))
 
 
 def _extent(counts: I64) -> slice:
@@ -179,38 +183,53 @@ def _rest_noise(features: F64, still: Bool) -> F64:
 
 def _fitted(passes: list[_Pass], seen: F64, reference: Reference) -> list[Offset]:
     """One curve over the pose for all motions at the best delay; then each motion's own delay against that curve."""
-    lags = np.arange(-MOST_LAG_S, MOST_LAG_S + 1e-9, _STEP_S)
-    left = np.array([_left(_stacked(passes, lag), seen)[0] for lag in lags])
-    k = int(np.argmin(left))
-    if not 0 < k < len(lags) - 1:
+    best = _lowest(lambda lag: _left(_basis(passes, lag), seen)[0], 0.0, (MOST_LAG_S, _COARSE_S, _STEP_S))
+    if best is None:
         return []
-    common = float(lags[k]) + _STEP_S * _vertex(left[k - 1 : k + 2])
-    _, curve = _left(_stacked(passes, common), seen)
-    near = common + np.arange(-_NEAR_S, _NEAR_S + 1e-9, _FINE_S)
+    _, curve = _left(_basis(passes, best[0]), seen)
     found, begin = [], 0
     for one in passes:
         own = seen[begin : begin + len(one.t_ns)]
         begin += len(one.t_ns)
-        errors = np.array([float(((own - one.basis(lag) @ curve) ** 2).sum()) for lag in near])
-        if (offset := _own(one.motion, near, errors, own, reference)) is not None:
+        if (offset := _own(one, own, curve, best[0], reference)) is not None:
             found.append(offset)
     return found
 
 
-def _stacked(passes: list[_Pass], lag_s: float) -> F64:
-    return np.concatenate([one.basis(lag_s) for one in passes])
-
-
-def _own(index: int, lags: F64, left: F64, seen: F64, reference: Reference) -> Offset | None:
-    motion = reference.motions[index]
+def _own(one: _Pass, seen: F64, curve: F64, common_s: float, reference: Reference) -> Offset | None:
+    motion = reference.motions[one.motion]
     anchor = reference.landmark(motion)
-    k = int(np.argmin(left))
+    best = _lowest(lambda lag: float(((seen - _basis([one], lag) @ curve) ** 2).sum()), common_s, (_NEAR_S, 2 * _STEP_S, _FINE_S))
     total = float(((seen - seen.mean(axis=0)) ** 2).sum())
-    if anchor is None or not 0 < k < len(lags) - 1 or left[k] > (1.0 - _LEAST_EXPLAINED) * total:
+    if anchor is None or best is None or best[1] > (1.0 - _LEAST_EXPLAINED) * total:
         return None
-    lag_s = float(lags[k]) + _FINE_S * _vertex(left[k - 1 : k + 2])
     snr = float(np.abs(seen - np.median(seen, axis=0)).max())
-    return Offset(index, anchor.t_ns, round(lag_s * 1e9), snr, motion.outward)
+    return Offset(one.motion, anchor.t_ns, round(best[0] * 1e9), snr, motion.outward)
+
+
+def _lowest(left: Callable[[float], float], middle_s: float, steps_s: tuple[float, float, float]) -> tuple[float, float] | None:
+    """The lag at which something is least, and how little that is; None where it is least at an end.
+
+    Args:
+        left: of a lag in seconds.
+        middle_s: where to look around.
+        steps_s: how far to both sides, and the coarse and the fine step.
+    """
+    reach, coarse, fine = steps_s
+    lags = middle_s + np.arange(-reach, reach + 1e-9, coarse)
+    rough = float(lags[int(np.argmin([left(float(lag)) for lag in lags]))])
+    near = rough + np.arange(-coarse, coarse + 1e-9, fine)
+    values = np.array([left(float(lag)) for lag in near])
+    k = int(np.argmin(values))
+    if not 0 < k < len(near) - 1 or abs(rough - middle_s) > reach - coarse / 2.0:
+        return None
+    a, b, c = (float(v) for v in values[k - 1 : k + 2])
+    return float(near[k]) + fine * 0.5 * (a - c) / max(a - 2.0 * b + c, 1e-30), b
+
+
+def _basis(passes: list[_Pass], lag_s: float) -> F64:
+    """(n, D + 1) Chebyshev polynomials of the pose a lag before each image of all passes."""
+    return np.asarray(np.polynomial.chebyshev.chebvander(np.concatenate([one.pose_at(lag_s) for one in passes]), _DEGREE))
 
 
 def _left(basis: F64, seen: F64) -> tuple[float, F64]:
@@ -218,9 +237,3 @@ def _left(basis: F64, seen: F64) -> tuple[float, F64]:
     normal = basis.T @ basis + 1e-9 * len(basis) * np.eye(basis.shape[1])
     curve: F64 = np.asarray(np.linalg.solve(normal, basis.T @ seen), dtype=np.float64)
     return float(((seen - basis @ curve) ** 2).sum()), curve
-
-
-def _vertex(left: F64) -> float:
-    """Where the parabola through three neighbours is lowest, in steps from the middle one."""
-    a, b, c = (float(v) for v in left)
-    return 0.5 * (a - c) / max(a - 2.0 * b + c, 1e-30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,7 +41,6 @@ class RecordSession:
         self.finished: list[Mapping[str, Any]] = []
         self.said: list[str] = []
         self._runners: list[DeviceRunner] = []
-        self._came: tuple[set[str], float] = (set(), 0.0)
 
     def __enter__(self) -> RecordSession:
         for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
@@ -78,12 +77,12 @@ class RecordSession:
         return self._commander.ask(command, given)
 
     def record_for(self, seconds: float, *, wait_s: float) -> None:
-        """One take of so many seconds, begun when every required stream is there.
+        """One take of so many seconds, begun when every required stream is there, and every stream of the devices.
 
         Raises:
-            BusError: they do not come.
+            BusError: required streams do not come. Others that do not are said, and recorded without.
         """
-        self._until(self._ready, wait_s, "the required streams did not come")
+        self._wait_for_streams(wait_s)
         self.ask("start")
         end_s = time.monotonic() + seconds
         try:
@@ -94,22 +93,28 @@ class RecordSession:
             self.said.append("stopped before its time")
         self.ask("stop")
 
-    def _ready(self) -> str:
-        """What is missing before a take can begin; empty for nothing. Streams that were just about to come are waited for."""
-        streams = self.ask("health")["health"]["streams"]
-        came, now_s = {s["stream"] for s in streams if s["state"] != "absent"}, time.monotonic()
-        if came != self._came[0]:
-            self._came = (came, now_s)
-        missing = [s["stream"] for s in streams if s["required"] and s["state"] in ("absent", "dead")]
-        return ", ".join(missing) or ("" if now_s - self._came[1] > SETTLED_S else "streams are still coming in")
-
-    def _until(self, missing: Callable[[], str], wait_s: float, otherwise: str) -> None:
-        until_s = time.monotonic() + wait_s
-        while text := missing():
-            if time.monotonic() > until_s:
-                raise BusError(f"{otherwise} within {wait_s:g} s: {text}; start their producers, or record with keys")
+    def _wait_for_streams(self, wait_s: float) -> None:
+        """Until what is needed is there and nothing new came for a moment."""
+        until_s, came_s, came = time.monotonic() + wait_s, time.monotonic(), set[str]()
+        while True:
             self.look()
+            streams = self.ask("health")["health"]["streams"]
+            alive = {s["stream"] for s in streams if s["state"] not in ("absent", "dead")}
+            came, came_s = (alive, time.monotonic()) if alive - came else (came, came_s)
+            required = {s["stream"] for s in streams if s["required"]} - alive
+            opening = [runner for runner in self._runners if runner.streams is None]
+            others = {key for runner in self._runners for key in runner.streams or ()} - alive
+            now_s = time.monotonic()
+            if not (required or others or opening) and now_s - came_s > SETTLED_S:
+                return
+            if now_s > until_s:
+                break
             time.sleep(ASK_S)
+        if required:
+            missing = ", ".join(sorted(required))
+            raise BusError(f"no {missing} within {wait_s:g} s; start their producers, give --wait, or record with keys")
+        if others:
+            self.said.append(f"recorded without {', '.join(sorted(others))}, which did not come within {wait_s:g} s")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the running take, wait until every episode is made, and keep what came of them."""

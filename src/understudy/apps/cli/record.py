@@ -54,13 +54,14 @@ def record(
         source: where the motion comes from: teleop, simulation, or another that the schema allows.
         fields: another metadata field of the schema; may be given several times.
         seconds: record one take of so many seconds as soon as the required streams are there, then end.
-        wait: how many seconds to wait for them.
+        wait: how many seconds to wait for them, and for the streams of --device.
         preroll: how many seconds before the start belong to a take.
         keep_journals: keep a take's journal after its episode is whole.
         retry: also try journals again of which no episode could be made.
         check: run the gates after each take.
         json: print what was recorded, as JSON.
     """
+    from understudy.apps.cli._console import note
     from understudy.apps.cli._record import RecordSession, as_fields, print_results, result_code
     from understudy.apps.cli._record_keys import run_with_keys
     from understudy.pipeline.record.devices import parse_device
@@ -73,6 +74,8 @@ def record(
             session.record_for(seconds, wait_s=wait)
         else:
             run_with_keys(session)
+    for text in session.said if seconds is not None else ():
+        note(text)
     print_results(session.finished, dataset, as_json=json)
     return result_code(session.finished)
 

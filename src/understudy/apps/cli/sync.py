@@ -69,7 +69,7 @@ def calibrate(
     Args:
         dataset: the dataset's folder.
         bench: what moves and is watched, with its settings; a wrong name lists those there are.
-        motions: how many to command, at least 10; a 30 Hz camera needs about 20.
+        motions: how many to command, at least 10; half find the constants, half check them.
         gate_ms: most that two streams may be apart, milliseconds.
         json: print the result as JSON.
     """

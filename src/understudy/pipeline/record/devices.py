@@ -22,6 +22,7 @@ from understudy.record.remote_clock import keep_measured
 from understudy.record.zmq_bus import ZmqLink
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
+from understudy.spec.stream import StreamSpec
 from understudy.store.dataset import Dataset
 
 RESTARTS = 5
@@ -105,7 +106,7 @@ def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> N
         request: what to open.
         root: folder of the dataset.
         bus: address of the recorder.
-        told: connection on which it says why it ended; an empty text where it was asked to.
+        told: connection on which it says what it produces, a tuple of streams, and why it ended, a text.
     """
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -113,10 +114,17 @@ def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> N
     parent = multiprocessing.parent_process()
     threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
     try:
-        failed = run_devices(open_devices(request, root), bus, stop)
+        devices = open_devices(request, root)
+        told.send(tuple(spec.key for device in devices for spec in device.streams if _steady(spec)))
+        failed = run_devices(devices, bus, stop)
     except UnderstudyError as error:
         failed = [str(error)]
     told.send("; ".join(failed))
+
+
+def _steady(spec: StreamSpec) -> bool:
+    """Whether samples come without anything that has to happen."""
+    return spec.rate_hz > 0 or spec.kind not in ("discrete", "command")
 
 
 def _stop_with(parent: Any, stop: threading.Event) -> None:
@@ -132,15 +140,20 @@ class DeviceRunner:
         request: what to open.
         root: folder of the dataset.
         bus: address of the recorder.
+
+    Attributes:
+        streams: that its devices produce all along; None until they are open.
     """
 
     def __init__(self, request: DeviceRequest, root: Path, bus: str) -> None:
         self._request, self._root, self._bus, self._left = request, root, bus, RESTARTS
+        self.streams: tuple[str, ...] | None = None
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._told, theirs = context.Pipe(duplex=False)
+        self._why = ""
         self._process = context.Process(
             target=device_process, args=(self._request, self._root, self._bus, theirs)
         )  # no daemon: cameras have processes of their own
@@ -149,20 +162,28 @@ class DeviceRunner:
 
     def look(self) -> str:
         """Start it again where it ended; what to tell of that, or nothing."""
-        if self._process.is_alive():
+        alive = self._process.is_alive()
+        self._listen()
+        if alive:
             return ""
-        why = self._why() or f"ended with code {self._process.exitcode}"
+        why = self._why or f"ended with code {self._process.exitcode}"
         if self._left <= 0:
             return f"device {self._request.plugin}: {why}; it is not started again"
         self._left -= 1
         self._start()
         return f"device {self._request.plugin}: {why}; started again"
 
-    def _why(self) -> str:
+    def _listen(self) -> None:
+        """Keep what the process says: what it produces, and why it ends."""
         try:
-            return str(self._told.recv()) if self._told.poll(0) else ""
+            while self._told.poll(0):
+                told = self._told.recv()
+                if isinstance(told, str):
+                    self._why = told
+                else:
+                    self.streams = told
         except EOFError:
-            return ""
+            return  # it is gone, and has said all
 
     def close(self) -> None:
         """End it."""

@@ -59,7 +59,7 @@ class JournalImages:
             file.seek(int(self.offsets[step]))
             return file.read(int(self.sizes[step]))
 
-    def __getitem__(self, rows: Bool) -> JournalImages:
+    def __getitem__(self, rows: Bool | slice) -> JournalImages:
         """Those for which `rows` holds."""
         return JournalImages(self.path, self.offsets[rows], self.sizes[rows])
 
@@ -86,9 +86,12 @@ class Columns:
         return len(self.seq)
 
     def rows(self, keep: Bool) -> Columns:
-        """The samples for which `keep` holds."""
-        stamps = (self.seq[keep], self.t_ns[keep], self.t_device_ns[keep], self.t_arrival_ns[keep])
-        return Columns(self.spec, *stamps, self.valid[keep], self.values[keep])
+        """The samples for which `keep` holds; without a copy where they lie side by side."""
+        chosen = np.flatnonzero(keep)
+        side_by_side = len(chosen) > 0 and chosen[-1] - chosen[0] + 1 == len(chosen)
+        picked = slice(int(chosen[0]), int(chosen[-1]) + 1) if side_by_side else keep
+        stamps = (self.seq[picked], self.t_ns[picked], self.t_device_ns[picked], self.t_arrival_ns[picked])
+        return Columns(self.spec, *stamps, self.valid[picked], self.values[picked])
 
 
 @dataclass(frozen=True)
@@ -120,27 +123,27 @@ class Gathered:
 
 @dataclass
 class _Growing:
-    """Columns of one stream while they are read."""
+    """Columns of one stream while they are read, without a second copy at the end."""
 
-    seq: list[bytes] = field(default_factory=list)
-    t_ns: list[bytes] = field(default_factory=list)
-    t_device_ns: list[bytes] = field(default_factory=list)
-    t_arrival_ns: list[bytes] = field(default_factory=list)
-    valid: list[bytes] = field(default_factory=list)
-    payload: list[bytes] = field(default_factory=list)
+    seq: bytearray = field(default_factory=bytearray)
+    t_ns: bytearray = field(default_factory=bytearray)
+    t_device_ns: bytearray = field(default_factory=bytearray)
+    t_arrival_ns: bytearray = field(default_factory=bytearray)
+    valid: bytearray = field(default_factory=bytearray)
+    payload: bytearray = field(default_factory=bytearray)
     offsets: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
     def add(self, head: Mapping[str, Any], payload: memoryview, offset: int) -> None:
         """One batch, as it was let in: its head holds what `wire` says."""
         seq = head["seq"]
-        self.seq.append(seq)
-        self.t_ns.append(head["t_ns"])
-        self.t_arrival_ns.append(head["t_arrival_ns"])
-        self.t_device_ns.append(head.get("t_device_ns") or _NO_STAMP * (len(seq) // 8))
-        self.valid.append(head.get("valid") or b"\1" * (len(seq) // 8))
+        self.seq += seq
+        self.t_ns += head["t_ns"]
+        self.t_arrival_ns += head["t_arrival_ns"]
+        self.t_device_ns += head.get("t_device_ns") or _NO_STAMP * (len(seq) // 8)
+        self.valid += head.get("valid") or b"\1" * (len(seq) // 8)
         if "sizes" not in head:
-            self.payload.append(payload.tobytes())
+            self.payload += payload
             return
         for (size,) in struct.iter_unpack("<q", head["sizes"]):
             self.offsets.append(offset)
@@ -150,13 +153,13 @@ class _Growing:
     def columns(self, spec: StreamSpec, path: Path) -> Columns:
         """All of it."""
         stamps = (self.seq, self.t_ns, self.t_device_ns, self.t_arrival_ns)
-        seq, t_ns, t_device_ns, t_arrival_ns = (np.frombuffer(b"".join(c), dtype="<i8").astype(np.int64) for c in stamps)
-        valid = np.frombuffer(b"".join(self.valid), dtype=np.bool_)
+        seq, t_ns, t_device_ns, t_arrival_ns = (np.frombuffer(c, dtype="<i8").astype(np.int64, copy=False) for c in stamps)
+        valid = np.frombuffer(self.valid, dtype=np.bool_)
         values: AnyArray | JournalImages
         if spec.kind == "image":
             values = JournalImages(path, np.array(self.offsets, dtype=np.int64), np.array(self.sizes, dtype=np.int64))
         else:
-            flat = np.frombuffer(b"".join(self.payload), dtype=np.dtype(spec.dtype).newbyteorder("<"))
+            flat = np.frombuffer(self.payload, dtype=np.dtype(spec.dtype).newbyteorder("<"))
             values = flat.astype(spec.dtype, copy=False).reshape(len(valid), *spec.shape)
         return Columns(spec, seq, t_ns, t_device_ns, t_arrival_ns, valid, values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -17,21 +18,22 @@ from understudy.errors import BusError, UnderstudyError
 from understudy.kinematics.robot_json import read_robot_json
 from understudy.pipeline.record.finalize import Finished, discard_take, finalize, flag_discard, ready
 from understudy.pipeline.record.recover import orphans
+from understudy.pipeline.sync_file import latencies_of
+from understudy.pipeline.sync_host import host_clock_json, host_clock_state
 from understudy.record.address import parse_address
 from understudy.record.bus import Listener
 from understudy.record.commands import Asked, CommandDoor, Reply, done, refused
 from understudy.record.health import take_snapshot
 from understudy.record.recorder import PREROLL_S, Ended, Recorder
-from understudy.record.wall_clock import wall_clock_state
 from understudy.record.zmq_bus import ZmqListener
 from understudy.store.dataset import ROBOT, Dataset
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
 
-LOOP_S = 0.02
-GATHER_S = 0.005
+GATHER_S = 0.01
 """Messages of many producers are taken in together: each time the process wakes costs more than a message."""
+LOOK_S = 0.02
 BUSY_BYTES = 16 * 1024 * 1024
 """Waiting for the disk: pictures for a page are the first thing that is let go."""
 REMEMBERED = 200
@@ -78,6 +80,7 @@ class RecordService:
         address = parse_address(options.bus)
         self._options, self._dataset = options, dataset
         self._waiting: dict[str, Ended] = {}
+        self._host_clock = host_clock_json(host_clock_state())
         self.recorder = Recorder(
             dataset,
             labels=dict(options.labels),
@@ -85,7 +88,7 @@ class RecordService:
             token=address.token,
             preroll_s=options.preroll_s,
             on_ended=self._ended,
-            clock_state=wall_clock_state(),
+            notes=self._notes,
         )
         self._listener = listener or ZmqListener(address)
         reading = {"health": self._health, "thumbnail": self._thumbnail, "clock": self._clock, "takes": self._takes}
@@ -101,7 +104,8 @@ class RecordService:
         """Record until `stop` says so or the command `quit` comes; then end the take and finish every episode."""
         for take in orphans(self._dataset.root, retry=self._options.retry):
             self._finalize(take)
-        self._started().schedule(ready, args=(self._dataset.root,))
+        if self._options.check:
+            self._started().schedule(ready, args=(self._dataset.root,))
         try:
             while not (self._quit or stop()):
                 self.step()
@@ -110,9 +114,9 @@ class RecordService:
 
     def step(self) -> None:
         """Once around: messages, commands, what has to be done now and then."""
-        for message in self._listener.receive(LOOP_S):
-            self.recorder.take_in(message)
         time.sleep(GATHER_S)
+        for message in self._listener.receive(0.0):
+            self.recorder.take_in(message)
         while not self._door.asked.empty():
             self._carry_out(self._door.asked.get())
         self.recorder.tick()
@@ -126,7 +130,7 @@ class RecordService:
         self.recorder.close()
         self._collect()
         while self._jobs:
-            time.sleep(LOOP_S)
+            time.sleep(LOOK_S)
             self._collect()
         self._door.close()
         self._listener.close()
@@ -155,6 +159,10 @@ class RecordService:
             return done(take=take)
         self._quit = True
         return done()
+
+    def _notes(self) -> Mapping[str, str]:
+        """What a take should know of clocks; raises SyncError where the dataset's sync.toml cannot be read."""
+        return {"host_clock": self._host_clock, "latencies_ns": json.dumps(dict(latencies_of(self._dataset.root)))}
 
     def _discard(self, take: str) -> None:
         """Discard a take that has ended: one process finalizes and discards, one thing after the other."""

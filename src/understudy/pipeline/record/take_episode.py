@@ -11,16 +11,19 @@ import numpy as np
 
 from understudy.errors import EpisodeError
 from understudy.geom.arrays import I64, Bool
+from understudy.pipeline.record.clocks import TakeClocks, take_clocks
 from understudy.pipeline.record.digest import StreamDigest, sentences, stream_digest
 from understudy.pipeline.record.gather import Columns, Gathered
-from understudy.pipeline.record.stamps import increasing, mended
+from understudy.pipeline.record.stamps import increasing
+from understudy.pipeline.sync_realign import CLOCK_PREFIX, LATENCY_KEY
+from understudy.spec.clock import clock_json
 from understudy.spec.episode import Episode, MetadataValue, even_timeline
 from understudy.spec.sample import NO_STAMP
 from understudy.spec.schema import Schema
 from understudy.spec.stream import Stream
 
-ALIVE_NS = 50_000_000
-"""A recorder notes that it lives more often than this."""
+ALIVE_NS = 200_000_000
+"""A recorder notes that it lives every 10 ms, and on a machine that is far too busy more often than this."""
 MOST_PINGS = 1000
 """Exchanges of clocks that the episode keeps of each device: the quickest of each stretch."""
 
@@ -61,14 +64,18 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
     Raises:
         EpisodeError: required streams are missing, or were never there together.
     """
-    start_ns, command_ns, stop_ns = _span(found)
+    clocks = take_clocks(found)
+    start_ns, command_ns, stop_ns = (clocks.moment(t_ns) for t_ns in _span(found))
     streams: dict[str, Stream] = {}
-    missing, notes = [], list[str]()
+    missing, notes = [], list(clocks.warnings)
     steps: list[dict[str, int | str]] = []
     for key, columns in sorted(found.streams.items()):
-        t_ns, jumps = mended(columns.t_ns, columns.t_arrival_ns)
+        t_ns, jumps = clocks.stamps(columns)
         steps += [{"stream": key, "t_ns": jump.t_ns, "step_ns": jump.step_ns} for jump in jumps]
-        keep = increasing(t_ns) & _within(t_ns, columns, start_ns, stop_ns)
+        ordered, inside = increasing(t_ns), _within(t_ns, columns, start_ns, stop_ns)
+        keep = ordered & inside
+        if out := int((inside & ~ordered).sum()):
+            notes.append(f"{key}: {out} samples are left out: their stamps do not increase on the dataset's clock")
         if keep.any():
             streams[key] = _stream(columns.rows(keep), t_ns[keep])
         else:
@@ -80,9 +87,11 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
         for key, stream in streams.items()
     )
     warnings = [*notes, *([reason] if reason else []), *sentences(digest, missing)]
-    metadata = _metadata(found, digest, steps, reason, start_ns)
+    metadata = _metadata(found, clocks, digest, steps) | {"record_start_ns": start_ns}
+    if reason:
+        metadata["record_ended_because"] = reason
     if cut is not None:
-        recovered, said = _recovered(found, cut, int(timeline_ns[-1]), stop_ns)
+        recovered, said = _recovered(found, cut, clocks, int(timeline_ns[-1]))
         metadata |= recovered
         warnings = [said, *warnings]
     metadata["warnings" if "warnings" in found.schema.metadata else "record_warnings"] = json.dumps(warnings)
@@ -143,19 +152,18 @@ def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, comm
 
 
 def _metadata(
-    found: Gathered, digest: tuple[StreamDigest, ...], steps: list[dict[str, int | str]], reason: str, start_ns: int
+    found: Gathered, clocks: TakeClocks, digest: tuple[StreamDigest, ...], steps: list[dict[str, int | str]]
 ) -> dict[str, MetadataValue]:
-    marks = [{"t_ns": e["t_ns"], "label": e["label"]} for e in found.events if e.get("event") == "mark"]
-    producers = {str(e["producer"]): str(e["clock"]) for e in found.events if e.get("event") == "producer"}
-    changes = [e for e in found.events if e.get("event") in ("returned", "takes over")]
+    events = found.events
+    marks = [{"t_ns": clocks.moment(int(e["t_ns"])), "label": e["label"]} for e in events if e.get("event") == "mark"]
+    producers = {str(e["producer"]): str(e["clock"]) for e in events if e.get("event") == "producer"}
+    changes = [e for e in events if e.get("event") in ("returned", "takes over")]
     out: dict[str, MetadataValue] = dict(json.loads(found.about["metadata"]))
     out |= {
         "record_began_utc": found.about["began_utc"],
         "record_preroll_s": float(found.about["preroll_s"]),
-        "record_start_ns": start_ns,
         "record_anchor_wall_ns": int(found.about["anchor_wall_ns"]),
         "record_anchor_monotonic_ns": int(found.about["anchor_monotonic_ns"]),
-        "record_clock_state": found.about.get("clock_state", ""),
         "record_recorder": found.about["recorder"],
         "record_streams": json.dumps([_short(d) for d in digest]),
         "record_producers": json.dumps(producers),
@@ -164,12 +172,13 @@ def _metadata(
     optional: dict[str, object] = {"marks": marks, "clock_steps": steps, "producer_changes": changes}
     out |= {f"record_{name}": json.dumps(value) for name, value in optional.items() if value}
     out |= {f"record_pings_{device}": json.dumps(_thinned(rows).tolist()) for device, rows in found.pings.items()}
+    out |= {f"{CLOCK_PREFIX}{device}": clock_json(clock) for device, clock in clocks.devices.items()}
+    if clocks.latencies_ns:
+        out[LATENCY_KEY] = json.dumps(dict(sorted(clocks.latencies_ns.items())))
+    if "host_clock" in found.about:
+        out["record_host_clock"] = found.about["host_clock"]
     refused = int(found.last.get("refused", 0)) - int(found.first.get("refused", 0))
-    if refused:
-        out["record_refused_messages"] = refused
-    if reason:
-        out["record_ended_because"] = reason
-    return out
+    return out | ({"record_refused_messages": refused} if refused else {})
 
 
 def _short(digest: StreamDigest) -> dict[str, Any]:
@@ -186,10 +195,9 @@ def _thinned(rows: I64) -> I64:
     return np.stack([part[np.argmin(part[:, 2] - part[:, 0])] for part in parts])
 
 
-def _recovered(found: Gathered, cut: Cut, end_ns: int, stop_ns: int) -> tuple[dict[str, MetadataValue], str]:
+def _recovered(found: Gathered, cut: Cut, clocks: TakeClocks, end_ns: int) -> tuple[dict[str, MetadataValue], str]:
     """What a recovered episode says of itself: it never claims to have lost less than it may have."""
     lost = {key: n for key, n in sorted(cut.lost.items()) if n > 0}
-    stopped = any(event.get("event") == "stop" for event in found.events)
     out: dict[str, MetadataValue] = {
         "record_recovered": True,
         "record_truncated_at_ns": end_ns,
@@ -198,7 +206,8 @@ def _recovered(found: Gathered, cut: Cut, end_ns: int, stop_ns: int) -> tuple[di
     if cut.alive_ns is None:
         out["record_lost_tail_s"] = -1.0
         return out, "recovered from the journal of a recorder that died; how much was lost is not known"
-    until_ns = min(cut.alive_ns + ALIVE_NS, stop_ns) if stopped else cut.alive_ns + ALIVE_NS
-    lost_s = round(max(until_ns - end_ns, 0) * 1e-9, 4)
+    stops = [int(e["t_ns"]) for e in found.events if e.get("event") == "stop"]
+    until_ns = min([cut.alive_ns + ALIVE_NS, *stops[-1:]])
+    lost_s = round(max(until_ns - clocks.host_moment(end_ns), 0) * 1e-9, 4)
     out["record_lost_tail_s"] = lost_s
     return out, f"recovered from the journal of a recorder that died; at most the last {lost_s:.3f} s are lost"

@@ -1,0 +1,107 @@
+"""Around a stance a foot's place is kept, not its height; slow feet are followed closely; the legs keep their cut-off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from understudy.kinematics.load import load_robot
+from understudy.retarget.contacts import WINDOW_NS, grown, slowness, standing
+from understudy.retarget.parts import joints_of
+from understudy.retarget.problem import Problem, make_problem
+from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
+from understudy.retarget.targets import PLACE, SLOW_SOLE, WEIGHTS, Targets, calibrate, frame_weights, make_targets
+from understudy.retarget.trajectory import LEG_PULL, Settings, make_drive
+from understudy.simulate.moves import run, walk
+from understudy.spec.skeleton import HumanMotion
+
+
+@pytest.fixture(params=["unitree_g1", "unitree_h1"], scope="module")
+def problem(request: pytest.FixtureRequest) -> Problem:
+    return make_problem(load_robot(request.param))
+
+
+@pytest.fixture(scope="module")
+def motion() -> HumanMotion:
+    return walk(rate_hz=60.0)
+
+
+@pytest.fixture(scope="module")
+def targets(problem: Problem, motion: HumanMotion) -> Targets:
+    return make_targets(motion, problem)
+
+
+def test_firm_feet_are_placed_and_margins_are_short(motion: HumanMotion) -> None:
+    feet = standing(motion)
+    assert not (feet.firm & ~feet.placed).any()
+    assert (feet.placed & ~feet.firm).any()
+    most = 2 * round(WINDOW_NS * 1e-9 * motion.rate_hz)
+    for i in range(2):
+        assert not (feet.placed[:, i] & ~grown(feet.firm[:, i], most)).any()
+
+
+def test_what_the_source_says_is_kept_and_only_its_places_grow(motion: HumanMotion) -> None:
+    contact = np.zeros((len(motion), 2), dtype=np.bool_)
+    contact[60:, :] = True
+    feet = standing(replace(motion, contact=contact))
+    assert not (feet.stands & ~contact).any()
+    assert np.array_equal(feet.stands, feet.firm)
+    assert not (feet.firm & ~feet.placed).any()
+    assert feet.placed[58:60].any() or not feet.firm[60].any()
+    assert not feet.placed[:58].any()
+
+
+def test_in_a_margin_a_foot_may_rise_but_not_slide(problem: Problem, targets: Targets) -> None:
+    drive = make_drive(problem, targets, Settings(), 60.0)
+    start = 0
+    for i, count in enumerate(problem.sole_count):
+        margin = np.flatnonzero(targets.placed[:-1, i] & targets.placed[1:, i] & ~targets.firm[:-1, i])
+        assert len(margin)
+        assert (drive.pull[margin, start : start + count] == 0.0).all()
+        assert (drive.slip[margin, 2 * i + 1] > 0.0).all()
+        firm = np.flatnonzero(targets.firm[:, i])
+        assert (drive.pull[firm, start : start + count].max(axis=1) > 0.0).all()
+        start += count
+
+
+def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Problem) -> None:
+    motion = run(rate_hz=60.0)
+    targets = make_targets(motion, problem)
+    weights, slow = frame_weights(targets), slowness(motion)
+    for i, side in enumerate(("left", "right")):
+        column = weights[:, PLACE[f"{side}_sole"]]
+        assert column[(slow[:, i] == 0.0) | targets.placed[:, i]] == pytest.approx(WEIGHTS[f"{side}_sole"])
+        assert column.max() <= SLOW_SOLE + 1e-12
+        assert (column[(slow[:, i] > 0.5) & ~targets.placed[:, i]] > 2.0 * WEIGHTS[f"{side}_sole"]).all()
+
+
+def test_the_legs_cut_off_does_not_depend_on_what_the_foot_weighs(problem: Problem, targets: Targets) -> None:
+    """Fourth root of pull over acceleration weight, from LEG_PULL on; trunk and arms do not change."""
+    feet = [PLACE["left_foot"], PLACE["right_foot"]]
+    body = [int(problem.ground.slip_body[0]), int(problem.ground.slip_body[2])]
+    legs = sorted(6 + j for b in body for j in joints_of(problem.tree, b))
+    others = [c for c in range(6 + problem.robot.dof) if c not in legs]
+    shares = []
+    for foot in (LEG_PULL - 2.0, 5.0, 8.0):
+        weights = targets.weights.copy()
+        weights[feet] = foot
+        accel = make_drive(problem, replace(targets, weights=weights), Settings(), 60.0).accel[0]
+        shares.append((accel[legs] / (2.0 + foot), accel[others]))
+    for share, rest in shares[1:]:
+        np.testing.assert_allclose(share, shares[0][0], rtol=1e-12)
+        np.testing.assert_array_equal(rest, shares[0][1])
+
+
+def test_joints_are_held_more_while_the_person_lies(problem: Problem, motion: HumanMotion) -> None:
+    """Upright it is the usual weight; of the same person on the back, the one of the floor."""
+    usual = LAG if problem.can_roll else STIFF_LAG
+    known = calibrate(motion, problem)
+    up = motion.joint_pos_world_m[0]
+    back = up[:, [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
+    for pose, expected in ((up, usual), (back, DOWN_LAG)):
+        stream = StreamingRetargeter(problem.robot, known, rate_hz=60.0)
+        stream.step(pose, 0)
+        stream.step(pose, 16_666_667)
+        assert stream._lag() == pytest.approx(expected)
