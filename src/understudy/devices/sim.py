@@ -49,9 +49,7 @@ class Simulated:
         settings.close()
         clock: Clock = HostClock() if pace == 1.0 else PacedClock(pace)
         made = {"waves": ArmWaves, "sharp": SharpMotions, "still": Still}[mover](robot)
-        device = MujocoRobot(
-            robot, schema, name=name, clock=clock, mover=made, scene=scene, lift_m=lift_m, noise_seed=noise_seed
-        )
+        device = MujocoRobot(robot, schema, name=name, clock=clock, mover=made, scene=scene, lift_m=lift_m, noise_seed=noise_seed)
         cameras = _groups(robot, schema, head=head, external=external)
         return [device, *_cameras(device, cameras, clock, scene=scene, quality=quality)]
 

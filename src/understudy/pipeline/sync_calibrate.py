@@ -132,7 +132,7 @@ def calibrate(
 def _run(
     bench: MotionBench, devices: Sequence[Device], motions: int, progress: Progress | None
 ) -> tuple[list[Collected], list[tuple[int, F64]]]:
-    """Move out and back, one way after the other; the dwell varies, so that no stream's samples fall at the same point of every motion."""
+    """Move out and back, one way after the other; the dwell varies, so that samples fall at another point of every motion."""
     takes = [Collected(device) for device in devices]
     rest, *others = bench.sides()
     commands = [(bench.command(rest), rest)]

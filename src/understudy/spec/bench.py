@@ -38,7 +38,7 @@ class MotionBench(Protocol):
         ...
 
     def sides(self) -> Sequence[F64]:
-        """Two or more poses (J,), rad: that of rest, and those that the arm goes to and back from, safely and seen by the devices.
+        """Two or more poses (J,), rad: that of rest, and those that the arm goes to and back from, safely and seen.
 
         Each other pose differs from rest in one joint, so that the lags of several do not mix.
         """

@@ -6,6 +6,7 @@ derivative and the square of its first, all at once, and have no single landmark
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -88,4 +89,5 @@ def _over_its_walk(t_ns: I64, signal: F64, at_rest: F64) -> bool:
     """
     noise = float(np.linalg.norm(1.4826 * np.median(np.abs(at_rest), axis=0)))
     step_s = float(np.median(np.diff(t_ns))) * 1e-9
-    return float(np.linalg.norm(np.ptp(signal, axis=0))) > _WALKS * noise * step_s * np.sqrt(len(signal))
+    went = float(np.linalg.norm(np.ptp(signal, axis=0)))
+    return went > _WALKS * noise * step_s * math.sqrt(len(signal))

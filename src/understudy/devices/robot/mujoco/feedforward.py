@@ -12,8 +12,8 @@ from understudy.spec.robot import RobotModel
 class FeedForward:
     """Inverse dynamics of a robot in its gantry, turned into position targets.
 
-    A servo gives the torque kp (target - q) - kd q'. A motion (q, q', q'') needs the torque tau of every joint, of those at rest too:
-    without it a hand swings on its wrist whenever the forearm sets off. So target = q + (kd q' + tau) / kp.
+    A servo gives the torque kp (target - q) - kd q'. A motion (q, q', q'') needs the torque tau of every joint, of those at rest
+    too: without it a hand swings on its wrist whenever the forearm sets off. So target = q + (kd q' + tau) / kp.
 
     Source: computed-torque control; Featherstone, Rigid Body Dynamics Algorithms, chapter 5.
     """

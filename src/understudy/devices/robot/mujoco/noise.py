@@ -41,4 +41,4 @@ class SensorNoise:
         if deviation is None:
             return value
         noise: F64 = deviation * self._rng[key].standard_normal(value.shape)
-        return np.asarray(value + noise)
+        return np.asarray(value.astype(np.float64) + noise)

@@ -24,7 +24,7 @@ WRENCHES = tuple(f"{side}_{part}" for part in ("ankle", "wrist") for side in SID
 _GANTRY_SOFTNESS_S = 0.005
 """Time constant of the gantry: the pelvis gives a little when arms swing sharply, so that its IMU shows it."""
 _GANTRY_HOLDS = 0.99
-"""Share of a force on the pelvis that the gantry takes; with 0.95 hands swing after the pelvis, by some ms late in their wrenches."""
+"""Share of a force on the pelvis that the gantry takes; of less, hands swing after the pelvis, and wrenches say it late."""
 _SOLID_ROBOT, _SOLID_WORLD = 1, 2
 
 
