@@ -92,6 +92,20 @@ class Settings:
             raise self._wrong(name, value, "true or false")
         return value
 
+    def topic(self, name: str, usual: str, default: str = "") -> str:
+        """A topic such as `/lowstate`; true stands for the usual one, false for none.
+
+        Raises:
+            DeviceError: it is none.
+        """
+        value = self._take(name, default)
+        value = _WORDS.get(value.lower(), value) if isinstance(value, str) else value
+        if isinstance(value, bool):
+            return usual if value else ""
+        if not isinstance(value, str) or (value and not value.startswith("/")):
+            raise self._wrong(name, value, f"a topic such as {usual}, or true for that one,")
+        return value
+
     def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
         """Width and height of a picture, such as `640x480`.
 
