@@ -1,8 +1,9 @@
 """Make the pictures of the documentation from the project's own walker: `python scripts/make_pictures.py [NAME...]`.
 
 strip: moments of the demo motion, the robot with the person over it; walk: a few steps as a moving picture; report: the top of
-the report page; live: the page of `understudy live`, where a hand is out of reach. The last two are taken by a Chromium that is
-found or named in CHROMIUM. Needs OpenGL and Pillow.
+the report page; live: the page of `understudy live`, where a hand is out of reach; record: the page of `understudy record`, where
+one stream is slow and two have stopped. The last three are taken by a Chromium that is found or named in CHROMIUM. Needs OpenGL
+and Pillow.
 """
 
 from __future__ import annotations
@@ -17,24 +18,34 @@ from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from understudy.apps.cli._main import main as understudy
+from understudy.apps.web.dashboard.server import DashboardServer
 from understudy.apps.web.live.server import LiveServer
 from understudy.geom.arrays import U8
 from understudy.kinematics.load import load_robot
 from understudy.mocap.live.replay import ReplayStream
 from understudy.pipeline.build import open_or_create
 from understudy.pipeline.live import LiveSession, TakeLabel
+from understudy.pipeline.record.devices import DeviceRequest, DeviceRunner
+from understudy.pipeline.record.service import ServiceOptions
+from understudy.record.address import parse_address
+from understudy.record.commands import Commander
 from understudy.retarget.problem import make_problem
 from understudy.retarget.retarget import Retargeted, retarget
 from understudy.retarget.targets import calibrate
 from understudy.scenes.render import Renderer, View
 from understudy.simulate.walker import parametric_motion, stand, write_bvh
+from understudy.spec.default_schema import default_schema
 from understudy.spec.skeleton import INDEX, HumanMotion
+from understudy.store.dataset import Dataset
+from understudy.testing.chromium import Chromium
+from understudy.testing.producers_killed import start_recorder
 
 OUT = Path(__file__).parents[1] / "docs" / "img"
 ROBOT = "unitree_g1"
@@ -45,6 +56,11 @@ WALK_S = (1.2, 4.8)
 WALK_FPS = 12
 SETTLED_NS = 4_500_000_000
 """When the hand of the live picture has been where it goes."""
+FAULTS = {
+    "of": "sim", "scene": "table", "external": "1", "observations/imu_torso.drop": 0.3,
+    "observations/wrench_*_ankle.silent": "20-1000",
+}  # fmt: skip
+"""Of the simulated robot in the picture of a recording."""
 CHROMIUM = (
     "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -112,6 +128,35 @@ def live() -> list[Image.Image]:
         return [Image.open(shot).convert("RGB")]
 
 
+def record() -> list[Image.Image]:
+    """The page of a recording of the simulated robot, whose torso IMU loses samples and whose ankles fall silent."""
+    robot = load_robot(ROBOT)
+    with tempfile.TemporaryDirectory() as folder:
+        root, bus = Path(folder) / "kitchen", f"ipc://{folder}/bus"
+        dataset = Dataset.create(root, default_schema(robot, "kitchen"), robot)
+        labels = {"motion_source": "simulation", "task_id": "wave", "demonstrator_id": "p07"}
+        given = {**labels, "language_instruction": "wave with both arms"}
+        process, address = start_recorder(ServiceOptions(root, bus, labels, check=False)), parse_address(bus)
+        commander = Commander(address)
+        runner = DeviceRunner(DeviceRequest("imperfect", FAULTS), root, bus)
+        try:
+            with (
+                DashboardServer(dataset.schema, address, labels=given, port=0) as server,
+                Chromium(server.url, width=1400, height=960) as page,
+            ):
+                page.until("document.querySelectorAll('figure').length >= 3", timeout_s=60.0)
+                commander.ask("start", {"metadata": given})
+                page.until("document.querySelectorAll('tr.dead').length >= 2", timeout_s=60.0)
+                time.sleep(1.0)
+                shot = page.photograph()
+        finally:
+            runner.close()
+            commander.close()
+            process.terminate()
+            process.join()
+    return [Image.open(BytesIO(shot)).convert("RGB")]
+
+
 def hand_on_shoulder() -> HumanMotion:
     """Standing, then half a minute with the right arm out and its forearm folded back onto it."""
     still = stand(40.0, rate_hz=60.0)
@@ -138,7 +183,9 @@ def photograph(page: str, shot: Path, *options: str) -> None:
         subprocess.run([browser, *CHROMIUM, *own, *options, page], check=True, stderr=subprocess.DEVNULL, timeout=120)
 
 
-PICTURES: dict[str, Callable[[], list[Image.Image]]] = {"strip": strip, "walk": walk, "report": report, "live": live}
+PICTURES: dict[str, Callable[[], list[Image.Image]]] = {
+    "strip": strip, "walk": walk, "report": report, "live": live, "record": record,
+}  # fmt: skip
 
 
 def save(name: str, images: list[Image.Image]) -> None:

@@ -15,7 +15,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 
-from understudy.apps.web.live.access import Access
+from understudy.apps.web.access import Access
 from understudy.apps.web.live.server import LiveServer
 from understudy.apps.web.live.shapes import robot_shapes
 from understudy.errors import InputError

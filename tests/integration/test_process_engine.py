@@ -135,7 +135,7 @@ def test_a_machine_without_shared_semaphores_is_told_what_to_do(tmp_path: Path, 
     def refuse(self: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("multiprocessing.context.SpawnContext.Lock", refuse)
+    monkeypatch.setattr("multiprocessing.context.BaseContext.Lock", refuse)
     dataset = dataset_in(tmp_path / "data")
     with pytest.raises(MissingDependencyError, match=r"Read-only file system.*/dev/shm.*--workers 1"):
         run(STAND, clips(tmp_path, 2), manifests=dataset.root / "manifests", engine="processes", workers=2)

@@ -18,7 +18,7 @@ import pytest
 
 from understudy.errors import StorageError
 from understudy.pipeline.record.recover import recover
-from understudy.record.disk import EPISODE_SHARE, ROOM_BYTES, look
+from understudy.record.disk import EPISODE_SHARE, ROOM_BYTES, free_bytes, look
 from understudy.record.sink import JournalSink, Topic
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
@@ -185,6 +185,16 @@ def test_a_disk_that_fills_up_ends_the_take_while_its_episode_fits(bench: Record
     free[0] = 10**12
     assert bench.recorder.start() != take
     bench.recorder.close()
+
+
+def test_a_disk_that_is_gone_ends_the_take_and_not_the_recorder(bench: RecordBench) -> None:
+    bench.recorder.start()
+    bench.run(2.0)
+    bench.recorder.free = lambda folder: free_bytes(folder / "unplugged")
+    bench.run(1.5)
+    assert bench.recorder.activity == "idle"
+    assert "is it gone" in bench.recorder.message
+    assert bench.recorder.disk.room == "none"
 
 
 def test_room_on_the_disk_is_for_journal_and_episode() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from understudy.apps.web.live.access import Access
+from understudy.apps.web.access import Access
 from understudy.apps.web.live.handler import command
 from understudy.geom.arrays import F64
 from understudy.kinematics.load import load_robot

@@ -206,3 +206,13 @@ def test_motion_is_frozen(samples: Path) -> None:
     motion: HumanMotion = read_motion(samples / "bvh" / "test_freebvh.bvh")
     with pytest.raises(ValueError, match="read-only"):
         motion.joint_pos_world_m[0, 0, 0] = 1.0
+
+
+def test_some_nodes_lie_where_they_lie_among_all(samples: Path) -> None:
+    """What nothing hangs on is not turned, and what is not wanted is not placed; neither shows."""
+    file = parse_bvh((samples / "bvh" / "test_freebvh.bvh").read_bytes(), "test_freebvh.bvh")
+    count = len(file.hierarchy.names)
+    everything = joint_positions(file.hierarchy, file.values, list(range(count)))
+    rng = np.random.default_rng(3)
+    for nodes in ([0], [count - 1], sorted(rng.choice(count, 7, replace=False).tolist())):
+        np.testing.assert_array_equal(joint_positions(file.hierarchy, file.values, nodes), everything[:, nodes])

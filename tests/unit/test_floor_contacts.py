@@ -12,6 +12,7 @@ from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import start
 from understudy.retarget._tables import Pose
+from understudy.retarget.drive import REFERENCE_HZ, make_drive
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.rests import _chosen
@@ -21,7 +22,7 @@ from understudy.retarget.start import start_pose
 from understudy.retarget.surfaces import surface_points, with_surfaces
 from understudy.retarget.targets import Targets, make_targets
 from understudy.retarget.touch import floor_level, touching
-from understudy.retarget.trajectory import REFERENCE_HZ, Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import Settings, Trajectory
 from understudy.simulate import floor
 from understudy.simulate.floor import FloorMotion
 from understudy.simulate.walker import squat, walk
@@ -211,7 +212,7 @@ def test_a_foot_that_stands_flat_does_not_turn(robot: RobotModel) -> None:
 def test_a_clip_on_feet_alone_is_solved_as_if_there_were_nothing_else(robot: RobotModel, problem: Problem) -> None:
     targets = make_targets(walk(3.0, rate_hz=30.0), problem)
     settings, first = Settings(), start_pose(problem, targets)
-    drive = make_drive(problem, targets, settings, REFERENCE_HZ)  # at which no weight is scaled
+    drive = make_drive(problem, targets, settings.lowpass_hz, REFERENCE_HZ)  # at which no weight is scaled
     alone = Trajectory(problem, drive, first, settings, REFERENCE_HZ, flat=targets.flat).solve()
     whole = solve_clip(problem, targets, first, settings, REFERENCE_HZ)
     for a, b in zip(alone, whole, strict=True):

@@ -10,6 +10,7 @@ import pytest
 from understudy.geom.arrays import F64
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
+from understudy.mocap._palms import swung
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.retarget import retarget
@@ -115,6 +116,19 @@ def test_arms_without_wrists_are_left_as_they_are(walking: HumanMotion) -> None:
     arms = make_problem(load_robot("unitree_h1"))
     radial = np.broadcast_to([1.0, 0.0, 0.0], (len(walking), 2, 3))
     assert not hand_weights(arms, np.ones(len(JOINTS), dtype=np.bool_), radial).any()
+
+
+def test_the_shortest_turn_takes_the_start_to_the_end_and_nothing_out_of_its_plane() -> None:
+    rng = np.random.default_rng(1)
+    start, end = unit(rng.normal(size=(50, 3))), unit(rng.normal(size=(50, 3)))
+    np.testing.assert_allclose(swung(start, start, end), end, atol=1e-12)
+    axis = np.cross(start, end)
+    np.testing.assert_allclose(swung(axis, start, end), axis, atol=1e-12)
+    vec = rng.normal(size=(50, 3))
+    turned = swung(vec, start, end)
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=1), np.linalg.norm(vec, axis=1), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(np.stack([swung(e, start, end) for e in np.eye(3)], axis=2)), 1.0, atol=1e-12)
+    np.testing.assert_array_equal(swung(vec, start, -start), vec)
 
 
 def test_gaps_in_a_palms_turn_are_filled_evenly() -> None:

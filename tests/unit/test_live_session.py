@@ -17,9 +17,9 @@ from understudy.kinematics.load import load_robot
 from understudy.mocap.read import read_motion
 from understudy.pipeline.build import open_or_create
 from understudy.pipeline.live import LiveSample, LiveSession, TakeLabel
+from understudy.retarget.drive import FASTEST_RAD_S, SPEED_SHARE
 from understudy.retarget.problem import make_problem
 from understudy.retarget.targets import Calibration, calibrate
-from understudy.retarget.trajectory import FASTEST_RAD_S, SPEED_SHARE
 from understudy.simulate.walker import reach, stand, walk
 from understudy.spec.live import LiveCounters, LiveFrame
 from understudy.spec.robot import RobotModel

@@ -162,6 +162,18 @@ def test_a_skeleton_of_twelve_limbs_is_completed() -> None:
     assert rest_pose(pos) == "T"
 
 
+def test_a_joint_that_is_lost_in_a_frame_takes_only_those_along_that_are_laid_between() -> None:
+    tree = _tree(_BARE)
+    layout = lay_out(tree, "x")
+    nodes, pos = layout.nodes(), np.stack([tree.pos, tree.pos])
+    pos[1, list(tree.names).index("LeftHand")] = np.nan
+    found = canonical_positions(pos[:, nodes], nodes, layout)
+    lost = {name for name in layout.weights if np.isnan(found[1, INDEX[name]]).any()}
+    assert lost == {"left_wrist", "left_hand"}
+    kept = [INDEX[name] for name in layout.weights if name not in lost]
+    np.testing.assert_array_equal(found[1, kept], found[0, kept])
+
+
 def test_what_the_hierarchy_holds_is_used() -> None:
     joints = [
         *_BARE[:7],

@@ -11,7 +11,7 @@ import pytest
 from understudy.geom.arrays import F64
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
-from understudy.retarget.causes import body_part, reason_of
+from understudy.retarget.causes import body_part, reasons_of
 from understudy.retarget.clip import mirrored
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.recollect import Recollect
@@ -145,7 +145,7 @@ def test_the_floor_is_to_blame_where_the_limb_rests_on_it_and_is_asked_below(g1:
     motion, _ = _still(problem, height_m=0.8 - low)
     down = np.array([0.0, 0.0, -1.0])
     asked = _asking(targets, shoulder=down, elbow=down, hand=down)
-    reason = reason_of("left_hand", np.arange(10), motion, asked, problem, lowpass_hz=0.0, rate_hz=60.0)
+    (reason,) = reasons_of("left_hand", [np.arange(10)], motion, asked, problem, lowpass_hz=0.0, rate_hz=60.0)
     assert (reason.cause, reason.share) == ("floor", 1.0)
 
 
@@ -154,7 +154,7 @@ def test_a_stretched_arm_asks_beyond_the_reach(g1: RobotModel) -> None:
     motion, targets = _still(problem)
     ahead = np.array([1.3, 0.0, 0.0])
     asked = _asking(targets, shoulder=ahead, elbow=ahead, hand=ahead)
-    reason = reason_of("left_hand", np.arange(10), motion, asked, problem, lowpass_hz=0.0, rate_hz=60.0)
+    (reason,) = reasons_of("left_hand", [np.arange(10)], motion, asked, problem, lowpass_hz=0.0, rate_hz=60.0)
     assert reason.cause == "reach"
     assert reason.bound == pytest.approx(1.3, abs=0.01)
 

@@ -11,12 +11,13 @@ from understudy.errors import MocapError
 from understudy.geom.arrays import F64
 from understudy.kinematics.load import load_robot
 from understudy.retarget.clip import mirrored
+from understudy.retarget.drive import acceleration_weight, make_drive
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import make_problem
 from understudy.retarget.retarget import Retargeted, retarget
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import make_targets
-from understudy.retarget.trajectory import Settings, Trajectory, acceleration_weight, make_drive
+from understudy.retarget.trajectory import Settings, Trajectory
 from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import INDEX, HumanMotion
@@ -225,7 +226,7 @@ def test_rotations_stay_orthonormal(walking: HumanMotion, robot: RobotModel) -> 
     problem = make_problem(robot)
     targets = make_targets(walking, problem)
     settings = Settings(iterations=2)
-    drive = make_drive(problem, targets, settings, 60.0)
+    drive = make_drive(problem, targets, settings.lowpass_hz, 60.0)
     solved = Trajectory(problem, drive, start_pose(problem, targets), settings, 60.0, flat=targets.flat).solve()
     identity = np.broadcast_to(np.eye(3), (len(walking), 3, 3))
     np.testing.assert_allclose(solved.root_rot @ np.swapaxes(solved.root_rot, 1, 2), identity, atol=1e-9)

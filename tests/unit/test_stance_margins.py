@@ -9,11 +9,12 @@ import pytest
 
 from understudy.kinematics.load import load_robot
 from understudy.retarget.contacts import WINDOW_NS, grown, slowness, standing
+from understudy.retarget.drive import LEG_PULL, make_drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
 from understudy.retarget.targets import PLACE, SLOW_SOLE, WEIGHTS, Targets, calibrate, frame_weights, make_targets
-from understudy.retarget.trajectory import LEG_PULL, Settings, make_drive
+from understudy.retarget.trajectory import Settings
 from understudy.simulate.moves import run, walk
 from understudy.spec.skeleton import HumanMotion
 
@@ -54,7 +55,7 @@ def test_what_the_source_says_is_kept_and_only_its_places_grow(motion: HumanMoti
 
 
 def test_in_a_margin_a_foot_may_rise_but_not_slide(problem: Problem, targets: Targets) -> None:
-    drive = make_drive(problem, targets, Settings(), 60.0)
+    drive = make_drive(problem, targets, Settings().lowpass_hz, 60.0)
     start = 0
     for i, count in enumerate(problem.sole_count):
         margin = np.flatnonzero(targets.placed[:-1, i] & targets.placed[1:, i] & ~targets.firm[:-1, i])
@@ -87,7 +88,7 @@ def test_the_legs_cut_off_does_not_depend_on_what_the_foot_weighs(problem: Probl
     for foot in (LEG_PULL - 2.0, 5.0, 8.0):
         weights = targets.weights.copy()
         weights[feet] = foot
-        accel = make_drive(problem, replace(targets, weights=weights), Settings(), 60.0).accel[0]
+        accel = make_drive(problem, replace(targets, weights=weights), Settings().lowpass_hz, 60.0).accel[0]
         shares.append((accel[legs] / (2.0 + foot), accel[others]))
     for share, rest in shares[1:]:
         np.testing.assert_allclose(share, shares[0][0], rtol=1e-12)

@@ -11,7 +11,7 @@ import pytest
 
 from understudy.errors import UnknownNameError
 from understudy.pipeline.run import TaskResult, run
-from understudy.pipeline.tasks import Job, Outcome, Step, Task, task_id
+from understudy.pipeline.tasks import Job, Outcome, Step, Task, job_of, manifest_path
 from understudy.spec.default_schema import default_schema
 from understudy.store.dataset import Dataset
 from understudy.testing.stand_in import stand_in_robot
@@ -34,6 +34,10 @@ def clips(folder: Path, count: int = 3, **faults: str) -> list[Task]:
     return tasks
 
 
+def id_of(step: Step, task: Task) -> str:
+    return job_of(step, task, Path()).id
+
+
 def do(dataset: Dataset, tasks: list[Task], step: Step = STAND) -> list[TaskResult]:
     return run(step, tasks, manifests=dataset.root / "manifests")
 
@@ -42,18 +46,28 @@ def test_an_id_hangs_on_contents_parameters_step_and_version_and_on_nothing_else
     a, b = clips(tmp_path, 2)
     same = tmp_path / "elsewhere.txt"
     same.write_text("0")
-    first = task_id(STAND, Task("a", a.inputs, {"x": 1, "y": [1, 2]}))
-    assert first == task_id(STAND, Task("other name", (same,), {"y": [1, 2], "x": 1}))
+    first = id_of(STAND, Task("a", a.inputs, {"x": 1, "y": [1, 2]}))
+    assert first == id_of(STAND, Task("other name", (same,), {"y": [1, 2], "x": 1}))
     assert len(first) == 64
     others = [
-        task_id(STAND, Task("a", b.inputs, {"x": 1, "y": [1, 2]})),
-        task_id(STAND, Task("a", a.inputs, {"x": 2, "y": [1, 2]})),
-        task_id(STAND, Task("a", a.inputs, {"x": 1, "y": [2, 1]})),
-        task_id(STAND, Task("a", (*a.inputs, *b.inputs), {"x": 1, "y": [1, 2]})),
-        task_id(replace(STAND, version=2), Task("a", a.inputs, {"x": 1, "y": [1, 2]})),
-        task_id(replace(STAND, name="sit"), Task("a", a.inputs, {"x": 1, "y": [1, 2]})),
+        id_of(STAND, Task("a", b.inputs, {"x": 1, "y": [1, 2]})),
+        id_of(STAND, Task("a", a.inputs, {"x": 2, "y": [1, 2]})),
+        id_of(STAND, Task("a", a.inputs, {"x": 1, "y": [2, 1]})),
+        id_of(STAND, Task("a", (*a.inputs, *b.inputs), {"x": 1, "y": [1, 2]})),
+        id_of(replace(STAND, version=2), Task("a", a.inputs, {"x": 1, "y": [1, 2]})),
+        id_of(replace(STAND, name="sit"), Task("a", a.inputs, {"x": 1, "y": [1, 2]})),
     ]
     assert len({first, *others}) == 7
+
+
+def test_a_manifest_that_a_power_cut_emptied_is_made_again_over_the_same_episode(dataset: Dataset, tmp_path: Path) -> None:
+    tasks = clips(tmp_path, 2)
+    first = do(dataset, tasks)
+    manifest = manifest_path(dataset.root / "manifests", first[0].id)
+    written = manifest.read_bytes()
+    manifest.write_bytes(b"")
+    assert [r.state for r in do(dataset, tasks)] == ["done", "already"]
+    assert json.loads(manifest.read_bytes())["outputs"] == json.loads(written)["outputs"]
 
 
 def test_a_run_writes_outputs_and_manifests(dataset: Dataset, tmp_path: Path) -> None:

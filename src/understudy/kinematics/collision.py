@@ -72,6 +72,26 @@ class Witnesses:
     distance_m: F64
 
 
+def capsule_model(robot: RobotModel) -> CollisionModel:
+    """The capsules of a robot, and every pair of them that more than two joints lie between and that is not to be ignored.
+
+    Raises:
+        ShapeError: the profile has no capsules.
+    """
+    capsules = robot.profile.capsules
+    if not capsules:
+        raise ShapeError(f"{robot.name}: the profile has no capsules; `understudy robot inspect` proposes some")
+    ends = [(robot.on_body(c.link, np.array(c.a_m)), robot.on_body(c.link, np.array(c.b_m))) for c in capsules]
+    return CollisionModel(
+        names=tuple(capsule.name for capsule in capsules),
+        body=frozen_i64([a[0] for a, _ in ends]),
+        a_body_m=frozen_f64([a[1] for a, _ in ends]),
+        b_body_m=frozen_f64([b[1] for _, b in ends]),
+        radius_m=frozen_f64([capsule.radius_m for capsule in capsules]),
+        pair=_far_pairs(robot, [a[0] for a, _ in ends]),
+    )
+
+
 def collision_model(robot: RobotModel) -> CollisionModel:
     """The capsules of a robot and the pairs worth watching.
 
@@ -81,18 +101,7 @@ def collision_model(robot: RobotModel) -> CollisionModel:
     Raises:
         ShapeError: the profile has no capsules.
     """
-    capsules = robot.profile.capsules
-    if not capsules:
-        raise ShapeError(f"{robot.name}: the profile has no capsules; `understudy robot inspect` proposes some")
-    ends = [(robot.on_body(c.link, np.array(c.a_m)), robot.on_body(c.link, np.array(c.b_m))) for c in capsules]
-    full = CollisionModel(
-        names=tuple(capsule.name for capsule in capsules),
-        body=frozen_i64([a[0] for a, _ in ends]),
-        a_body_m=frozen_f64([a[1] for a, _ in ends]),
-        b_body_m=frozen_f64([b[1] for _, b in ends]),
-        radius_m=frozen_f64([capsule.radius_m for capsule in capsules]),
-        pair=_far_pairs(robot, [a[0] for a, _ in ends]),
-    )
+    full = capsule_model(robot)
     return _with_pairs(full, full.pair[_worth_watching(robot, full)])
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.geom.interpolation import lerp_at
+from understudy.kinematics.course import central_speeds
 from understudy.kinematics.forward import BodyPoses
 from understudy.spec.robot import RobotModel
 
@@ -49,9 +50,23 @@ def foot_contact(robot: RobotModel, poses: BodyPoses, t_ns: I64) -> Bool:
 
 def sole_track(robot: RobotModel, poses: BodyPoses) -> tuple[F64, F64]:
     """(T, 2) height of each sole's lowest point and (T, 2, 3) its centre in `world`, metres: all that contacts are told by."""
-    lowest = [points[:, :, 2].min(axis=1) for points in sole_points(robot, poses).values()]
-    centres = [poses.points(*sole_centre(robot, side)) for side in SIDES]
-    return np.stack(lowest, axis=1), np.stack(centres, axis=1)
+    lowest, centres = np.empty((len(poses.pos_world_m), len(SIDES))), []
+    for i, side in enumerate(SIDES):
+        sole = robot.profile.soles[side]
+        _fill_lowest(poses.pos_world_m, poses.rot_world, *robot.on_body(sole.link, np.array(sole.outline_m)), lowest[:, i])
+        centres.append(poses.points(*sole_centre(robot, side)))
+    return lowest, np.stack(centres, axis=1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_lowest(pos: F64, rot: F64, body: int, offset: F64, out: F64) -> None:
+    """Fill `out` (T,) with the height of the lowest of a body's points (K, 3)."""
+    for t in range(len(pos)):
+        low = np.inf
+        for k in range(len(offset)):
+            z = rot[t, body, 2, 0] * offset[k, 0] + rot[t, body, 2, 1] * offset[k, 1] + rot[t, body, 2, 2] * offset[k, 2]
+            low = min(low, pos[t, body, 2] + z)
+        out[t] = low
 
 
 def standing(lowest_m: F64, centre_world_m: F64, t_ns: I64) -> Bool:
@@ -70,10 +85,7 @@ def sole_centre(robot: RobotModel, side: str) -> tuple[int, F64]:
 
 def horizontal_speed(pos_world_m: F64, t_ns: I64) -> F64:
     """(T,) speed over the ground of a path (T, 3), m/s, central difference over +- 1/30 s (shorter at the ends)."""
-    before = np.maximum(t_ns - HALF_WINDOW_NS, t_ns[0])
-    after = np.minimum(t_ns + HALF_WINDOW_NS, t_ns[-1])
-    moved = lerp_at(t_ns, pos_world_m[:, :2], after) - lerp_at(t_ns, pos_world_m[:, :2], before)
-    return np.asarray(np.linalg.norm(moved, axis=1) / (np.maximum(after - before, 1) * 1e-9))
+    return np.asarray(central_speeds(pos_world_m[:, :2], t_ns, HALF_WINDOW_NS))
 
 
 def support_polygon(sole_points_world_m: dict[str, F64], contact: Bool) -> tuple[F64, ...]:
@@ -104,11 +116,19 @@ def _hull(points: F64) -> F64:
 
 
 def _stands(height_m: F64, speed_m_s: F64) -> Bool:
-    begins = (height_m < HEIGHT_M) & (speed_m_s < SPEED_M_S)
-    ends = (height_m > RELEASE * HEIGHT_M) | (speed_m_s > RELEASE * SPEED_M_S)
-    standing = np.empty(len(height_m), dtype=np.bool_)
+    held: Bool = _held(
+        (height_m < HEIGHT_M) & (speed_m_s < SPEED_M_S),
+        (height_m > RELEASE * HEIGHT_M) | (speed_m_s > RELEASE * SPEED_M_S),
+    )
+    return held
+
+
+@numba.njit(cache=True, nogil=True)
+def _held(begins: Bool, ends: Bool) -> Bool:
+    """(T,) true from where `begins` holds to where `ends` does; where both hold, it begins."""
+    held = np.empty(len(begins), dtype=np.bool_)
     now = False
-    for step in range(len(height_m)):
-        now = bool(begins[step] or (now and not ends[step]))
-        standing[step] = now
-    return standing
+    for step in range(len(begins)):
+        now = begins[step] or (now and not ends[step])
+        held[step] = now
+    return held

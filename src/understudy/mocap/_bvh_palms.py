@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.mocap._bvh_fk import joint_positions
 from understudy.mocap._bvh_hierarchy import SYNTHETIC_JOINT, Hierarchy
-from understudy.mocap._bvh_parse import BvhFile
 from understudy.mocap._canonical import rest_pose
 from understudy.mocap._fingers import finger_of
 from understudy.mocap._palms import best_radial, radial_at_rest, radial_from_fingers, radial_from_thumbs, radial_from_wrists
@@ -15,51 +16,84 @@ from understudy.mocap._tree import Layout, Tree
 from understudy.spec.skeleton import SIDES
 
 
-def bvh_palms(file: BvhFile, tree: Tree, layout: Layout, *, pos: F64, rest: F64, hands: F64 | None) -> F64 | None:
+@dataclass(frozen=True)
+class PalmNodes:
+    """What of a skeleton tells how the palms are turned.
+
+    Attributes:
+        hierarchy: the file's, with a node more for each direction of the rest pose that a joint carries along.
+        carried: upper arms and wrists, left and right: the joint and the node that it carries; empty where the rest pose is
+            not known.
+        thumbs: left and right first node of the thumb that lies apart from the wrist; None where there is none.
+    """
+
+    hierarchy: Hierarchy
+    carried: tuple[tuple[int, int], ...]
+    thumbs: tuple[int | None, int | None]
+
+    def nodes(self) -> set[int]:
+        """Every node whose place is needed."""
+        return {node for pair in self.carried for node in pair} | {node for node in self.thumbs if node is not None}
+
+
+def palm_nodes(hierarchy: Hierarchy, tree: Tree, layout: Layout, rest: F64) -> PalmNodes:
+    """What to look at in a file.
+
+    Args:
+        hierarchy: of the file.
+        tree: its nodes.
+        layout: which of them is which joint.
+        rest: (23, 3) canonical joints with every channel zero.
+    """
+    left, right = (_thumb(tree, side) for side in SIDES)
+    at_rest = radial_at_rest(rest, rest_pose(rest))
+    if at_rest is None or SYNTHETIC_JOINT in hierarchy.names:
+        return PalmNodes(hierarchy, (), (left, right))
+    joints = [next(iter(layout.weights[f"{side}_{part}"])) for part in ("shoulder", "wrist") for side in SIDES]
+    h, more = hierarchy, len(joints)
+    longer = Hierarchy(
+        names=(*h.names, *(f"{h.names[joint]} (probe)" for joint in joints)),
+        parents=np.append(h.parents, joints),
+        offsets=np.concatenate([h.offsets, at_rest, at_rest]),
+        channels=(*h.channels, *[()] * more),
+        lines=(*h.lines, *[0] * more),
+        is_end=(*h.is_end, *[True] * more),
+    )
+    return PalmNodes(longer, tuple((joint, len(h.names) + i) for i, joint in enumerate(joints)), (left, right))
+
+
+def bvh_palms(palms: PalmNodes, at: Mapping[int, F64], *, pos: F64, hands: F64 | None) -> F64 | None:
     """(T, 2, 3) thumb's side of the hands in the file's axes; None where it is not known.
 
     Args:
-        file: the file.
-        tree: its nodes.
-        layout: which of them is which joint.
+        palms: what to look at.
+        at: (T, 3) places of its nodes.
         pos: (T, 23, 3) canonical joints in the file's axes and unit.
-        rest: (23, 3) the same with every channel zero.
         hands: (T, 2, 21, 3) joints of the hands in the file's axes, where it has fingers.
     """
     fingers = None if hands is None else radial_from_fingers(hands)
     turned = None
-    at_rest = radial_at_rest(rest, rest_pose(rest))
-    if at_rest is not None and SYNTHETIC_JOINT not in file.hierarchy.names:
-        upper, wrist = (_carried(file, layout, part, at_rest) for part in ("shoulder", "wrist"))
-        turned = radial_from_wrists(wrist, upper, pos)
-    return best_radial(fingers, turned, _thumbs(file, tree, pos))
+    if palms.carried:
+        turns = np.stack([at[node] - at[joint] for joint, node in palms.carried], axis=1)
+        turned = radial_from_wrists(turns[:, 2:], turns[:, :2], pos)
+    return best_radial(fingers, turned, _from_thumbs(palms, at, pos))
 
 
-def _carried(file: BvhFile, layout: Layout, part: str, direction: F64) -> F64:
-    """(T, 2, 3) a direction of the rest pose (2, 3), carried along by a joint of each arm."""
-    joints = [next(iter(layout.weights[f"{side}_{part}"])) for side in SIDES]
-    h = file.hierarchy
-    longer = Hierarchy(
-        names=(*h.names, *(f"{h.names[j]} (probe)" for j in joints)),
-        parents=np.append(h.parents, joints),
-        offsets=np.concatenate([h.offsets, direction]),
-        channels=(*h.channels, (), ()),
-        lines=(*h.lines, 0, 0),
-        is_end=(*h.is_end, True, True),
-    )
-    found = joint_positions(longer, file.values, [*joints, len(h.names), len(h.names) + 1])
-    return np.asarray(found[:, 2:] - found[:, :2])
-
-
-def _thumbs(file: BvhFile, tree: Tree, pos: F64) -> F64 | None:
-    """(T, 2, 3) the thumbs' side by the first node of each thumb that lies apart from the wrist."""
+def _from_thumbs(palms: PalmNodes, at: Mapping[int, F64], pos: F64) -> F64 | None:
+    """(T, 2, 3) the thumbs' side by where the thumbs are."""
+    if palms.thumbs == (None, None):
+        return None
     out = np.full((len(pos), len(SIDES), 3), np.nan)
-    for i, side in enumerate(SIDES):
-        found = [n for n, name in enumerate(tree.names) if name and (finger_of(name) or ("", ""))[:2] == (side, "thumb")]
-        node = next((n for n in _downwards(tree, found[0]) if _apart(tree, n)), None) if found else None
+    for i, node in enumerate(palms.thumbs):
         if node is not None:
-            out[:, i] = joint_positions(file.hierarchy, file.values, [node])[:, 0]
-    return None if np.isnan(out).all() else radial_from_thumbs(out, pos)
+            out[:, i] = at[node]
+    return radial_from_thumbs(out, pos)
+
+
+def _thumb(tree: Tree, side: str) -> int | None:
+    """First node of a thumb that lies apart from the wrist."""
+    found = [n for n, name in enumerate(tree.names) if name and (finger_of(name) or ("", ""))[:2] == (side, "thumb")]
+    return next((n for n in _downwards(tree, found[0]) if _apart(tree, n)), None) if found else None
 
 
 def _downwards(tree: Tree, node: int) -> list[int]:

@@ -7,39 +7,33 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64
 from understudy.mocap._tree import Layout
-from understudy.spec.skeleton import INDEX, JOINTS, SIDES
+from understudy.spec.skeleton import INDEX, JOINTS, LIMB_BONES, SIDES, joint_distances
 
 TOE_OVER_LEG, ANKLE_HEIGHT_OVER_LEG = 0.19, 0.05
 """Ankle to ball of the foot, forward and down, over hip to ankle, where a file has no toes. Source: Winter,
 Biomechanics, 4th ed., fig. 4.1: foot 0.152, ankle height 0.039, leg 0.491 of the body's height; ball near 0.6 of the foot."""
 
-_LIMBS = tuple(
-    (f"{side}_{a}", f"{side}_{b}")
-    for side in SIDES
-    for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
-)
-_MUST_HAVE_LENGTH = (*_LIMBS, ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), ("pelvis", "neck"))
+_MUST_HAVE_LENGTH = (*LIMB_BONES, ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), ("pelvis", "neck"))
+_LEGS = tuple((f"{side}_{a}", f"{side}_{b}") for side in SIDES for a, b in (("hip", "knee"), ("knee", "ankle")))
 
 
 def canonical_positions(node_pos: F64, nodes: list[int], layout: Layout) -> F64:
     """(T, 23, 3) canonical joints in file axes and unit, from (T, K, 3) nodes; toes that the file lacks are NaN."""
-    out = np.empty((len(node_pos), len(JOINTS), 3))
-    np.einsum("jk,tkc->tjc", layout.matrix(nodes), node_pos, out=out, optimize=True)
-    for joint in JOINTS:
-        if joint not in layout.weights:
-            out[:, INDEX[joint]] = np.nan
+    out = np.full((len(node_pos), len(JOINTS), 3), np.nan)
+    place = {node: i for i, node in enumerate(nodes)}
+    for joint, weights in layout.weights.items():
+        (first, weight), *others = weights.items()
+        at = node_pos[:, place[first]] if weight == 1.0 else weight * node_pos[:, place[first]]
+        for node, weight in others:
+            at = at + weight * node_pos[:, place[node]]
+        out[:, INDEX[joint]] = at
     return out
-
-
-def bone_length(pos: F64, a: str, b: str) -> F64:
-    """(T,) distance between two canonical joints."""
-    return np.asarray(np.linalg.norm(pos[:, INDEX[a]] - pos[:, INDEX[b]], axis=1))
 
 
 def leg_length(pos: F64) -> float:
     """Hip to knee to ankle, median over the clip, mean of both sides."""
-    sides = [np.median(bone_length(pos, f"{s}_hip", f"{s}_knee") + bone_length(pos, f"{s}_knee", f"{s}_ankle")) for s in SIDES]
-    return float(np.mean(sides))
+    thighs_and_shanks = joint_distances(pos, _LEGS)
+    return float(np.mean(np.median(thighs_and_shanks[::2] + thighs_and_shanks[1::2], axis=1)))
 
 
 def check_bones(pos: F64, where: str) -> None:
@@ -49,8 +43,8 @@ def check_bones(pos: F64, where: str) -> None:
         MocapError: names the two joints.
     """
     least = 0.01 * float(np.ptp(pos[0][np.isfinite(pos[0]).all(axis=1)], axis=0).max())
-    for a, b in _MUST_HAVE_LENGTH:
-        if not float(np.median(bone_length(pos, a, b))) > least:
+    for (a, b), length in zip(_MUST_HAVE_LENGTH, np.median(joint_distances(pos, _MUST_HAVE_LENGTH), axis=1), strict=True):
+        if not length > least:
             raise MocapError(
                 f"{where}: {a} and {b} lie at the same point (a bone of zero length): "
                 "correct the OFFSET of the child joint, or export the skeleton again with its proportions"
@@ -65,19 +59,20 @@ def upward(pos: F64) -> F64:
 def forward_direction(pos_world_m: F64) -> F64:
     """(T, 3) unit horizontal direction that the hips face."""
     across = pos_world_m[:, INDEX["left_hip"]] - pos_world_m[:, INDEX["right_hip"]]
-    forward = np.cross(across, [0.0, 0.0, 1.0])
+    forward = np.stack([across[:, 1], -across[:, 0], np.zeros(len(across))], axis=1)
     return np.asarray(forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9))
 
 
 def fill_toes(pos_world_m: F64) -> F64:
     """Toes that are NaN, laid forward of the ankle at the height of the sole; a copy."""
     out = pos_world_m.copy()
+    lacking = [side for side in SIDES if np.isnan(out[0, INDEX[f"{side}_toe"]]).any()]
+    if not lacking:
+        return out
     leg, forward = leg_length(out), forward_direction(out)
-    for side in SIDES:
-        toe = INDEX[f"{side}_toe"]
-        if np.isnan(out[0, toe]).any():
-            down = np.array([0.0, 0.0, ANKLE_HEIGHT_OVER_LEG * leg])
-            out[:, toe] = out[:, INDEX[f"{side}_ankle"]] + TOE_OVER_LEG * leg * forward - down
+    for side in lacking:
+        down = np.array([0.0, 0.0, ANKLE_HEIGHT_OVER_LEG * leg])
+        out[:, INDEX[f"{side}_toe"]] = out[:, INDEX[f"{side}_ankle"]] + TOE_OVER_LEG * leg * forward - down
     return out
 
 
@@ -96,19 +91,18 @@ def _swapped(pos: F64, measured: frozenset[str]) -> str | None:
 
 
 def _first_frame(pos: F64) -> str | None:
-    step = np.linalg.norm(np.diff(pos, axis=0), axis=2).max(axis=1)
-    if step[0] > 0.1 and step[0] > 5.0 * np.percentile(step[1:], 99):
+    first = float(np.linalg.norm(pos[1] - pos[0], axis=1).max())
+    if first > 0.1 and first > 5.0 * np.percentile(np.linalg.norm(np.diff(pos[1:], axis=0), axis=2).max(axis=1), 99):
         return (
-            f"frame 1 is {step[0]:.2f} m away from frame 2: it looks like a reference pose, not motion; "
+            f"frame 1 is {first:.2f} m away from frame 2: it looks like a reference pose, not motion; "
             "leave it out with a start time if the retargeted clip begins with a jump"
         )
     return None
 
 
 def _stretching(pos: F64) -> str | None:
-    for a, b in _LIMBS:
-        length = bone_length(pos, a, b)
-        spread = float(np.std(length) / np.mean(length))
+    lengths = joint_distances(pos, LIMB_BONES)
+    for (a, b), spread in zip(LIMB_BONES, lengths.std(axis=1) / lengths.mean(axis=1), strict=True):
         if spread > 0.02:
             return f"the bone from {a} to {b} changes its length by {100 * spread:.0f} %: the skeleton was not solved rigidly"
     return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.geom.rotations import quat_normalize, quat_to_matrix
 from understudy.spec.hand import at_right_angles, palm_axes, unit
 from understudy.spec.skeleton import INDEX, SIDES
 
@@ -42,10 +41,11 @@ def radial_from_wrists(carried: F64, upper: F64, joint_pos: F64) -> F64:
     out = np.full(carried.shape, np.nan)
     for i, side in enumerate(SIDES):
         arm, forearm, hand = (unit(_bone(joint_pos, side, *pair)) for pair in _CHAIN)
-        along = np.einsum("tij,tj->ti", shortest_turn(forearm, hand) @ shortest_turn(arm, forearm), upper[:, i])
-        twist = signed_angle(at_right_angles(along, hand), at_right_angles(carried[:, i], hand), hand)
+        along = swung(swung(upper[:, i], arm, forearm), forearm, hand)
+        across = at_right_angles(carried[:, i], hand)
+        twist = signed_angle(at_right_angles(along, hand), across, hand)
         if float(np.nanmax(np.abs(np.angle(np.exp(1j * (twist - twist[0])))), initial=0.0)) > LEAST_TWIST_RAD:
-            out[:, i] = at_right_angles(carried[:, i], hand)
+            out[:, i] = across
     return out
 
 
@@ -79,11 +79,15 @@ def signed_angle(a: F64, b: F64, axis: F64) -> F64:
     return np.asarray(np.arctan2(np.sum(np.cross(a, b) * axis, axis=-1), np.sum(a * b, axis=-1)))
 
 
-def shortest_turn(start: F64, end: F64) -> F64:
-    """(T, 3, 3) shortest turns that take unit vectors `start` to `end` (T, 3); the identity where they are opposite."""
+def swung(vec: F64, start: F64, end: F64) -> F64:
+    """(T, 3) `vec` turned by the shortest turn that takes unit vectors `start` to `end` (T, 3); as it is where they are opposite.
+
+    With c = start x end and w = 1 + start . end, that is v + c x v + c x (c x v) / w.
+    """
     w = 1.0 + np.sum(start * end, axis=-1, keepdims=True)
-    quat = np.where(w > 1e-9, np.concatenate([w, np.cross(start, end)], axis=-1), [1.0, 0.0, 0.0, 0.0])
-    return quat_to_matrix(quat_normalize(quat))
+    axis = np.cross(start, end)
+    aside = np.cross(axis, vec)
+    return np.where(w > 1e-9, vec + aside + np.cross(axis, aside) / np.maximum(w, 1e-9), vec)
 
 
 def _bone(pos: F64, side: str, a: str, b: str) -> F64:

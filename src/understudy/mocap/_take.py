@@ -12,7 +12,7 @@ from understudy.mocap import _canonical as canonical
 from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._palms import best_radial, radial_from_fingers
 from understudy.mocap._tree import Layout, Tree, lay_out
-from understudy.mocap._units import LEG_RANGE_M, UNITS_M, UP_AXES, metres_per_unit, up_axis
+from understudy.mocap._units import LEG_RANGE_M, UNITS_M, UP_AXES, in_world, metres_per_unit, up_axis
 from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
 MIN_FRAMES = 3
@@ -87,8 +87,7 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
     rest = canonical.canonical_positions(one[None, nodes], nodes, layout)[0]
     found, warning = up_axis(canonical.upward(pos), canonical.upward(rest[None])[0])
     up = take.up or found
-    to_world = UP_AXES[up].T
-    pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
+    pos_world_m = canonical.fill_toes(in_world(pos, up, unit_m))
     hands = take.hands if take.hands is not None else hand_positions(finger_nodes(tree, wrists_of(layout)), take.pos)
     radial = best_radial(None if hands is None else radial_from_fingers(hands), take.radial)
     measured = layout.measured - take.inferred
@@ -108,8 +107,8 @@ def motion_of(take: Take, source: SourceInfo, *, layout: Layout | None = None) -
             warnings=tuple(warnings),
         ),
         contact=take.contact,
-        hand_pos_world_m=None if hands is None else unit_m * (hands @ to_world),
-        hand_radial_world=None if radial is None else radial @ to_world,
+        hand_pos_world_m=None if hands is None else in_world(hands, up, unit_m),
+        hand_radial_world=None if radial is None else in_world(radial, up),
     )
 
 

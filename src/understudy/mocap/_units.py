@@ -31,6 +31,13 @@ UP_AXES: dict[str, F64] = {
 """Axis of the file that points up, to the rotation that takes file coordinates to `world` (z up)."""
 
 
+def in_world(vec: F64, up: str, unit_m: float = 1.0) -> F64:
+    """(..., 3) in `world`, metres, of what is given in axes of which `up` points up, in a unit of `unit_m` metres."""
+    to_world = UP_AXES[up]
+    source = np.abs(to_world).argmax(axis=1)  # the axes are exchanged and turned round, no more
+    return np.asarray((unit_m * to_world[np.arange(3), source]) * vec[..., source])
+
+
 def metres_per_unit(leg: float, unit: str | None, where: str) -> float:
     """Scale of a file.
 

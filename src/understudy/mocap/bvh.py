@@ -12,12 +12,12 @@ from understudy.geom.arrays import F64, I64
 from understudy.mocap import _canonical as canonical
 from understudy.mocap._bvh_fk import joint_positions
 from understudy.mocap._bvh_hierarchy import SYNTHETIC_JOINT, Hierarchy
-from understudy.mocap._bvh_palms import bvh_palms
+from understudy.mocap._bvh_palms import bvh_palms, palm_nodes
 from understudy.mocap._bvh_parse import BvhFile, parse_bvh
 from understudy.mocap._file import read_bytes
 from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._tree import Layout, Tree, lay_out
-from understudy.mocap._units import UP_AXES, metres_per_unit, up_axis
+from understudy.mocap._units import UP_AXES, in_world, metres_per_unit, up_axis
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
@@ -62,18 +62,18 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     file = parse_bvh(data, where)
     tree, layout = _layout(file, where)
     fingers = finger_nodes(tree, wrists_of(layout))
-    nodes = sorted({*layout.nodes(), *(int(node) for node in fingers.flat if node >= 0)})
-    node_pos = joint_positions(file.hierarchy, file.values, nodes)
+    rest = _rest(file.hierarchy, layout)
+    palms = palm_nodes(file.hierarchy, tree, layout, rest[0])
+    nodes = sorted({*layout.nodes(), *(int(node) for node in fingers.flat if node >= 0), *palms.nodes()})
+    node_pos = joint_positions(palms.hierarchy, file.values, nodes)
     pos = canonical.canonical_positions(node_pos, nodes, layout)
     canonical.check_bones(pos, where)
     unit_m = metres_per_unit(canonical.leg_length(pos), unit, where)
-    rest = _rest(file.hierarchy, layout)
     found, warning = up_axis(canonical.upward(pos), canonical.upward(rest)[0])
     up = up or found
-    to_world = UP_AXES[up].T
-    pos_world_m = canonical.fill_toes(unit_m * (pos @ to_world))
+    pos_world_m = canonical.fill_toes(in_world(pos, up, unit_m))
     hands = hand_positions(np.where(fingers >= 0, np.searchsorted(nodes, fingers), -1), node_pos)
-    radial = bvh_palms(file, tree, layout, pos=pos, rest=rest[0], hands=hands)
+    radial = bvh_palms(palms, {node: node_pos[:, i] for i, node in enumerate(nodes)}, pos=pos, hands=hands)
     warnings = [warning] if warning and up == found else []
     warnings += canonical.observations(pos_world_m, layout.measured)
     source = SourceInfo(
@@ -93,8 +93,8 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
         t_ns=stamps(len(pos), file.frame_time_s),
         measured=np.array([name in layout.measured for name in JOINTS]),
         source=source,
-        hand_pos_world_m=None if hands is None else unit_m * (hands @ to_world),
-        hand_radial_world=None if radial is None else radial @ to_world,
+        hand_pos_world_m=None if hands is None else in_world(hands, up, unit_m),
+        hand_radial_world=None if radial is None else in_world(radial, up),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from understudy.pipeline.tasks import Job, Step
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Each worker computes on one core: the workers are the parallelism."""
+PRELOAD = "understudy.pipeline.preload"
+"""Imported once, by the process that workers are forked from."""
 
 
 def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
@@ -30,7 +33,7 @@ def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
     def engine(step: Step, jobs: Sequence[Job], manifests: Path) -> Iterator[TaskResult]:
         from pebble import ProcessPool
 
-        context = multiprocessing.get_context("spawn")  # threads, mujoco and numba do not survive a fork
+        context = _context()
         _check_semaphores(context)
         with _one_thread_each():
             pool = ProcessPool(max_workers=max(1, min(workers, len(jobs))), context=context, initializer=_ignore_interrupt)
@@ -46,6 +49,26 @@ def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
                 pool.join()
 
     return engine
+
+
+def prepare() -> None:
+    """Begin to load what workers need, in the process that they will be forked from, while this one does something else."""
+    if sys.platform == "linux":
+        from multiprocessing import forkserver
+
+        with _one_thread_each():
+            _context()
+            forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """Workers are forked from a fresh process that has loaded what they all need: threads and mujoco would not survive a fork
+    of this one. On other systems than Linux some libraries do not survive any."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOAD])
+    return context
 
 
 def _check_semaphores(context: BaseContext) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from understudy.errors import MocapError
 from understudy.mocap._mano import HandModel, beside, with_hands_of
 from understudy.mocap._npz import open_npz
-from understudy.mocap.amass import BodyModel
-from understudy.mocap.check.baseline import compare
 from understudy.mocap.read import TakesCompanion, chosen_reader, companion_of, find_reader
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import HumanMotion
 from understudy.store.restricted_pickle import read_arrays
+
+if TYPE_CHECKING:
+    from understudy.mocap.amass import BodyModel
 
 PICKLES = (".pkl", ".pickle")
 
@@ -80,6 +81,8 @@ def _read(path: Path, options: ReadOptions) -> HumanMotion:
     companion = options.companion
     if companion is None or companion.suffix.lower() not in PICKLES:
         return chosen_reader(path, unit=options.unit, rate_hz=options.rate_hz, companion=companion).read(path)
+    from understudy.mocap.amass import BodyModel
+
     reader = chosen_reader(path, unit=options.unit, rate_hz=options.rate_hz)
     if not isinstance(reader, TakesBodyModel):
         raise MocapError(f"{path}: {reader.title} stands on no body model; leave out {companion}")
@@ -118,6 +121,8 @@ def calibration(motion: HumanMotion, options: ReadOptions) -> tuple[dict[str, st
     """
     if options.baseline is None:
         return {}, ()
+    from understudy.mocap.check.baseline import compare  # it knows every format that has markers
+
     drift = compare(options.baseline, motion)
     refused = [finding.text for finding in drift.findings if finding.level == "refuse"]
     if refused:

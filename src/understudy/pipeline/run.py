@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from understudy.errors import InputError, UnderstudyError, UnknownNameError
-from understudy.pipeline.tasks import Job, Json, Step, Task, finished, task_id, write_manifest
+from understudy.pipeline.tasks import Job, Json, Step, Task, finished, job_of, write_manifest
 from understudy.spec.protocols import Progress
 
 EngineName = Literal["serial", "processes"]
@@ -101,14 +101,14 @@ def run(
 
 def _plan(step: Step, task: Task, manifests: Path, root: Path) -> Job | TaskResult:
     try:
-        name = task_id(step, task)
+        job = job_of(step, task, root)
     except InputError as error:
         return TaskResult(task, "", "failed", error=str(error), error_class=type(error).__name__)
-    done = finished(manifests, name, root)
+    done = finished(manifests, job.id, root)
     if done is None:
-        return Job(task, name, root)
+        return job
     manifest, outputs = done
-    return TaskResult(task, name, "already", outputs, manifest.summary, manifest.seconds)
+    return TaskResult(task, job.id, "already", outputs, manifest.summary, manifest.seconds)
 
 
 def _engine(name: EngineName, workers: int, timeout_s: float | None) -> Engine:

@@ -43,11 +43,13 @@ class Job:
         task: the task.
         id: its id, 64 hex digits; the first 8 stand in file names.
         root: folder that outputs lie in, usually the dataset.
+        input_sha256: hash of each input, as it went into the id.
     """
 
     task: Task
     id: str
     root: Path
+    input_sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,18 @@ def file_hash(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def task_id(step: Step, task: Task) -> str:
-    """64 hex digits from the step, its version, the inputs' contents and the parameters.
+def job_of(step: Step, task: Task, root: Path) -> Job:
+    """The task as the step gets it; its id comes from the step, its version, the inputs' contents and the parameters.
 
     Raises:
         InputError: an input cannot be read, or a parameter is not JSON.
     """
-    parts = [step.name, step.version, [file_hash(path) for path in task.inputs], dict(task.params)]
+    inputs = tuple(file_hash(path) for path in task.inputs)
+    return Job(task, _task_id(step, task, inputs), root, inputs)
+
+
+def _task_id(step: Step, task: Task, inputs: tuple[str, ...]) -> str:
+    parts = [step.name, step.version, list(inputs), dict(task.params)]
     try:
         text = json.dumps(parts, sort_keys=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
@@ -141,6 +148,8 @@ def manifest_path(manifests: Path, task: str) -> Path:
 def write_manifest(manifests: Path, step: Step, job: Job, outcome: Outcome, seconds: float) -> Manifest:
     """Say that a task is done; written last, whole or not at all.
 
+    It is not waited for until the disk has it: where a power cut takes it, its task is done again and finds its own outputs.
+
     Raises:
         InputError: an output is missing or outside the root.
         StorageError: the disk refused.
@@ -150,13 +159,13 @@ def write_manifest(manifests: Path, step: Step, job: Job, outcome: Outcome, seco
         name=job.task.name,
         step=step.name,
         step_version=step.version,
-        inputs=tuple(FileHash(path=str(path), sha256=file_hash(path)) for path in job.task.inputs),
+        inputs=tuple(FileHash(path=str(path), sha256=sha) for path, sha in zip(job.task.inputs, job.input_sha256, strict=True)),
         params=dict(job.task.params),
         outputs=tuple(FileHash(path=_relative(path, job.root), sha256=file_hash(path)) for path in outcome.outputs),
         seconds=seconds,
         summary=dict(outcome.summary),
     )
-    write_text(manifest_path(manifests, job.id), manifest.model_dump_json(indent=2) + "\n")
+    write_text(manifest_path(manifests, job.id), manifest.model_dump_json(indent=2) + "\n", forced=False)
     return manifest
 
 

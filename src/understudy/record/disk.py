@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from understudy.errors import StorageError
+
 ROOM_BYTES = 256 * 1024 * 1024
 """Left over beside the episode."""
 EPISODE_SHARE = 1.1
@@ -32,8 +34,15 @@ class Disk:
 
 
 def free_bytes(folder: Path) -> int:
-    """Free for this account on the folder's disk."""
-    return shutil.disk_usage(folder).free
+    """Free for this account on the folder's disk.
+
+    Raises:
+        StorageError: the folder is gone.
+    """
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(f"{folder}: the dataset's disk cannot be asked for its room ({error.strerror}); is it gone?") from None
 
 
 def look(free: int, *, journal_bytes: int, bytes_per_s: float, unfinished_bytes: int = 0) -> Disk:

@@ -32,7 +32,7 @@ from understudy.spec.schema import Schema
 
 OWNER_SILENT_NS = 500_000_000
 """A stream whose producer was silent for so long may come from another."""
-REMEMBERED = 50
+REMEMBERED, EXCHANGES = 50, 10
 MOST_PRODUCERS = 256
 
 Event = Mapping[str, str | int | float]
@@ -97,6 +97,7 @@ class Intake:
         on_event: told of what the file must say later: producers that come, return or take over, and clocks that step.
         ledgers: stream to its counts.
         clocks: producer to the kind of its clock.
+        round_trips_ns: device to how long its newest clock exchanges took.
         refusals: the newest.
         refused: messages and samples that belong to no stream of the schema.
     """
@@ -106,6 +107,7 @@ class Intake:
     on_event: Callable[[Event], None] = field(default=lambda event: None, repr=False)
     ledgers: dict[str, Ledger] = field(init=False)
     clocks: dict[str, ClockKind] = field(default_factory=dict)
+    round_trips_ns: dict[str, deque[int]] = field(default_factory=dict, repr=False)
     refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     refused: int = 0
 
@@ -158,11 +160,15 @@ class Intake:
         self._envelopes[parts[0]] = envelope
         return envelope
 
-    @staticmethod
-    def _pings(head: bytes) -> list[Part | PingPart]:
+    def _pings(self, head: bytes) -> list[Part | PingPart]:
         pings = decode_pings(head)
         checked_name(pings.device, "clock")
-        return [PingPart(pings.device, head, int(pings.t_send_ns[0]))] if len(pings.t_send_ns) else []
+        if not len(pings.t_send_ns):
+            return []
+        if pings.device in self.clocks:
+            newest = self.round_trips_ns.setdefault(pings.device, deque(maxlen=EXCHANGES))
+            newest.extend((pings.t_receive_ns - pings.t_send_ns).tolist())
+        return [PingPart(pings.device, head, int(pings.t_send_ns[0]))]
 
     def _batch(self, head: bytes, payload: bytes, envelope: Envelope, now_ns: int) -> list[Part | PingPart]:
         found = map_in(head, "head of a batch", BATCH_KEYS)

@@ -40,7 +40,7 @@ class Ledger:
         lead_ns: how far its stamps run ahead since its clock stepped.
         expected_hz: of the schema; for a stream without a rate there, as it was learned; 0 for events.
         newest_image: the newest JPEG of a camera.
-        recent: (recorder's clock, samples, bytes) of what came in the last window.
+        recent: per message in the last window the recorder's clock, and samples and bytes that had come before it.
         stamps, numbers: of the newest samples.
         key: `group/name`.
         events: its samples come when something happens, not at a rate.
@@ -99,11 +99,11 @@ class Ledger:
                 self.longest_gap_ns = max(self.longest_gap_ns, longest)
         self.stamps.extend(t_ns)
         self.numbers.extend(seq)
+        self.recent.append((now_ns, self.received, self.size))
         self.received += n
         self.size += size
         self.last_t_ns, self.last_seen_ns = t_ns[-1], now_ns
         self.last_seq = max(self.last_seq, seq[-1])
-        self.recent.append((now_ns, n, size))
         while self.recent[0][0] < now_ns - WINDOW_NS:
             self.recent.popleft()
 

@@ -239,9 +239,14 @@ class Recorder:
         take = self.take
         size = take.sink.size if take else 0
         rate = size / max((now_ns - take.start_ns) * 1e-9, 1.0) if take else 0.0
-        self.disk = look(
-            self.free(self.dataset.root), journal_bytes=size, bytes_per_s=rate, unfinished_bytes=self._unfinished() - size
-        )
+        try:
+            free = self.free(self.dataset.root)
+        except StorageError as error:
+            self.disk, self.message = Disk(0, 0.0, "none"), str(error)
+            if take is not None and take.stop_ns is None:
+                self.stop(reason=str(error))
+            return
+        self.disk = look(free, journal_bytes=size, bytes_per_s=rate, unfinished_bytes=self._unfinished() - size)
         if take is None:
             return
         take.note_counters(self.counters(), now_ns)

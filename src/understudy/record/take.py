@@ -55,6 +55,7 @@ class OpenTake:
         id: of its episode.
         sink: its journal.
         start_ns: recorder's clock at its start, pre-roll included.
+        preroll_s: of it before the command.
         stop_ns: recorder's clock at its end; None while it runs.
         reason: why it ended, where nobody asked for it.
         marks: events that were marked.
@@ -63,6 +64,7 @@ class OpenTake:
     id: str
     sink: JournalSink
     start_ns: int
+    preroll_s: float = 0.0
     stop_ns: int | None = None
     reason: str = ""
     marks: int = 0
@@ -131,7 +133,7 @@ def open_take(plan: TakePlan, *, opener: Callable[[Path], RawFile] = JournalFile
             alive.close()
         forget(folder, take)
         raise
-    return OpenTake(take, sink, plan.start_ns)
+    return OpenTake(take, sink, plan.start_ns, plan.preroll_s)
 
 
 def _free_name(plan: TakePlan, folder: Path, began: datetime) -> str:

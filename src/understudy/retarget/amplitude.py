@@ -24,13 +24,9 @@ def amplitude_loss(human: F64, robot: F64, rate_hz: float) -> dict[str, float]:
     Returns:
         limb to 1 - rms(robot) / rms(human), the swing being what lies between 1 and 12 Hz.
     """
-    out = {}
-    for a, b in LIMBS:
-        i = VECTORS.index(f"{a}>{b}")
-        asked, done = _swing(human[:, i], rate_hz), _swing(robot[:, i], rate_hz)
-        if asked > QUIET:
-            out[f"{a} to {b}"] = 1.0 - done / asked
-    return out
+    columns = [VECTORS.index(f"{a}>{b}") for a, b in LIMBS]
+    asked, done = _swing(np.stack([human[:, columns], robot[:, columns]], axis=1), rate_hz)
+    return {f"{a} to {b}": float(1.0 - done[i] / asked[i]) for i, (a, b) in enumerate(LIMBS) if asked[i] > QUIET}
 
 
 def loss_warning(loss: dict[str, float], lowpass_hz: float, *, at_bound: bool = False) -> str:
@@ -49,7 +45,8 @@ def loss_warning(loss: dict[str, float], lowpass_hz: float, *, at_bound: bool = 
     return f"fast motion lost amplitude at --lowpass {lowpass_hz:g}: {listed}; {advice} the cut-off to keep more of it"
 
 
-def _swing(direction: F64, rate_hz: float) -> float:
-    clean = lowpass(direction, rate_hz=rate_hz, cutoff_hz=NOISE_HZ)
+def _swing(directions: F64, rate_hz: float) -> F64:
+    """(2, L) rms of the fast swing of directions (T, 2, L, 3)."""
+    clean = lowpass(directions, rate_hz=rate_hz, cutoff_hz=NOISE_HZ)
     fast = clean - lowpass(clean, rate_hz=rate_hz, cutoff_hz=SLOW_HZ)
-    return float(np.sqrt(np.mean(np.sum(fast * fast, axis=1))))
+    return np.asarray(np.sqrt(np.mean(np.ascontiguousarray(np.moveaxis(np.sum(fast * fast, axis=-1), 0, -1)), axis=-1)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.filters import lowpass
-from understudy.kinematics.collision import CollisionModel, witnesses
+from understudy.kinematics.collision import CollisionModel, self_distances, witnesses
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.jacobian import point_jacobians
 from understudy.retarget.feasibility import CHAINS, limb_of, reached_and_asked
@@ -67,7 +69,7 @@ class Moment:
     tip_world_m: F64
     asked_world_m: F64
 
-    @property
+    @cached_property
     def toward(self) -> F64:
         """(N, 3) unit vectors from where the limb is to where it was asked to be."""
         gap = self.asked_world_m - self.tip_world_m
@@ -82,52 +84,97 @@ def moment(end: str, frames: I64, motion: RobotMotion, targets: Targets, problem
     return Moment(end, frames, poses, poses.points(*robot.point(f"{side}_{CHAINS[kind][0]}")), tip, asked)
 
 
-def reason_of(
-    end: str, frames: I64, motion: RobotMotion, targets: Targets, problem: Problem, *, lowpass_hz: float, rate_hz: float
-) -> Reason:
-    """The reason that holds in most of a stretch's worst frames.
+@dataclass(frozen=True)
+class _Found:
+    """One cause in several parts of a clip.
+
+    Attributes:
+        cause: the kind.
+        share: (P,) of each part's frames in which it holds.
+        of: a part's number to what and bound, as in `Reason`.
+    """
+
+    cause: Cause
+    share: F64
+    of: Callable[[int], tuple[str, float]]
+
+
+class _Parts:
+    """Parts of a clip, laid one behind the other: (N,) frames in all, of which each part has a stretch."""
+
+    def __init__(self, frames: Sequence[I64]) -> None:
+        self.frames = np.concatenate(frames)
+        self.sizes = np.array([len(part) for part in frames])
+        self.first = np.cumsum(self.sizes) - self.sizes
+
+    def __getitem__(self, part: int) -> slice:
+        """Where a part lies."""
+        return slice(int(self.first[part]), int(self.first[part] + self.sizes[part]))
+
+    def share(self, mask: Bool) -> F64:
+        """(P,) of each part's frames in which `mask` (N,) holds."""
+        return np.asarray(np.add.reduceat(mask.astype(np.float64), self.first) / self.sizes)
+
+
+def reasons_of(
+    end: str, parts: Sequence[I64], motion: RobotMotion, targets: Targets, problem: Problem, *, lowpass_hz: float, rate_hz: float
+) -> list[Reason]:
+    """For each of some parts of a clip the reason that holds in most of its frames.
 
     Args:
         end: which of `feasibility.ENDS`.
-        frames: (N,) in which the limb is far off, ascending.
+        parts: frames (N,) of each, in which the limb is far off, ascending.
         motion: the robot's, before anything was done about the stretch.
         targets: what was asked.
         problem: the robot.
         lowpass_hz: cut-off of the smoothing in the solve; 0 for none.
         rate_hz: frames per second.
     """
-    seen = moment(end, frames[:: -(-len(frames) // MOST_SAMPLES)], motion, targets, problem)
+    at = _Parts([frames[:: -(-len(frames) // MOST_SAMPLES)] for frames in parts])
+    seen = moment(end, at.frames, motion, targets, problem)
     found = [
-        _reach(seen, problem),
-        _speed(seen, motion, problem, rate_hz),
-        _joint_limit(seen, motion, problem),
-        _self_collision(seen, problem),
-        _floor(seen, problem),
-        _smoothing(seen, motion, targets, problem, lowpass_hz, rate_hz),
-        _standing(seen, targets),
+        _reach(seen, at, problem),
+        _speed(seen, at, motion, problem, rate_hz),
+        _joint_limit(seen, at, motion, problem),
+        _self_collision(seen, at, problem),
+        _floor(seen, at, problem),
     ]
-    best = max(found, key=lambda reason: reason.share)
-    return best if best.share >= LEAST_SHARE else Reason("other", 1.0)
+    open_parts = np.flatnonzero(np.max([each.share for each in found], axis=0) < 1.0)  # elsewhere nothing holds in more frames
+    found.append(_smoothing(seen, at, open_parts, motion, targets, problem, lowpass_hz, rate_hz))
+    found.append(_standing(seen, at, targets))
+    return [_most(found, part) for part in range(len(parts))]
 
 
-def _reach(seen: Moment, problem: Problem) -> Reason:
+def _most(found: Sequence[_Found], part: int) -> Reason:
+    """The cause with the largest share of a part; of equals the first."""
+    best = max(found, key=lambda each: float(each.share[part]))
+    share = float(best.share[part])
+    return Reason(best.cause, share, *best.of(part)) if share >= LEAST_SHARE else Reason("other", 1.0)
+
+
+def _reach(seen: Moment, at: _Parts, problem: Problem) -> _Found:
     times = np.linalg.norm(seen.asked_world_m - seen.base_world_m, axis=1) / problem.lengths_m[limb_of(seen.end)]
-    return Reason("reach", float((times > OVER_LENGTH).mean()), bound=float(times.max()))
+    return _Found("reach", at.share(times > OVER_LENGTH), lambda part: ("", float(times[at[part]].max())))
 
 
-def _speed(seen: Moment, motion: RobotMotion, problem: Problem, rate_hz: float) -> Reason:
+def _speed(seen: Moment, at: _Parts, motion: RobotMotion, problem: Problem, rate_hz: float) -> _Found:
     joints, names = _joints(seen, problem)
-    near = max(1, round(NEAR_S * rate_hz))
-    first, stop = max(int(seen.frames[0]) - near, 0), int(seen.frames[-1]) + near + 1
+    near, total = max(1, round(NEAR_S * rate_hz)), len(motion.t_ns)
     most = speed_bound(problem.robot)[joints]
-    speed = np.abs(np.diff(motion.joint_pos[first:stop][:, joints], axis=0)) * rate_hz
-    bound = speed > MET * most
-    late = [bool(bound[max(f - near - first, 0) : f + near - first].any()) for f in seen.frames]
-    worst = int(np.argmax((speed / most).max(axis=0)))
-    return Reason("speed", float(np.mean(late)), names[worst], float(most[worst]))
+    speed = np.abs(np.diff(motion.joint_pos[:, joints], axis=0)) * rate_hz
+    fast = np.concatenate([[0], np.cumsum((speed > MET * most).any(axis=1))])
+    late = fast[np.minimum(seen.frames + near, total - 1)] > fast[np.maximum(seen.frames - near, 0)]
+
+    def of(part: int) -> tuple[str, float]:
+        frames = seen.frames[at[part]]
+        around = slice(max(int(frames[0]) - near, 0), int(frames[-1]) + near)
+        worst = int(np.argmax((speed[around] / most).max(axis=0)))
+        return names[worst], float(most[worst])
+
+    return _Found("speed", at.share(late), of)
 
 
-def _joint_limit(seen: Moment, motion: RobotMotion, problem: Problem) -> Reason:
+def _joint_limit(seen: Moment, at: _Parts, motion: RobotMotion, problem: Problem) -> _Found:
     joints, names = _joints(seen, problem)
     robot, side = problem.robot, seen.end.split("_")[0]
     body, offset = robot.point(f"{side}_{CHAINS[seen.end.split('_')[1]][2]}")
@@ -136,58 +183,79 @@ def _joint_limit(seen: Moment, motion: RobotMotion, problem: Problem) -> Reason:
     q, lower, upper = motion.joint_pos[seen.frames][:, joints], robot.lower_rad[joints], robot.upper_rad[joints]
     beyond = np.where(q > upper - AT_LIMIT_RAD, 1.0, np.where(q < lower + AT_LIMIT_RAD, -1.0, 0.0))
     helps: F64 = np.maximum(beyond * gain, 0.0)
-    worst = int(np.argmax(helps.sum(axis=0)))
-    bound = upper[worst] if beyond[int(np.argmax(helps[:, worst])), worst] > 0 else lower[worst]
-    return Reason("joint_limit", float((helps > HELPS_M_RAD).any(axis=1).mean()), names[worst], float(bound))
+
+    def of(part: int) -> tuple[str, float]:
+        own = helps[at[part]]
+        worst = int(np.argmax(own.sum(axis=0)))
+        above = beyond[at[part]][int(np.argmax(own[:, worst])), worst] > 0
+        return names[worst], float((upper if above else lower)[worst])
+
+    return _Found("joint_limit", at.share(np.asarray((helps > HELPS_M_RAD).any(axis=1))), of)
 
 
-def _self_collision(seen: Moment, problem: Problem) -> Reason:
+def _self_collision(seen: Moment, at: _Parts, problem: Problem) -> _Found:
     table, robot = problem.capsules, problem.robot
     names = tuple(capsule.name for capsule in robot.profile.capsules)
     model = CollisionModel(names, table.body, table.a, table.b, table.radius, table.pair)
     own = np.isin(table.body, [joint + 1 for joint in _joints(seen, problem)[0]])
     pairs = table.pair[own[table.pair[:, 0]] != own[table.pair[:, 1]]]
-    near = witnesses(replace(model, pair=pairs), seen.poses)
+    model = replace(model, pair=pairs)
+    ahead = np.zeros((len(seen.frames), len(pairs)))
+    touching = MARGIN_M + TOUCHING_M
+    close = np.flatnonzero((self_distances(robot, seen.poses, model).distance_m < 2.0 * touching).any(axis=1))
+    near = witnesses(model, BodyPoses(seen.poses.pos_world_m[close], seen.poses.rot_world[close]))
     other = near.on_b_world_m - near.on_a_world_m
     other *= np.where(own[pairs[:, 0]], 1.0, -1.0)[:, None] / np.maximum(np.linalg.norm(other, axis=2, keepdims=True), 1e-9)
-    cosine = np.einsum("npc,nc->np", other, seen.toward)  # of the angle between the way to go and that to the other part
-    ahead = np.where(near.distance_m < MARGIN_M + TOUCHING_M, np.maximum(cosine, 0.0), 0.0)
-    if not ahead.any():
-        return Reason("self_collision", 0.0)
-    i, j = pairs[int(np.argmax(ahead.sum(axis=0)))]
-    return Reason("self_collision", float(ahead.any(axis=1).mean()), body_part(names[j if own[i] else i]), MARGIN_M)
+    cosine = np.einsum("npc,nc->np", other, seen.toward[close])  # of the angle between the way to go and that to the other part
+    ahead[close] = np.where(near.distance_m < touching, np.maximum(cosine, 0.0), 0.0)
+
+    def of(part: int) -> tuple[str, float]:
+        i, j = pairs[int(np.argmax(ahead[at[part]].sum(axis=0)))]
+        return body_part(names[j if own[i] else i]), MARGIN_M
+
+    return _Found("self_collision", at.share(np.asarray(ahead.any(axis=1))), of)
 
 
-def _floor(seen: Moment, problem: Problem) -> Reason:
+def _floor(seen: Moment, at: _Parts, problem: Problem) -> _Found:
     ground = problem.ground
     own = np.flatnonzero(np.isin(ground.body, [joint + 1 for joint in _joints(seen, problem)[0]]))
     heights = [seen.poses.points(int(ground.body[g]), ground.offset[g])[:, 2] - ground.clearance[g] for g in own]
     low: Bool = np.min(heights, axis=0) < TOUCHING_M if heights else np.zeros(len(seen.frames), dtype=np.bool_)
-    return Reason("floor", float((low & (seen.toward[:, 2] < -0.5)).mean()), "floor")
+    return _Found("floor", at.share(low & (seen.toward[:, 2] < -0.5)), lambda part: ("floor", float("nan")))
 
 
-def _standing(seen: Moment, targets: Targets) -> Reason:
+def _standing(seen: Moment, at: _Parts, targets: Targets) -> _Found:
     side, kind = seen.end.split("_")
-    stands = targets.stance[seen.frames, ("left", "right").index(side)] if kind == "foot" else np.zeros(1)
-    return Reason("standing", float(np.mean(stands)))
+    nobody = np.zeros(len(seen.frames), dtype=np.bool_)
+    stands = targets.stance[seen.frames, ("left", "right").index(side)] if kind == "foot" else nobody
+    return _Found("standing", at.share(stands), lambda part: ("", float("nan")))
 
 
 def _smoothing(
-    seen: Moment, motion: RobotMotion, targets: Targets, problem: Problem, lowpass_hz: float, rate_hz: float
-) -> Reason:
-    """Where what was asked and its low-passed course differ by most of what is missing."""
-    if lowpass_hz <= 0.0 or lowpass_hz >= rate_hz / 2.0:
-        return Reason("smoothing", 0.0, bound=lowpass_hz)
-    spare = round(AROUND_S * rate_hz)
-    middle = int(seen.frames[len(seen.frames) // 2])
-    near = np.abs(seen.frames - middle) <= spare  # poses of a whole long take would fill the memory
-    first = max(int(seen.frames[near][0]) - spare, 0)
-    around = np.arange(first, min(int(seen.frames[near][-1]) + spare + 1, len(motion.t_ns)))
+    seen: Moment, at: _Parts, open_parts: I64, motion: RobotMotion, targets: Targets, problem: Problem, lowpass_hz: float,
+    rate_hz: float,
+) -> _Found:  # fmt: skip
+    """Where what was asked and its low-passed course differ by most of what is missing; nowhere but in `open_parts`."""
+    share = np.zeros(len(at.sizes))
+    found = _Found("smoothing", share, lambda part: ("", lowpass_hz))
+    if lowpass_hz <= 0.0 or lowpass_hz >= rate_hz / 2.0 or not len(open_parts):
+        return found
+    spare, total = round(AROUND_S * rate_hz), len(motion.t_ns)
+    windows = []
+    for part in open_parts:
+        frames = seen.frames[at[part]]
+        near = np.abs(frames - frames[len(frames) // 2]) <= spare  # a whole long stretch would fill the memory
+        first, last = int(frames[near][0]) - spare, int(frames[near][-1]) + spare
+        windows.append((at[part], near, np.arange(max(first, 0), min(last + 1, total))))
+    around = np.unique(np.concatenate([window for _, _, window in windows]))
     all_around = moment(seen.end, around, motion, targets, problem)
     course = all_around.asked_world_m - all_around.base_world_m
-    lost = (course - lowpass(course, rate_hz=rate_hz, cutoff_hz=lowpass_hz))[seen.frames[near] - first]
-    missing = np.linalg.norm(seen.asked_world_m - seen.tip_world_m, axis=1)[near]
-    return Reason("smoothing", float((np.sum(lost * seen.toward[near], axis=1) > 0.5 * missing).mean()), bound=lowpass_hz)
+    missing = np.linalg.norm(seen.asked_world_m - seen.tip_world_m, axis=1)
+    for part, (own, near, window) in zip(open_parts, windows, strict=True):
+        asked = course[np.searchsorted(around, window[0]) :][: len(window)]
+        lost = (asked - lowpass(asked, rate_hz=rate_hz, cutoff_hz=lowpass_hz))[seen.frames[own][near] - window[0]]
+        share[part] = (np.sum(lost * seen.toward[own][near], axis=1) > 0.5 * missing[own][near]).mean()
+    return found
 
 
 def _joints(seen: Moment, problem: Problem) -> tuple[list[int], list[str]]:

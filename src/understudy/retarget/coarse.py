@@ -18,12 +18,13 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import matrix_to_quat, quat_continuous, quat_to_matrix
 from understudy.retarget._tables import Pose
 from understudy.retarget.arms import better_arms
+from understudy.retarget.drive import REFERENCE_HZ
 from understudy.retarget.problem import Problem
 from understudy.retarget.solve import solve_clip
 from understudy.retarget.speed import speed_bound
 from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import REFERENCE_HZ, Settings
+from understudy.retarget.trajectory import Settings
 
 FEWEST = 30
 """Fewest frames at the low rate that are worth it."""

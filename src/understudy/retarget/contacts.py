@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.geom.interpolation import lerp_at
+from understudy.kinematics.course import central_speeds
 from understudy.spec.skeleton import SIDES, HumanMotion
 
 WINDOW_NS = 33_333_333
@@ -23,9 +23,7 @@ FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
 
 def central_speed(pos_m: F64, t_ns: I64) -> F64:
     """(T,) speed over plus and minus 1/30 s, m/s, of points (T, 3); clipped at the ends."""
-    before, after = np.maximum(t_ns - WINDOW_NS, t_ns[0]), np.minimum(t_ns + WINDOW_NS, t_ns[-1])
-    moved = np.linalg.norm(lerp_at(t_ns, pos_m, after) - lerp_at(t_ns, pos_m, before), axis=1)
-    return np.asarray(moved / np.maximum((after - before) * 1e-9, 1e-9))
+    return np.asarray(central_speeds(pos_m, t_ns, WINDOW_NS))
 
 
 def hysteresis(enter: Bool, stay: Bool) -> Bool:
@@ -132,7 +130,10 @@ def foot_pitch(motion: HumanMotion, side: str) -> F64:
 
 def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
     """Median `foot_pitch` while the foot stands, radians; over the whole clip when it never does."""
-    pitch = foot_pitch(motion, side)
+    return _standing_pitch(foot_pitch(motion, side), standing)
+
+
+def _standing_pitch(pitch: F64, standing: Bool) -> float:
     return float(np.median(pitch[standing] if standing.any() else pitch))
 
 
@@ -149,6 +150,7 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     """
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
-        off = np.abs(foot_pitch(motion, side) - standing_pitch(motion, side, standing[:, i]))
+        pitch = foot_pitch(motion, side)
+        off = np.abs(pitch - _standing_pitch(pitch, standing[:, i]))
         out[:, i] = standing[:, i] & shank_down(motion, side) & (off < FLAT_PITCH_RAD)
     return out

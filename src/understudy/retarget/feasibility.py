@@ -10,7 +10,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_to_matrix
 from understudy.kinematics.forward import BodyPoses
-from understudy.retarget._reach_kernel import fill_reached
+from understudy.retarget._reach_kernel import fill_reached, fill_residual
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets, frame_weights
 from understudy.spec.robot import RobotModel, RobotMotion
@@ -55,20 +55,14 @@ def end_residual(motion: RobotMotion, targets: Targets, problem: Problem, reache
     `reached` is `reached_vectors(motion, problem)`, where it is known already.
     """
     done = reached_vectors(motion, problem) if reached is None else reached
-    asked, lengths, columns = targets.vectors, problem.lengths_m, []
-    for end in ENDS:
-        side, kind = end.split("_")
-        a, b, c = (f"{side}_{part}" for part in CHAINS[kind])
-        by_direction, bones = (
-            lengths[f"{a}>{b}"] * _vector(vectors, f"{a}>{b}") + lengths[f"{b}>{c}"] * _vector(vectors, f"{b}>{c}")
-            for vectors in (asked, done)
-        )
-        limb_m = lengths[limb_of(end)]
-        by_reach, tip = limb_m * _vector(asked, end), limb_m * _vector(done, end)
-        if kind == "foot":  # its reach counts from the middle of the hips, its bones from the hip
-            by_reach, tip = by_reach - (tip - bones), bones
-        columns.append(np.linalg.norm(tip - _nearest_on_segment(tip, by_direction, by_reach), axis=1))
-    return np.stack(columns, axis=1)
+    limbs = [tuple(f"{end.split('_')[0]}_{part}" for part in CHAINS[end.split("_")[1]]) for end in ENDS]
+    names = [(f"{a}>{b}", f"{b}>{c}", end) for (a, b, c), end in zip(limbs, ENDS, strict=True)]
+    tasks = np.array([[VECTORS.index(name) for name in own] for own in names])
+    lengths = problem.lengths_m
+    length_m = np.array([[lengths[upper], lengths[lower], lengths[limb_of(end)]] for upper, lower, end in names])
+    out = np.empty((len(done), len(ENDS)))
+    fill_residual(targets.vectors, done, tasks, length_m, np.array([end.endswith("foot") for end in ENDS]), out)
+    return out
 
 
 def reached_and_asked(poses: BodyPoses, vectors: F64, problem: Problem, end: str) -> tuple[F64, F64]:

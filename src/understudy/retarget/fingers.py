@@ -18,8 +18,8 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.filters import lowpass
 from understudy.retarget._finger_kernel import HandTree, bound_speed, finger_ends, solve_fingers
+from understudy.retarget.drive import FASTEST_RAD_S, SPEED_SHARE
 from understudy.retarget.robot_hand import RobotHand, robot_hand
-from understudy.retarget.trajectory import FASTEST_RAD_S, SPEED_SHARE
 from understudy.spec.hand import FINGERS, at_right_angles, finger_columns, palm_axes, palm_normal, unit
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES

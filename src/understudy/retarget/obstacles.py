@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.kinematics.collision import collision_model
+from understudy.kinematics.collision import capsule_model, collision_model
 from understudy.retarget._tables import Capsules, Ground
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
@@ -64,7 +64,7 @@ def capsule_pairs(robot: RobotModel) -> Capsules:
 
 def levers(robot: RobotModel) -> F64:
     """(J,) metres from each joint to the furthest that a capsule which it moves can be, whatever the pose."""
-    model = collision_model(robot)
+    model = capsule_model(robot)
     far = np.zeros(robot.dof + 1)
     for ends in (model.a_body_m, model.b_body_m):
         np.maximum.at(far, model.body, np.linalg.norm(ends, axis=1) + model.radius_m)

@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.kinematics.forward import BodyPoses
-from understudy.retarget.causes import Cause, Moment, Reason, moment, reason_of
+from understudy.retarget.causes import Cause, Moment, Reason, moment, reasons_of
 from understudy.retarget.feasibility import ENDS, LIMIT_M, Stretch, limb_of
 from understudy.retarget.problem import Problem
 from understudy.retarget.targets import Targets
@@ -22,6 +22,8 @@ BEHIND, OVERHEAD, ACROSS, FOLDED, HIGH_KNEE = -0.25, 0.5, 0.25, 0.5, -0.5
 FAR = 0.6
 """A stretch's worst frames have this share of its worst residual."""
 LEG_PARTS = ("hip", "thigh", "shank", "knee", "foot", "ankle", "leg")
+AT_ONCE = 64
+"""Stretches of one limb that are looked at together."""
 WORTH_SAYING = 0.5
 """A direction is named when it has this share of the largest."""
 
@@ -79,34 +81,40 @@ def recollect_list(
         person_m: length of the person's `arm` and `leg`: what is told is in the person's size.
         lowpass_hz: cut-off of the smoothing in the solve; rate_hz: frames per second.
     """
-    out = []
-    for s in found:
-        limb = limb_of(s.end)
-        size = person_m[limb.split("_")[1]] / problem.lengths_m[limb]
-        off = residual_m[s.first : s.stop, ENDS.index(s.end)]
-        worst = s.first + int(np.argmax(off))
-        why: list[tuple[Cause, str]] = []
-        tell: list[str] = []
-        for frames, typical in _parts(s, off):
-            reason = reason_of(s.end, frames, motion, targets, problem, lowpass_hz=lowpass_hz, rate_hz=rate_hz)
-            at = moment(s.end, np.array([typical]), motion, targets, problem)
-            why, tell = [*why, (reason.cause, _why(reason, s.end))], [*tell, _tell(reason, at, problem, size)]
-        if why[0][0] == why[1][0]:
-            why, tell = why[1:], tell[1:]
-        out.append(
-            Recollect(
-                end=s.end,
-                start_s=s.start_s,
-                end_s=s.end_s,
-                worst_s=float(motion.t_ns[worst]) * 1e-9,
-                worst_m=s.worst_m,
-                cause=why[0][0],
-                why=", and ".join(text for _, text in why),
-                tell=", and ".join(tell),
-                treated=s.treated,
+    out: dict[int, Recollect] = {}
+    for end in ENDS:
+        own = [i for i, s in enumerate(found) if s.end == end]
+        off = residual_m[:, ENDS.index(end)]
+        for some in (own[i : i + AT_ONCE] for i in range(0, len(own), AT_ONCE)):  # all of a long take would fill the memory
+            parts = [part for i in some for part in _parts(found[i], off[found[i].first : found[i].stop])]
+            reasons = reasons_of(
+                end, [frames for frames, _ in parts], motion, targets, problem, lowpass_hz=lowpass_hz, rate_hz=rate_hz
             )
-        )
-    return tuple(out)
+            seen = moment(end, np.array([typical for _, typical in parts]), motion, targets, problem)
+            size = person_m[limb_of(end).split("_")[1]] / problem.lengths_m[limb_of(end)]
+            told = [_tell(reason, at, size) for reason, at in zip(reasons, _asked(seen, problem), strict=True)]
+            for n, i in enumerate(some):
+                worst = found[i].first + int(np.argmax(off[found[i].first : found[i].stop]))
+                here = slice(2 * n, 2 * n + 2)
+                out[i] = _entry(found[i], float(motion.t_ns[worst]) * 1e-9, reasons[here], told[here])
+    return tuple(out[i] for i in range(len(found)))
+
+
+def _entry(s: Stretch, worst_s: float, reasons: Sequence[Reason], told: Sequence[str]) -> Recollect:
+    """What to say of a stretch, by the reasons of all its frames and of its worst ones."""
+    if reasons[0].cause == reasons[1].cause:
+        reasons, told = reasons[1:], told[1:]
+    return Recollect(
+        end=s.end,
+        start_s=s.start_s,
+        end_s=s.end_s,
+        worst_s=worst_s,
+        worst_m=s.worst_m,
+        cause=reasons[0].cause,
+        why=", and ".join(_why(reason, s.end) for reason in reasons),
+        tell=", and ".join(told),
+        treated=s.treated,
+    )
 
 
 def _parts(s: Stretch, off_m: F64) -> tuple[tuple[I64, int], tuple[I64, int]]:
@@ -138,13 +146,36 @@ def _why(reason: Reason, end: str) -> str:
     return words[reason.cause]
 
 
-def _tell(reason: Reason, at: Moment, problem: Problem, size: float) -> str:
+@dataclass(frozen=True)
+class _Asked:
+    """One limb in one frame, in the trunk's axes: forward, left, up.
+
+    Attributes:
+        end: which of ENDS.
+        reach: (3,) from shoulder or hip to where it was asked to be, in lengths of the limb.
+        off_m: (3,) from where it was asked to be to where it is.
+    """
+
+    end: str
+    reach: F64
+    off_m: F64
+
+
+def _asked(seen: Moment, problem: Problem) -> list[_Asked]:
+    """Each of the frames by itself."""
+    reach, off_m = seen.asked_world_m - seen.base_world_m, seen.tip_world_m - seen.asked_world_m
+    length = problem.lengths_m[limb_of(seen.end)]
+    axes = _axes(seen.poses, problem)
+    return [_Asked(seen.end, axes[i].T @ reach[i] / length, axes[i].T @ off_m[i]) for i in range(len(axes))]
+
+
+def _tell(reason: Reason, at: _Asked, size: float) -> str:
     kind = at.end.split("_")[1]
     if reason.cause == "speed":
         return "do this part slower"
     if reason.cause == "smoothing":
         return "do this part slower, or raise --lowpass"
-    move = _move(at, problem, size)
+    move = _move(at, size)
     if reason.cause == "self_collision":
         legs = kind == "foot" and reason.what.split()[-1] in LEG_PARTS
         apart = "the legs apart" if legs else f"the {limb_of(at.end).split('_')[1]} clear of the {reason.what}"
@@ -153,7 +184,7 @@ def _tell(reason: Reason, at: Moment, problem: Problem, size: float) -> str:
         return f"stay higher above the floor: {move}"
     if reason.cause == "standing":
         return f"stand with the feet flat under the hips, or lift the foot: {move}"
-    return f"{_place(at, problem)}: {move}"
+    return f"{_place(at)}: {move}"
 
 
 def _axes(poses: BodyPoses, problem: Problem) -> F64:
@@ -165,12 +196,11 @@ def _axes(poses: BodyPoses, problem: Problem) -> F64:
     return np.stack([np.cross(left, up), left, up], axis=2)
 
 
-def _place(at: Moment, problem: Problem) -> str:
+def _place(at: _Asked) -> str:
     """What to change about where the limb was asked to be."""
     side, kind = at.end.split("_")
     inward = -1.0 if side == "left" else 1.0
-    axes = _axes(at.poses, problem)[0]
-    x, y, z = axes.T @ (at.asked_world_m[0] - at.base_world_m[0]) / problem.lengths_m[limb_of(at.end)]
+    x, y, z = at.reach
     away = float(np.linalg.norm([x, y, z]))
     across = float(inward * y)
     if kind == "hand":
@@ -192,11 +222,11 @@ def _place(at: Moment, problem: Problem) -> str:
     return "keep the feet nearer to under the hips"
 
 
-def _move(at: Moment, problem: Problem, size: float) -> str:
+def _move(at: _Asked, size: float) -> str:
     """How the limb should have been held, in the person's centimetres and the trunk's directions."""
     side, kind = at.end.split("_")
     outward = 1.0 if side == "left" else -1.0
-    off = size * _axes(at.poses, problem)[0].T @ (at.tip_world_m[0] - at.asked_world_m[0])
+    off = size * at.off_m
     named = (("forward", "back"), ("outward", "inward"), ("up", "down"))
     parts = [off[0], outward * off[1], off[2]]
     order = sorted(range(3), key=lambda i: -abs(parts[i]))

@@ -8,10 +8,10 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._tables import Drive, Pose
+from understudy.retarget.drive import FEET_POINTS
 from understudy.retarget.problem import Problem
 from understudy.retarget.surfaces import foot_points
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import FEET_POINTS
 from understudy.spec.skeleton import SURFACES
 
 KEEP_M = 0.005

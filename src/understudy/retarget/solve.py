@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from understudy.geom.arrays import F64
 from understudy.retarget._tables import Pose
+from understudy.retarget.drive import GROUND, REFERENCE_HZ, SLIP, make_drive
 from understudy.retarget.problem import Problem
 from understudy.retarget.rests import Rests
 from understudy.retarget.surfaces import surface_points, with_surfaces
 from understudy.retarget.targets import Targets
-from understudy.retarget.trajectory import GROUND, REFERENCE_HZ, SLIP, Begin, Settings, Trajectory, make_drive
+from understudy.retarget.trajectory import Begin, Settings, Trajectory
 from understudy.spec.skeleton import SURFACES
 
 
@@ -37,13 +38,13 @@ def solve_clip(
     tree = problem.tree
     problem = replace(problem, tree=tree._replace(rest_weight=tree.rest_weight * step))
     if not targets.touch.any():
-        drive = make_drive(problem, targets, settings, rate_hz, weight)
+        drive = make_drive(problem, targets, settings.lowpass_hz, rate_hz, weight)
         return Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat & targets.firm).solve(progress, begin=begin)
     points = {
         name: rows for name, rows in surface_points(problem).items() if len(rows) and targets.touch[:, SURFACES.index(name)].any()
     }
     problem = with_surfaces(problem, points)
-    drive = make_drive(problem, targets, settings, rate_hz, weight)
+    drive = make_drive(problem, targets, settings.lowpass_hz, rate_hz, weight)
     rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp)
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat & targets.firm)
     return solver.solve(progress, begin=begin, before=rests)

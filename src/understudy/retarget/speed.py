@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.retarget.trajectory import FASTEST_RAD_S, SPEED_SHARE
+from understudy.retarget.drive import FASTEST_RAD_S, SPEED_SHARE
 from understudy.spec.robot import RobotModel, RobotMotion
 
 STEP_LIMIT_RAD_S = 15.0

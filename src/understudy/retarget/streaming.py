@@ -19,11 +19,12 @@ from understudy.retarget._stream_tables import build_of, empty_footing, one_way_
 from understudy.retarget._stream_targets import carry_hips, hips_of, read_targets, reading_of
 from understudy.retarget._stream_weights import calmer, usual_weights, weigh_feet, weigh_root
 from understudy.retarget._tables import Stiff
+from understudy.retarget.drive import FASTEST_RAD_S, GROUND, REFERENCE_HZ, SPEED_SHARE
 from understudy.retarget.fingers import Fingers
 from understudy.retarget.problem import VECTORS, make_problem
 from understudy.retarget.start import solve_alone
 from understudy.retarget.targets import PLACE, Calibration, hand_weights
-from understudy.retarget.trajectory import FASTEST_RAD_S, GROUND, LIMIT, MARGIN_M, PAIR, REFERENCE_HZ, SPEED, SPEED_SHARE
+from understudy.retarget.trajectory import LIMIT, MARGIN_M, PAIR, SPEED
 from understudy.spec.hand import palm_axes
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import HAND_JOINTS, JOINTS, SIDES

@@ -41,6 +41,16 @@ LYING_SOLE = 0.3
 """Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
+_DIRECTIONS: tuple[tuple[int, int, int], ...] = tuple(
+    (PLACE[name], INDEX[start], INDEX[end])
+    for name, start, end in (
+        *((f"{a}>{b}", a, b) for a, b in LIMBS),
+        ("pelvis_lateral", "right_hip", "left_hip"),
+        ("shoulder_line", "right_shoulder", "left_shoulder"),
+        *((f"{side}_hand_aim", f"{side}_wrist", f"{side}_hand") for side in SIDES),
+    )
+)
+"""Tasks that are the direction from one joint to another: column, and the joints."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +122,16 @@ class Calibration:
     hip_mismatch_pct: float
 
 
-def calibrate(motion: HumanMotion, problem: Problem, standing: Bool | None = None) -> Calibration:
-    """Measure a person on a motion in which the feet stand at least once."""
+def calibrate(motion: HumanMotion, problem: Problem, lying: Bool | None = None) -> Calibration:
+    """Measure a person on a motion in which the feet stand at least once; `lying` (T, 2) is `flat` of it, where that is known."""
     subject = motion.subject()
     scale = problem.leg_m / subject.leg_m
-    lying = flat(motion, stance(motion) if standing is None else standing)
+    lying = flat(motion, stance(motion)) if lying is None else lying
     mismatch = 100.0 * (problem.hip_half_width_m / problem.leg_m - 0.5 * subject.hip_width_m / subject.leg_m)
     left, right = SIDES
     return Calibration(
-        leg_m=(_length(motion, left, "hip", "knee", "ankle"), _length(motion, right, "hip", "knee", "ankle")),
-        arm_m=(_length(motion, left, "shoulder", "elbow", "wrist"), _length(motion, right, "shoulder", "elbow", "wrist")),
+        leg_m=(_limb_m(motion, left, "hip", "knee", "ankle"), _limb_m(motion, right, "hip", "knee", "ankle")),
+        arm_m=(_limb_m(motion, left, "shoulder", "elbow", "wrist"), _limb_m(motion, right, "shoulder", "elbow", "wrist")),
         stand_pitch_rad=(_flat_pitch(motion, left, lying[:, 0], problem), _flat_pitch(motion, right, lying[:, 1], problem)),
         toe_level_m=(_low_level(motion, left), _low_level(motion, right)),
         scale=scale,
@@ -142,7 +152,7 @@ def _low_level(motion: HumanMotion, side: str) -> float:
 def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     """Feasible targets of a motion for a robot."""
     feet = standing(motion)
-    known = calibrate(motion, problem, feet.stands)
+    known = calibrate(motion, problem, flat(motion, feet.stands))
     rests, planted = touching(motion)
     lying, lying_still = lying_feet(motion, feet.stands)
     radial = known_throughout(motion.hand_radial_world)
@@ -208,19 +218,15 @@ def vector_targets(joint_pos_world_m: F64, known: Calibration, problem: Problem,
 
     midhip = 0.5 * (at("left_hip") + at("right_hip"))
     vectors = np.empty((len(joint_pos_world_m), len(VECTORS), 3))
-    for i, (a, b) in enumerate(LIMBS):
-        vectors[:, i] = _unit(at(b) - at(a))
-    trunk = _unit(at("neck") - midhip)
-    lateral = _unit(at("left_hip") - at("right_hip"))
-    vectors[:, PLACE["pelvis_lateral"]] = lateral
+    columns, starts, ends = zip(*_DIRECTIONS, strict=True)
+    vectors[:, columns] = _unit(joint_pos_world_m[:, ends] - joint_pos_world_m[:, starts])
+    trunk, lateral = _unit(at("neck") - midhip), vectors[:, PLACE["pelvis_lateral"]]
     vectors[:, PLACE["pelvis_up"]] = _unit(trunk - np.sum(trunk * lateral, axis=1, keepdims=True) * lateral)
     vectors[:, PLACE["trunk"]] = trunk
-    vectors[:, PLACE["shoulder_line"]] = _unit(at("left_shoulder") - at("right_shoulder"))
     for i, side in enumerate(SIDES):
         vectors[:, PLACE[f"{side}_foot"]] = (at(f"{side}_ankle") - midhip) / known.leg_m[i]
         vectors[:, PLACE[f"{side}_hand"]] = (at(f"{side}_wrist") - at(f"{side}_shoulder")) / known.arm_m[i]
         foot = at(f"{side}_toe") - at(f"{side}_ankle")
-        vectors[:, PLACE[f"{side}_hand_aim"]] = _unit(at(f"{side}_hand") - at(f"{side}_wrist"))
         vectors[:, PLACE[f"{side}_hand_side"]] = 0.0 if radial is None else np.nan_to_num(radial[:, i])
         vectors[:, PLACE[f"{side}_sole"]] = _sole_direction(foot, problem.foot_pitch_rad - known.stand_pitch_rad[i])
     vectors[:, PLACE["midhip"]] = known.scale * midhip + np.array([0.0, 0.0, known.height_shift_m])
@@ -305,12 +311,8 @@ def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:
     return np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)], axis=1)
 
 
-def _length(motion: HumanMotion, side: str, *chain: str) -> float:
-    spans = [
-        float(np.median(np.linalg.norm(motion.joint(f"{side}_{a}") - motion.joint(f"{side}_{b}"), axis=1)))
-        for a, b in zip(chain[:-1], chain[1:], strict=True)
-    ]
-    return sum(spans)
+def _limb_m(motion: HumanMotion, side: str, a: str, b: str, c: str) -> float:
+    return motion.length_m(f"{side}_{a}", f"{side}_{b}") + motion.length_m(f"{side}_{b}", f"{side}_{c}")
 
 
 def _unit(v: F64) -> F64:

@@ -20,25 +20,13 @@ from understudy.kinematics.forward import body_poses
 from understudy.retarget._elimination import frame_shape
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import eliminated, move, substituted
-from understudy.retarget.parts import joints_of
+from understudy.retarget.drive import FEET_POINTS, GROUND, REFERENCE_HZ, SOFT_SOLE
 from understudy.retarget.problem import Problem
-from understudy.retarget.targets import PLACE, Targets, frame_weights
-from understudy.spec.skeleton import SIDES
 
-REFERENCE_HZ = 30.0
-"""The rate at which the weights below were chosen; other rates scale them by their step."""
-GROUND, SLIP, LIMIT, PAIR, SPEED = 3e4, 1e6, 1e5, 3e4, 1e5
-FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
-"""Joints turn no faster than this, nor than this share of their own limit."""
+LIMIT, PAIR, SPEED = 1e5, 3e4, 1e5
 MARGIN_M = 0.010
-SOFT_SOLE = 0.03
-"""Share of the ground weight that lays the sole flat where the ankle cannot roll."""
 RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
-ROOT_POS_ACCEL, ROOT_TURN_ACCEL = 100.0, 4.0
-"""The root is held by more than a joint is: with these its low-pass is about that of the joints."""
-LEG_PULL = 5.2
-"""Weight of what a leg is asked, two bones and the foot's place, from which on `_accelerations` keeps its low-pass."""
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
 RESTLESS, CLOSE = 0.02, 0.002
@@ -52,8 +40,6 @@ FAST_RAMP = (0.03, 0.3, 1.0)
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
 HURRY = 0.4
-FEET_POINTS = 4
-"""Points that can be planted where only the feet bear."""
 MARGIN_S = 0.2
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
@@ -82,82 +68,6 @@ class Settings:
     def ramp(self) -> tuple[float, ...]:
         """Shares of the stiff terms' weights in the first iterations."""
         return FAST_RAMP if self.fast else RAMP
-
-
-def acceleration_weight(lowpass_hz: float) -> float:
-    """Weight of the squared second difference at 30 Hz that equals a zero-phase second-order low-pass at `lowpass_hz`.
-
-    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + (f / fc)^4) with
-    fc = (rate / 2 pi) w^(-1/4): a second-order Butterworth run forward and backward.
-    """
-    if lowpass_hz <= 0:
-        return 1e-4
-    return float((REFERENCE_HZ / (2.0 * np.pi * lowpass_hz)) ** 4)
-
-
-def make_drive(problem: Problem, targets: Targets, settings: Settings, rate_hz: float, weight: F64 | None = None) -> Drive:
-    """What every frame is asked, with weights scaled to the clip's own time step."""
-    step = REFERENCE_HZ / rate_hz
-    total = len(targets.vectors)
-    weights = frame_weights(targets) if weight is None else weight
-    accel = _accelerations(problem, targets, settings)
-    return Drive(
-        target=targets.vectors,
-        weight=weights * step,
-        pull=_pull(problem, targets) * step,
-        slip=_slip(problem, targets) / step,
-        slide=np.zeros((total, len(problem.ground.slip_body), 2)),
-        accel=np.tile(accel / step**3, (total, 1)),
-        step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
-    )
-
-
-def _accelerations(problem: Problem, targets: Targets, settings: Settings) -> F64:
-    """(nv,) weights of the second differences at 30 Hz.
-
-    The cut-off goes with the fourth root of how much a joint is pulled to its target. Where the hips' mismatch makes the foot's
-    place weigh more, the legs' accelerations weigh as much more, and it stays. A trace against jitter has no cut-off.
-    """
-    accel = np.full(6 + problem.robot.dof, acceleration_weight(settings.lowpass_hz))
-    accel[:3] *= ROOT_POS_ACCEL
-    if settings.lowpass_hz <= 0:
-        return accel
-    accel[3:6] *= ROOT_TURN_ACCEL
-    for i, side in enumerate(SIDES):
-        leg = [6 + j for j in joints_of(problem.tree, int(problem.ground.slip_body[2 * i]))]
-        accel[leg] *= max(1.0, (2.0 + targets.weights[PLACE[f"{side}_foot"]]) / LEG_PULL)
-    return accel
-
-
-def _pull(problem: Problem, targets: Targets) -> F64:
-    """(T, G) two-sided height weights: the whole sole of a foot that lies flat, the toe's edge of one that only stands.
-
-    A foot is held down while it is firm, and may rise before its place is let go, and come down after it is taken.
-    """
-    out = np.zeros((len(targets.stance), len(problem.ground.body)))
-    start = 0
-    for i, count in enumerate(problem.sole_count):
-        share = GROUND / count * (1.0 if problem.can_roll else SOFT_SOLE)
-        out[targets.flat[:, i] & targets.firm[:, i], start : start + count] = share
-        front = problem.ground.offset[start : start + count, 0]
-        toe = start + np.flatnonzero(front > front.max() - 0.01)
-        out[np.ix_(targets.firm[:, i] & ~targets.flat[:, i], toe)] = share
-        start += count
-    return out
-
-
-def _slip(problem: Problem, targets: Targets) -> F64:
-    """(T, M) no-slip weights between frames f and f + 1: heel and toe of a flat foot, the toe alone of one on its toes.
-
-    The feet's points are the first four of the M; those of other surfaces get no weight here.
-    """
-    out = np.zeros((len(targets.stance), len(problem.ground.slip_body)))
-    both = targets.placed[:-1] & targets.placed[1:]
-    lying = targets.flat[:-1] & targets.flat[1:]
-    for i in range(2):
-        out[:-1, 2 * i] = SLIP * lying[:, i]
-        out[:-1, 2 * i + 1] = SLIP * both[:, i]
-    return out
 
 
 class Trajectory:

@@ -31,8 +31,10 @@ class Alignment:
     rule: Rule
 
 
-def align(stream: Stream, timeline_ns: I64) -> Alignment:
-    """Lay a stream against a timeline."""
+def align(stream: Stream, timeline_ns: I64, same_stamps: Alignment | None = None) -> Alignment:
+    """Lay a stream against a timeline; `same_stamps` is that of a stream with the very same stamps, where there is one."""
+    if same_stamps is not None and "nearest" not in (stream.rule, same_stamps.rule):
+        return replace(same_stamps, rule=stream.rule)
     index = stream.index_at(timeline_ns)
     return Alignment(index, timeline_ns - stream.t_ns[index], stream.rule)
 

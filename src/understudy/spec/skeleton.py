@@ -6,7 +6,9 @@ need M + N descriptions, never M x N.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -50,10 +52,29 @@ HAND_JOINTS: tuple[str, ...] = (
 )
 """Joints of one hand: `_1` is the knuckle (the thumb's saddle joint), `_tip` the finger's end. MediaPipe's order too."""
 
+LIMB_BONES: tuple[tuple[str, str], ...] = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in SIDES
+    for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+)
+PROPORTION_BONES: tuple[tuple[str, str], ...] = (
+    *LIMB_BONES, ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), ("pelvis", "neck"), ("neck", "head"),
+)  # fmt: skip
+"""What a person's proportions are taken from."""
+
 REQUIRED: tuple[str, ...] = tuple(
     f"{side}_{part}" for side in SIDES for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
 """Joints without which nothing can be retargeted; a reader refuses a file that lacks one, naming it."""
+
+
+def joint_distances(joint_pos: F64, pairs: Sequence[tuple[str, str]]) -> F64:
+    """(P, T) distances between pairs of joints of (T, 23, 3) positions, in their unit."""
+    columns = np.ascontiguousarray(np.moveaxis(joint_pos, 0, -1))  # rows of one number each are walked through in one go
+    first, second = ([INDEX[pair[end]] for pair in pairs] for end in (0, 1))
+    between = columns[first] - columns[second]
+    between *= between
+    return np.asarray(np.sqrt(between[:, 0] + between[:, 1] + between[:, 2]))
 
 
 @dataclass(frozen=True)
@@ -169,7 +190,7 @@ class HumanMotion:
         """(T, 3) positions of one joint in `world`, metres."""
         return self.joint_pos_world_m[:, INDEX[name]]
 
-    @property
+    @cached_property
     def rate_hz(self) -> float:
         """Frames per second, from the median step."""
         return 1e9 / float(np.median(np.diff(self.t_ns))) if len(self) > 1 else self.source.rate_hz
@@ -179,24 +200,30 @@ class HumanMotion:
         """Time from the first to the last frame, seconds."""
         return float(self.t_ns[-1] - self.t_ns[0]) * 1e-9
 
+    def length_m(self, a: str, b: str) -> float:
+        """Distance between two joints, the ends of a bone of `PROPORTION_BONES`; median over the clip."""
+        return self._lengths_m[a, b]
+
+    @cached_property
+    def _lengths_m(self) -> dict[tuple[str, str], float]:
+        medians = np.median(joint_distances(self.joint_pos_world_m, PROPORTION_BONES), axis=1)
+        return dict(zip(PROPORTION_BONES, medians.tolist(), strict=True))
+
     def subject(self) -> Subject:
         """Proportions of the person, medians over the clip."""
 
-        def length(a: str, b: str) -> float:
-            return float(np.median(np.linalg.norm(self.joint(a) - self.joint(b), axis=1)))
-
         def both(a: str, b: str) -> float:
-            return float(np.mean([length(f"{s}_{a}", f"{s}_{b}") for s in SIDES]))
+            return 0.5 * sum(self.length_m(f"{s}_{a}", f"{s}_{b}") for s in SIDES)
 
         thigh, shank = both("hip", "knee"), both("knee", "ankle")
-        trunk, head = length("pelvis", "neck"), length("neck", "head")
+        trunk, head = self.length_m("pelvis", "neck"), self.length_m("neck", "head")
         return Subject(
             thigh_m=thigh,
             shank_m=shank,
             upper_arm_m=both("shoulder", "elbow"),
             forearm_m=both("elbow", "wrist"),
-            hip_width_m=length("left_hip", "right_hip"),
-            shoulder_width_m=length("left_shoulder", "right_shoulder"),
+            hip_width_m=self.length_m("left_hip", "right_hip"),
+            shoulder_width_m=self.length_m("left_shoulder", "right_shoulder"),
             trunk_m=trunk,
             # ankle 0.039 and crown above the skull's joint 0.07 of the body's height: Winter, Biomechanics, 4th ed., fig. 4.1
             height_m=(thigh + shank + trunk + head) / (1.0 - 0.039 - 0.07),

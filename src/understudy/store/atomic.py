@@ -45,10 +45,14 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, forced: bool = True) -> Iterator[Path]:
     """A file to write, renamed to `path` when the block ends well and removed when it fails.
 
     Missing folders are made. Nothing at `path` changes before the new content is on the disk.
+
+    Args:
+        path: where it goes.
+        forced: wait until the disk has it. Without, a power cut may leave an empty file or none, but not a killed program.
 
     Raises:
         StorageError: the disk refused, with what to do.
@@ -60,12 +64,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
-            _to_disk(part)
+            if forced:
+                _to_disk(part)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if forced:
+            sync_folder(path.parent)
 
 
 def _owner() -> str:
@@ -102,13 +108,13 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all.
+def write_text(path: Path, text: str, *, forced: bool = True) -> None:
+    """Write a small text file whole or not at all; `forced` as for `atomic_file`.
 
     Raises:
         StorageError: the disk refused.
     """
-    with atomic_file(path) as part:
+    with atomic_file(path, forced=forced) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ from understudy.record.bus import Publisher
 from understudy.record.commands import Commander
 from understudy.record.producer import run_device
 from understudy.record.zmq_bus import ZmqLink
+from understudy.spec.device import Device
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
@@ -59,11 +60,11 @@ class Killed:
 
 
 @contextmanager
-def producing(devices: Sequence[FakeDevice], address: BusAddress) -> Iterator[None]:
+def producing(devices: Sequence[Device], address: BusAddress) -> Iterator[None]:
     """Devices that publish in threads while the block runs."""
     stop = threading.Event()
 
-    def run(device: FakeDevice) -> None:
+    def run(device: Device) -> None:
         publisher = Publisher(ZmqLink(address), device.name, clock=device.clock, token=address.token)
         try:
             run_device(device, publisher, stop)

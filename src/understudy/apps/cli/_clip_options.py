@@ -61,9 +61,14 @@ class ClipOptions:
         """
         from understudy.apps.cli._clips import check_workers
         from understudy.errors import InputError
-        from understudy.pipeline.retarget import RetargetOptions
 
         check_workers(self.workers)
+        if self.workers > 1:
+            from understudy.pipeline.processes import prepare
+
+            prepare()  # the rest of this command's own loading takes as long as theirs
+        from understudy.pipeline.retarget import RetargetOptions
+
         try:
             return RetargetOptions(
                 lowpass_hz=self.lowpass,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import tyro
 
-from understudy.apps.cli._arguments import DatasetDir, Off, On, Text
+from understudy.apps.cli._arguments import Count, DatasetDir, Off, On, Text
 from understudy.apps.cli._command import Command
 
 _arg = tyro.conf.arg
@@ -34,6 +35,10 @@ def record(
     keep_journals: Off = False,
     retry: Off = False,
     check: On = True,
+    page: On = True,
+    host: Address = "127.0.0.1",
+    port: Count = 8792,
+    browser: On = True,
     json: Off = False,
 ) -> int:
     """Record what is on the bus into a dataset: every stream of its schema, at its own rate, with its own stamps.
@@ -59,17 +64,26 @@ def record(
         keep_journals: keep a take's journal after its episode is whole.
         retry: also try journals again of which no episode could be made.
         check: run the gates after each take.
+        page: serve a page that shows how every stream does and takes the same commands; docs/dashboard.md.
+        host: address that the page is served at; anything but this computer's own asks for the token that is printed.
+        port: of the page; 0 takes any that is free.
+        browser: open the page in the browser, where somebody sits at the terminal.
         json: print what was recorded, as JSON.
     """
     from understudy.apps.cli._console import note
     from understudy.apps.cli._record import RecordSession, as_fields, print_results, result_code
     from understudy.apps.cli._record_keys import run_with_keys
+    from understudy.apps.cli._record_page import served_page
     from understudy.pipeline.record.devices import parse_device
     from understudy.pipeline.record.service import ServiceOptions
 
     given = {"task_id": task, "demonstrator_id": demonstrator, "language_instruction": instruction, "motion_source": source}
     options = ServiceOptions(dataset, bus, {**given, **as_fields(fields)}, preroll, keep_journals, check, retry)
-    with RecordSession(options, [parse_device(text) for text in device]) as session:
+    session = RecordSession(options, [parse_device(text) for text in device])
+    with (
+        served_page(session, options, host=host, port=port, browser=browser and seconds is None) if page else nullcontext(),
+        session,
+    ):
         if seconds is not None:
             session.record_for(seconds, wait_s=wait)
         else:

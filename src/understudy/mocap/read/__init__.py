@@ -107,7 +107,11 @@ def find_reader(path: Path) -> MocapReader:
         MocapError: no such file, or no reader takes it; lists those that exist.
     """
     head = read_bytes(path, HEAD_BYTES)
-    readers = [cast(MocapReader, plugins.load("mocap", name)) for name in plugins.names("mocap")]
+    names = plugins.names("mocap")
+    by_name = path.suffix.lower().removeprefix(".")
+    if by_name in names and (reader := _reader(by_name)).sniff(path, head):
+        return reader  # the others need not even be loaded
+    readers = [_reader(name) for name in names]
     for reader in readers:
         if reader.sniff(path, head):
             return reader
@@ -116,3 +120,7 @@ def find_reader(path: Path) -> MocapReader:
             return reader
     known = ", ".join(f"{reader.title} ({' '.join(reader.suffixes)})" for reader in readers)
     raise MocapError(f"{path}: no known motion capture format; supported are: {known}")
+
+
+def _reader(name: str) -> MocapReader:
+    return cast(MocapReader, plugins.load("mocap", name))

@@ -6,8 +6,8 @@ import numpy as np
 
 from understudy.geom.arrays import F64, frozen_f64
 from understudy.geom.rotations import quat_conj, quat_mul, quat_normalize, quat_to_rotvec, rotvec_to_quat
+from understudy.retarget.drive import FASTEST_RAD_S, SPEED_SHARE
 from understudy.retarget.streaming import LivePose
-from understudy.retarget.trajectory import FASTEST_RAD_S, SPEED_SHARE
 from understudy.spec.robot import RobotModel
 
 ROOT_M_S, ROOT_RAD_S = 1.5, 2.5

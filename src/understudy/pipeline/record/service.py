@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from understudy.pipeline.sync_host import host_clock_json, host_clock_state
 from understudy.record.address import parse_address
 from understudy.record.bus import Listener
 from understudy.record.commands import Asked, CommandDoor, Reply, done, refused
+from understudy.record.health import as_map as health_map
 from understudy.record.health import take_snapshot
 from understudy.record.recorder import PREROLL_S, Ended, Recorder
 from understudy.record.zmq_bus import ZmqListener
@@ -97,6 +98,7 @@ class RecordService:
         self._jobs: dict[str, Future[Finished]] = {}
         self._tries: dict[str, int] = {}
         self.finished: dict[str, Finished] = {}
+        self._results = 0
         self._quit = False
         self._cpu = (time.monotonic(), time.process_time(), 0.0)
 
@@ -171,7 +173,7 @@ class RecordService:
 
     def _health(self, _: Mapping[str, Any]) -> Reply:
         snapshot = take_snapshot(self.recorder, cpu_share=self._cpu[2], memory_bytes=_memory())
-        return done(health=asdict(snapshot), finalizing=self._at_work())
+        return done(health=health_map(snapshot), finalizing=self._at_work(), results=self._results)
 
     def _thumbnail(self, given: Mapping[str, Any]) -> Reply:
         ledger = self.recorder.intake.ledgers.get(str(given.get("stream", "")))
@@ -228,7 +230,11 @@ class RecordService:
                     self._finalize(take)
                     continue
                 found = Finished(take, error=f"{take}: the process that made its episode died ({error}); the journal is kept")
+            before = self.finished.get(found.take)
+            if before is not None and not found.digest:  # discarded after it was made: what came of its streams stays known
+                found = replace(found, digest=before.digest, warnings=before.warnings, recovered=before.recovered)
             self.finished[found.take] = found
+            self._results += 1
             while len(self.finished) > REMEMBERED:
                 del self.finished[next(iter(self.finished))]
 

@@ -43,7 +43,7 @@ class Access:
     @property
     def cookie(self) -> str:
         """Name of the cookie; cookies do not know ports."""
-        return f"understudy_live_{self.port}"
+        return f"understudy_{self.port}"
 
     def allows(self, path: str, headers: dict[str, str]) -> bool:
         """Whether a request may be answered.

@@ -1,0 +1,1 @@
+"""The page of a recording: how every stream does, cameras, takes, and the commands of an operator."""
