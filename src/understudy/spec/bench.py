@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, Self
+from typing import Protocol
 
 from understudy.geom.arrays import F64
 from understudy.spec.device import Device
@@ -21,7 +21,7 @@ class MotionBench(Protocol):
     name: str
     reference: str
 
-    def configured(self, options: Mapping[str, str | float | bool]) -> Self:
+    def configured(self, options: Mapping[str, str | float | bool]) -> MotionBench:
         """The same bench with options, as a person gives them.
 
         Raises:
