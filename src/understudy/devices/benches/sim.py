@@ -97,7 +97,7 @@ class SimBench:
         self._servos, self._sides, self._at = FeedForward(robot), sharp_sides(robot), robot.home_rad
         whole = [self._body, *self._cameras(robot, self._body)]
         self._devices = worsened(whole, self._settings.faults, seed=self._settings.seed)
-        for device in self._devices:
+        for device in reversed(self._devices):  # the robot last, for it begins to live at once, and cameras take seconds
             device.start()
         return self._devices
 
