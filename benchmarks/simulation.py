@@ -115,7 +115,8 @@ def together(robot: RobotModel, *, seconds: float, external: int, size: tuple[in
         thread.join()
     cores = {"robot and readers": round((time.process_time() - own_s) / seconds, 3)}
     cores |= {c.name: round((_cpu_s(c.pid) - s) / seconds, 3) for c, s in zip(cameras, worker_s, strict=True)}
-    for device in (*cameras, body):
+    devices: tuple[Device, ...] = (*cameras, body)
+    for device in devices:
         device.close()
     return {"cores": cores, "streams": {key: _stream(own) for key, own in sorted(samples.items())}}
 

@@ -166,3 +166,19 @@ def test_wrong_states_and_mounts_are_refused(robot: RobotModel, images: CameraIm
         images.pose(np.zeros(5))
     with pytest.raises(ModelError, match="no_link"):
         camera_model(robot, {"x": CameraMount(link="no_link")})
+
+
+def test_forearms_keep_their_detail_before_a_head_camera_only(robot: RobotModel) -> None:
+    def faces(cameras: dict[str, CameraMount]) -> dict[str, int]:
+        model = camera_model(robot, cameras, cell_m=0.025)
+        out: dict[str, int] = {}
+        for g in range(model.ngeom):
+            if model.geom_type[g] == 7:
+                body = model.body(model.geom_bodyid[g]).name
+                out[body] = out.get(body, 0) + int(model.mesh_facenum[model.geom_dataid[g]])
+        return out
+
+    head, outside = faces(head_cameras(robot, 640, 480)), faces(external_cameras(robot, 1, 320, 240))
+    finer = {body for body in head if head[body] > 1.5 * outside[body]}
+    assert {"left_elbow_link", "right_wrist_yaw_link"} <= finer
+    assert not {body for body in finer if "elbow" not in body and "wrist" not in body and "hand" not in body}

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.errors import SchemaError
+from understudy.kinematics.load import load_robot, robot_names
 from understudy.spec.default_schema import ActionKind, default_schema
 from understudy.spec.schema import GateValue, MetadataField, Schema, TaskRules, parse_schema
 from understudy.spec.schema_text import schema_markdown, schema_toml
@@ -167,3 +168,10 @@ def test_the_page_names_every_stream_field_gate_and_frame() -> None:
         assert f"`{name}`" in page
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in tables)
+
+
+def test_camera_streams_are_what_two_cores_can_draw_in_real_time() -> None:
+    for name in robot_names():
+        streams = {spec.name: spec for spec in default_schema(load_robot(name), "x").streams if spec.kind == "image"}
+        assert {streams[f"head_{side}"].shape for side in ("left", "right")} == {(480, 640, 3)}
+        assert {streams[f"external_{n}"].shape for n in range(4)} == {(240, 320, 3)}

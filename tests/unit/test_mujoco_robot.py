@@ -59,9 +59,10 @@ def begin(
     lift_m: float = 0.05,
     scene: str = "empty",
     rates_hz: dict[str, float] | None = None,
+    noise_seed: int | None = None,
 ) -> Take:
     clock = SimClock(1_000_000_000)
-    device = MujocoRobot(robot, clock=clock, mover=mover, lift_m=lift_m, scene=scene, rates_hz=rates_hz)
+    device = MujocoRobot(robot, clock=clock, mover=mover, lift_m=lift_m, scene=scene, rates_hz=rates_hz, noise_seed=noise_seed)
     device.start()
     return Take(device, clock)
 
@@ -135,9 +136,31 @@ def test_robots_survive_sharp_motions_and_arrive(name: str) -> None:
     mover = SharpMotions(robot, first_s=1.5)
     take = begin(robot, mover).live(4.4)
     assert np.isfinite(take.data("joint_positions")).all()
-    reached = take.data("joint_positions")[-1] - mover.joints_rad(4.4)
-    assert np.abs(reached).max() < 0.1
+    reached = take.data("joint_positions")[-1] - mover.motion(4.4)[0]
+    assert np.abs(reached).max() < 0.01
     assert np.abs(take.data("base_pose_world")[:, :3] - take.data("base_pose_world")[0, :3]).max() < 0.02
+
+
+def test_joints_that_are_fed_forward_are_where_they_are_sent_when_they_are_sent(robot: RobotModel) -> None:
+    mover = SharpMotions(robot, first_s=1.5)
+    take = begin(robot, mover).live(4.4)
+    t_s = take.t_s("joint_positions") - 1.0
+    due, settled = np.array([mover.motion(t)[0] for t in t_s]), t_s > 0.5
+    assert np.ptp(due[settled], axis=0).max() > 0.3
+    assert np.abs(take.data("joint_positions") - due)[settled].max() < 0.01
+
+
+def test_sensor_noise_is_the_same_however_it_is_read_and_leaves_the_motion_alone(robot: RobotModel) -> None:
+    plain = begin(robot).live(0.3)
+    fine, coarse = (begin(robot, noise_seed=4).live(0.3, step_s=step_s) for step_s in (0.002, 0.3))
+    other = begin(robot, noise_seed=5).live(0.3)
+    for key, deviation in (("joint_positions", 1e-4), ("wrench_left_wrist", 0.05)):
+        np.testing.assert_array_equal(fine.data(key), coarse.data(key))
+        assert not np.array_equal(fine.data(key), other.data(key))
+        noise = (fine.data(key) - plain.data(key))[:, :3]
+        assert np.std(noise) == pytest.approx(deviation, rel=0.3)
+    np.testing.assert_array_equal(fine.data("imu_head")[:, :4], plain.data("imu_head")[:, :4])
+    np.testing.assert_array_equal(fine.data("foot_contact"), plain.data("foot_contact"))
 
 
 def test_a_still_imu_feels_gravity_upwards(robot: RobotModel) -> None:
@@ -189,8 +212,8 @@ def test_base_velocity_is_the_derivative_of_the_base_pose(robot: RobotModel) -> 
     pose, velocity = take.data("base_pose_world"), take.data("base_velocity")
     linear = (pose[2:, :3] - pose[:-2, :3]) * 400.0
     turn = 2.0 * quat_mul(pose[2:, 3:], quat_conj(pose[:-2, 3:]))[:, 1:] * 400.0
-    assert np.abs(velocity).max(axis=0)[[0, 4]].min() > 0.02
-    np.testing.assert_allclose(velocity[1:-1], np.concatenate([linear, turn], axis=1), atol=1e-4)
+    assert np.abs(velocity).max(axis=0)[[0, 4]].min() > 0.002
+    np.testing.assert_allclose(velocity[1:-1], np.concatenate([linear, turn], axis=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", robot_names())

@@ -210,3 +210,16 @@ def test_a_reference_that_cannot_serve_is_refused() -> None:
         measure([track], reference="q")
     with pytest.raises(SyncError, match="of kind wrench"):
         measure([track], reference="w")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_walk_of_integrated_noise_is_no_motion(seed: int) -> None:
+    """A gyroscope that feels nothing walks from one rest to the next by far more than within each of them."""
+    ref = reference()
+    rng = np.random.default_rng(seed)
+    t_ns = np.arange(ref.t_ns[0], ref.t_ns[-1], 5_000_000, dtype=np.int64)
+    found = 0
+    for index, motion in enumerate(ref.motions):
+        stamps, signal = position_like("rate", t_ns, rng.normal(0.0, 0.01, (len(t_ns), 3)), motion)
+        found += offset_of(stamps, signal, index, ref) is not None
+    assert found == 0

@@ -10,6 +10,22 @@ Value = str | float | bool
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
+def named_settings(text: str) -> tuple[str, dict[str, Value]]:
+    """`NAME` or `NAME:setting=value,setting=value` taken apart.
+
+    Raises:
+        DeviceError: a setting without a value.
+    """
+    name, _, rest = text.partition(":")
+    given: dict[str, Value] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise DeviceError(f"{text}: {part!r} is no setting; write {name}:setting=value")
+        given[key] = value
+    return name, given
+
+
 class Settings:
     """What a person said about a device; every setting is taken once, and what is left over is refused."""
 
@@ -74,6 +90,20 @@ class Settings:
             return _WORDS[value.lower()]
         if not isinstance(value, bool):
             raise self._wrong(name, value, "true or false")
+        return value
+
+    def topic(self, name: str, usual: str, default: str = "") -> str:
+        """A topic such as `/lowstate`; true stands for the usual one, false for none.
+
+        Raises:
+            DeviceError: it is none.
+        """
+        value = self._take(name, default)
+        value = _WORDS.get(value.lower(), value) if isinstance(value, str) else value
+        if isinstance(value, bool):
+            return usual if value else ""
+        if not isinstance(value, str) or (value and not value.startswith("/")):
+            raise self._wrong(name, value, f"a topic such as {usual}, or true for that one,")
         return value
 
     def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from understudy.spec.protocols import DeviceFactory
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
 
-__all__ = ["PLUGIN", "ClockFault", "Imperfect", "StreamFault"]
+__all__ = ["PLUGIN", "ClockFault", "Imperfect", "StreamFault", "worsened"]
 
 _STREAM_FIELDS = tuple(f.name for f in fields(StreamFault))
 _CLOCK_FIELDS = tuple(f.name for f in fields(ClockFault))
@@ -48,21 +48,35 @@ class ImperfectFactory:
         faults = {key: value for key, value in given.items() if "." in key}
         factory: DeviceFactory = plugins.load("devices", kind)  # type: ignore[assignment]
         devices = factory.open({key: value for key, value in given.items() if key not in faults}, robot, schema)
-        streams, clock = _stream_faults(faults), _clock_fault(faults)
-        keys = [spec.key for device in devices for spec in device.streams]
-        for pattern in streams:
-            if not any(fnmatchcase(key, pattern) for key in keys):
-                raise DeviceError(f"device imperfect: no stream fits {pattern!r}; there are {', '.join(keys)}")
-        return [
-            Imperfect(
-                device,
-                {p: fault for p, fault in streams.items() if any(fnmatchcase(spec.key, p) for spec in device.streams)},
-                clock_fault=clock,
-                seed=seed + k,
-                clock=device.time if isinstance(device, Clocked) else None,
-            )
-            for k, device in enumerate(devices)
-        ]
+        return worsened(devices, faults, seed=seed)
+
+
+def worsened(devices: Sequence[Device], faults: Mapping[str, Value], *, seed: int) -> list[Imperfect]:
+    """Devices with faults, each with lots of its own.
+
+    Args:
+        devices: not started.
+        faults: `PATTERN.FAULT` or `clock.FAULT` to its value.
+        seed: of the lots.
+
+    Raises:
+        DeviceError: a fault is not known, out of range, or fits no stream.
+    """
+    streams, clock = _stream_faults(faults), _clock_fault(faults)
+    keys = [spec.key for device in devices for spec in device.streams]
+    for pattern in streams:
+        if not any(fnmatchcase(key, pattern) for key in keys):
+            raise DeviceError(f"device imperfect: no stream fits {pattern!r}; there are {', '.join(keys)}")
+    return [
+        Imperfect(
+            device,
+            {p: fault for p, fault in streams.items() if any(fnmatchcase(spec.key, p) for spec in device.streams)},
+            clock_fault=clock,
+            seed=seed + k,
+            clock=device.time if isinstance(device, Clocked) else None,
+        )
+        for k, device in enumerate(devices)
+    ]
 
 
 def _stream_faults(given: Mapping[str, Value]) -> dict[str, StreamFault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from understudy.devices._options import Options
+from understudy.devices._settings import Settings
 from understudy.errors import DeviceError, InputError
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
@@ -22,26 +22,28 @@ class Ros2:
         """The topics of a mapping as one device, not started.
 
         Args:
-            config: the options named above; `mapping` is needed.
+            config: the settings named above; `mapping` is needed.
             robot: the dataset's.
             schema: the dataset's.
 
         Raises:
-            DeviceError: an option or the mapping is wrong.
+            DeviceError: a setting or the mapping is wrong.
             MissingDependencyError: a library is missing.
         """
+        from understudy.devices.dds.topics import Network
         from understudy.devices.messages.mapping import read_mapping
         from understudy.devices.robot.ros2 import Ros2Topics
 
-        options = Options("ros2", config, known=("mapping", "name", "domain", "interface", "wait_s"))
-        path = options.text("mapping", "")
+        settings = Settings("ros2", config)
+        path, name, network = settings.text("mapping", ""), settings.text("name", "ros2"), Network.of(settings)
+        settings.close()
         if not path:
             raise DeviceError("device ros2: which topics? give mapping = the path of a mapping file (docs/ros2_unitree.md)")
         try:
             mapping = read_mapping(Path(path))
         except InputError as error:
             raise DeviceError(f"device ros2: {error}") from None
-        return (Ros2Topics(mapping, robot, schema, name=options.text("name", "ros2"), network=options.network()),)
+        return (Ros2Topics(mapping, robot, schema, name=name, network=network),)
 
 
 PLUGIN: DeviceFactory = Ros2()

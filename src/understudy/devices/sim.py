@@ -21,8 +21,8 @@ MOVERS = ("waves", "sharp", "still")
 
 class Simulated:
     """Settings: `name` (robot), `mover` (waves, sharp or still), `scene` (empty or table), `lift_m` (0.05), `pace` (1: real
-    time), `head` (true), `external` (2: how many external cameras), `quality` (90, of JPEGs). Rates and picture sizes are the
-    schema's.
+    time), `head` (true), `external` (2: how many external cameras), `quality` (90, of JPEGs), `noise` (true: sensors have
+    the noise of real ones). Rates and picture sizes are the schema's.
     """
 
     title = "simulated robot in a gantry, with all sensors and rendered cameras"
@@ -45,10 +45,11 @@ class Simulated:
         pace = settings.number("pace", 1.0, low=0.01, high=100.0)
         head, external = settings.switch("head", True), settings.count("external", 2, low=0, high=4)
         quality = settings.count("quality", 90, low=1, high=100)
+        noise_seed = 0 if settings.switch("noise", True) else None
         settings.close()
         clock: Clock = HostClock() if pace == 1.0 else PacedClock(pace)
         made = {"waves": ArmWaves, "sharp": SharpMotions, "still": Still}[mover](robot)
-        device = MujocoRobot(robot, schema, name=name, clock=clock, mover=made, scene=scene, lift_m=lift_m)
+        device = MujocoRobot(robot, schema, name=name, clock=clock, mover=made, scene=scene, lift_m=lift_m, noise_seed=noise_seed)
         cameras = _groups(robot, schema, head=head, external=external)
         return [device, *_cameras(device, cameras, clock, scene=scene, quality=quality)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from understudy.devices._options import Options
+from understudy.devices._settings import Settings
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
 from understudy.spec.robot import RobotModel
@@ -20,25 +20,26 @@ class Unitree:
         """The robot as one device, not started.
 
         Args:
-            config: the options named above; all may be left out.
+            config: the settings named above; all may be left out.
             robot: the dataset's.
             schema: the dataset's.
 
         Raises:
-            DeviceError: an option is wrong, or the robot is not one of Unitree's that are known.
+            DeviceError: a setting is wrong, or the robot is not one of Unitree's that are known.
             MissingDependencyError: a library is missing.
         """
+        from understudy.devices.dds.topics import Network
         from understudy.devices.robot.unitree import LOW_CMD_TOPIC, LOW_STATE_TOPIC, TORSO_IMU_TOPIC, UnitreeRobot, UnitreeTopics
 
-        options = Options("unitree", config, known=(*_NETWORK, "state", "command", "torso_imu"))
+        settings = Settings("unitree", config)
+        name, network = settings.text("name", "robot"), Network.of(settings)
         topics = UnitreeTopics(
-            state=options.topic("state", LOW_STATE_TOPIC, default=LOW_STATE_TOPIC),
-            command=options.topic("command", LOW_CMD_TOPIC),
-            torso_imu=options.topic("torso_imu", TORSO_IMU_TOPIC),
+            state=settings.topic("state", LOW_STATE_TOPIC, LOW_STATE_TOPIC),
+            command=settings.topic("command", LOW_CMD_TOPIC),
+            torso_imu=settings.topic("torso_imu", TORSO_IMU_TOPIC),
         )
-        return (UnitreeRobot(robot, schema, name=options.text("name", "robot"), topics=topics, network=options.network()),)
+        settings.close()
+        return (UnitreeRobot(robot, schema, name=name, topics=topics, network=network),)
 
-
-_NETWORK = ("name", "domain", "interface", "wait_s")
 
 PLUGIN: DeviceFactory = Unitree()

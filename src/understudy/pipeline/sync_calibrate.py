@@ -132,13 +132,13 @@ def calibrate(
 def _run(
     bench: MotionBench, devices: Sequence[Device], motions: int, progress: Progress | None
 ) -> tuple[list[Collected], list[tuple[int, F64]]]:
-    """Move back and forth; the dwell varies, so that no stream's samples fall at the same point of every motion."""
+    """Move out and back, one way after the other; the dwell varies, so that samples fall at another point of every motion."""
     takes = [Collected(device) for device in devices]
-    here, there = bench.sides()
-    commands = [(bench.command(here), here)]
+    rest, *others = bench.sides()
+    commands = [(bench.command(rest), rest)]
     _listen(bench, takes, _FIRST_S)
     for k in range(motions):
-        target = here if k % 2 else there
+        target = rest if k % 2 else others[k // 2 % len(others)]
         commands.append((bench.command(target), target))
         _listen(bench, takes, DWELL_S + _FRAME_S * ((k * _GOLDEN) % 1.0))
         if progress is not None:

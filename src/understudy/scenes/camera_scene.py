@@ -19,6 +19,7 @@ from understudy.scenes.room import add_mesh, add_room
 from understudy.scenes.stage import OPENCV_TO_OPENGL
 from understudy.scenes.visuals import robot_visuals
 from understudy.spec.robot import CameraMount, RobotModel, Vec3
+from understudy.spec.skeleton import SIDES
 
 if TYPE_CHECKING:
     import mujoco
@@ -30,13 +31,20 @@ STEREO_BASELINE_M = 0.05
 CELL_M = 0.015
 """Size of the detail that meshes keep: a pixel of a 640x480 camera sees 3 mm at a distance of 2 m."""
 SMALL_CELL_M = 0.025
-"""The same for pictures of 320x240."""
+"""The same for pictures of 320x240, and for what a head camera sees of legs and torso."""
+NEAR_CELL_M = 0.006
+"""The same for forearms and hands before a head camera: a pixel sees 1 mm of a hand at 0.4 m."""
 _EXTERNAL_M: tuple[tuple[float, float, float], ...] = ((1.9, 1.2, 1.5), (1.9, -1.2, 1.5), (-0.4, 2.2, 1.3), (-0.4, -2.2, 1.3))
 _EXTERNAL_FOVY_DEG = 48.0
 
 
 def camera_model(
-    robot: RobotModel, cameras: Mapping[str, CameraMount], *, scene: str = "empty", cell_m: float = CELL_M
+    robot: RobotModel,
+    cameras: Mapping[str, CameraMount],
+    *,
+    scene: str = "empty",
+    cell_m: float = CELL_M,
+    near_cell_m: float = NEAR_CELL_M,
 ) -> mujoco.MjModel:
     """The compiled model; its cameras have the names given.
 
@@ -45,6 +53,7 @@ def camera_model(
         cameras: name to mount, on a link of the robot or on `WORLD`.
         scene: a name of `scenes.props.SCENES`.
         cell_m: size of the detail that meshes keep, metres; 0 keeps every face.
+        near_cell_m: the same for forearms and hands where a camera sits on the robot, and has them close before it.
 
     Raises:
         UnknownNameError: there is no such scene.
@@ -57,7 +66,8 @@ def camera_model(
         spec.delete(mesh)
     for key in list(spec.keys):
         spec.delete(key)
-    _show_robot(spec, robot, cell_m)
+    near = any(mount.link != WORLD for mount in cameras.values())
+    _show_robot(spec, robot, cell_m, min(cell_m, near_cell_m) if near else cell_m)
     add_room(spec)
     add_props(spec, scene, contype=0, conaffinity=0)
     for name, mount in cameras.items():
@@ -117,13 +127,24 @@ def _vec3(values: F64) -> Vec3:
     return float(values[0]), float(values[1]), float(values[2])
 
 
-def _show_robot(spec: mujoco.MjSpec, robot: RobotModel, cell_m: float) -> None:
+def _show_robot(spec: mujoco.MjSpec, robot: RobotModel, cell_m: float, near_cell_m: float) -> None:
     import mujoco
 
     root = robot.profile.links["pelvis"]
     carriers = [spec.body(root), *(spec.joint(name).parent for name in robot.joint_names)]
-    for k, visual in enumerate(robot_visuals(robot, cell_m=cell_m)):
+    near = _forearms(robot)
+    coarse, fine = (robot_visuals(robot, cell_m=size) for size in (cell_m, near_cell_m))
+    for k, visual in enumerate(b if b.body in near else a for a, b in zip(coarse, fine, strict=True)):
         add_mesh(spec, f"shape_{k}", visual.vertices_body_m, visual.faces)
         carriers[visual.body].add_geom(
             type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"shape_{k}", rgba=list(visual.rgba), contype=0, conaffinity=0
         )
+
+
+def _forearms(robot: RobotModel) -> set[int]:
+    """Bodies from the elbows on."""
+    out = {robot.frame(robot.profile.links[f"{side}_elbow"]).body for side in SIDES}
+    for child, parent in enumerate(robot.body_parent, start=1):
+        if int(parent) in out:
+            out.add(child)
+    return out

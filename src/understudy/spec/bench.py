@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from understudy.geom.arrays import F64
@@ -21,6 +21,14 @@ class MotionBench(Protocol):
     name: str
     reference: str
 
+    def configured(self, options: Mapping[str, str | float | bool]) -> MotionBench:
+        """The same bench with options, as a person gives them.
+
+        Raises:
+            DeviceError: an option that it does not have, or out of range; with those there are.
+        """
+        ...
+
     def open(self, robot: RobotModel) -> Sequence[Device]:
         """Bring the robot to rest where its arm can move, and give its devices, started.
 
@@ -29,12 +37,19 @@ class MotionBench(Protocol):
         """
         ...
 
-    def sides(self) -> tuple[F64, F64]:
-        """(J,) two poses, rad, between which the arm can go back and forth safely and is seen by every device."""
+    def sides(self) -> Sequence[F64]:
+        """Two or more poses (J,), rad: that of rest, and those that the arm goes to and back from, safely and seen.
+
+        Each other pose differs from rest in one joint, so that the lags of several do not mix.
+        """
         ...
 
     def command(self, joint_pos_rad: F64) -> int:
-        """Go there as sharply as is safe, and at once; gives the host's stamp of the command."""
+        """Go there as sharply as is safe, and at once.
+
+        Returns:
+            The host's stamp of the command; where it is a path, the moment at which that is half way.
+        """
         ...
 
     def wait(self, duration_s: float) -> None:

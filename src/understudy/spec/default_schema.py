@@ -18,6 +18,8 @@ WXYZ = ("qw", "qx", "qy", "qz")
 _IMU = (*WXYZ, "gyro_x", "gyro_y", "gyro_z", "accel_x", "accel_y", "accel_z")
 _TWIST = ("vx", "vy", "vz", "wx", "wy", "wz")
 _WRENCH = ("fx", "fy", "fz", "tx", "ty", "tz")
+HEAD_PX, EXTERNAL_PX = (640, 480), (320, 240)
+"""Width and height of camera streams: what two cores can draw, encode and record in real time."""
 _JOINT_UNITS = {"position": "rad", "velocity": "rad/s", "torque": "N*m"}
 
 GATES: dict[str, dict[str, GateValue]] = {
@@ -139,13 +141,12 @@ def _observations(robot: RobotModel) -> list[StreamSpec]:
         _stream(group, "base_velocity", _TWIST, "m/s,rad/s", "world"),
         _stream(group, "projected_gravity", XYZ, "1", "pelvis"),
         _stream(group, "foot_contact", SIDES, "1", "pelvis", kind="discrete", dtype="bool"),
-        *(_camera(robot, group, f"head_{side}", frame=f"head_{side}_camera") for side in SIDES),
+        *(_camera(group, f"head_{side}", HEAD_PX, frame=f"head_{side}_camera") for side in SIDES),
     ]
 
 
-def _camera(robot: RobotModel, group: Group, name: str, *, frame: str, privileged: bool = False) -> StreamSpec:
-    mount = robot.profile.cameras.get(name) or robot.profile.cameras.get("head")
-    shape = (mount.height, mount.width, 3) if mount and not privileged else (480, 640, 3)
+def _camera(group: Group, name: str, size_px: tuple[int, int], *, frame: str, privileged: bool = False) -> StreamSpec:
+    shape = (size_px[1], size_px[0], 3)
     return _stream(group, name, (), "1", frame, kind="image", rate_hz=30.0, dtype="uint8", shape=shape, privileged=privileged)
 
 
@@ -180,7 +181,7 @@ def _debug(robot: RobotModel) -> list[StreamSpec]:
         _stream(group, "infeasible", (), "1", "world", kind=flag, dtype="bool", shape=(), privileged=True),
         _stream(group, "source_contact", SIDES, "1", "world", kind=flag, dtype="bool", privileged=True),
         _stream(group, "contacts", CONTACTS, "1", "world", kind=flag, dtype="bool", privileged=True),
-        *(_camera(robot, group, f"external_{n}", frame="world", privileged=True) for n in range(4)),
+        *(_camera(group, f"external_{n}", EXTERNAL_PX, frame="world", privileged=True) for n in range(4)),
         _stream(group, "operator_raw", hands, "m,1", "pelvis"),
         _stream(group, "command_filtered", joints, _JOINT_UNITS["position"], "joint", kind="command"),
         _stream(group, "interventions", joints, "1", "joint", kind=flag, dtype="uint8"),

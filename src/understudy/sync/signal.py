@@ -6,6 +6,7 @@ derivative and the square of its first, all at once, and have no single landmark
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,10 @@ from understudy.sync.motion import Motion
 
 Nature = Literal["position", "rate", "imu", "rotation", "wrench", "image", "none"]
 """How a stream follows a motion; `none` where it cannot tell when one was."""
+
+
+_WALKS = 8.0
+"""An integral must go so many times as far as its noise; noise alone seldom goes three times."""
 
 
 def nature_of(spec: StreamSpec) -> tuple[Nature, str]:
@@ -73,4 +78,16 @@ def integrated(t_ns: I64, rate: F64, motion: Motion) -> F64:
     bias = rate[resting].mean(axis=0) if resting.any() else np.zeros(rate.shape[1])
     clean = rate - bias
     steps = 0.5 * (clean[1:] + clean[:-1]) * (np.diff(t_ns) * 1e-9)[:, None]
-    return np.concatenate([np.zeros((1, rate.shape[1])), np.cumsum(steps, axis=0)])
+    signal = np.concatenate([np.zeros((1, rate.shape[1])), np.cumsum(steps, axis=0)])
+    return signal if not resting.any() or _over_its_walk(t_ns, signal, clean[resting]) else np.zeros_like(signal)
+
+
+def _over_its_walk(t_ns: I64, signal: F64, at_rest: F64) -> bool:
+    """Whether an integral goes further than its noise does by itself: the sum of N samples of noise grows with the root of N.
+
+    Within a rest that walk is short, so that it would pass for a motion with little noise.
+    """
+    noise = float(np.linalg.norm(1.4826 * np.median(np.abs(at_rest), axis=0)))
+    step_s = float(np.median(np.diff(t_ns))) * 1e-9
+    went = float(np.linalg.norm(np.ptp(signal, axis=0)))
+    return went > _WALKS * noise * step_s * math.sqrt(len(signal))

@@ -13,7 +13,7 @@ from understudy.apps.cli._command import DONE, FINDINGS, Command, UsageError
 if TYPE_CHECKING:
     from understudy.pipeline.sync_realign import Realigned
 
-Bench = Annotated[str, tyro.conf.arg(metavar="NAME")]
+Bench = Annotated[str, tyro.conf.arg(metavar="NAME[:K=V,...]")]
 Milliseconds = Annotated[float, tyro.conf.arg(metavar="MS")]
 Where = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="EPISODE|DIR")]
 
@@ -68,7 +68,7 @@ def calibrate(
 
     Args:
         dataset: the dataset's folder.
-        bench: what moves and is watched; a wrong name lists those there are.
+        bench: what moves and is watched, with its settings; a wrong name lists those there are.
         motions: how many to command, at least 10; half find the constants, half check them.
         gate_ms: most that two streams may be apart, milliseconds.
         json: print the result as JSON.
@@ -78,6 +78,7 @@ def calibrate(
     from understudy import plugins
     from understudy.apps.cli._console import progress, say_json
     from understudy.apps.cli._sync import calibration_as_json, print_calibration
+    from understudy.devices._settings import named_settings
     from understudy.kinematics.load import load_robot
     from understudy.pipeline.sync_calibrate import calibrate as run
     from understudy.pipeline.sync_file import SYNC_FILE, read_latencies, updated, write_latencies
@@ -87,7 +88,10 @@ def calibrate(
     if motions < 10:
         raise UsageError(f"--motions {motions}: at least 10, half to find the constants and half to check them")
     opened = Dataset.open(dataset)
-    chosen = cast(MotionBench, plugins.load("benches", bench))
+    name, settings = named_settings(bench)
+    chosen = cast(MotionBench, plugins.load("benches", name))
+    if settings:
+        chosen = chosen.configured(settings)
     path = dataset / SYNC_FILE
     old = read_latencies(path) if path.is_file() else None
     with progress("moving") as advance:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from understudy.devices._settings import Settings, Value
 from understudy.devices.benches._path import ArmPath
 from understudy.devices.benches._sensors import Camera, Encoders, Inertial, Markers, Sensor, Wrist
 from understudy.devices.benches._virtual import BenchTime, Faults, VirtualDevice
@@ -42,6 +43,13 @@ class Block:
         self._path: ArmPath | None = None
         self._sides: tuple[F64, F64] | None = None
         self._joint = 0
+
+    def configured(self, options: Mapping[str, Value]) -> Block:
+        """The same with another `seed`."""
+        settings = Settings("bench block", options)
+        seed = settings.count("seed", self._seed, low=0, high=2**31)
+        settings.close()
+        return Block(self._faults, seed=seed)
 
     def open(self, robot: RobotModel) -> Sequence[Device]:
         """The devices, started at rest."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from understudy.devices._settings import Settings
 from understudy.devices.dds.idl import Taken, topic_on_wire
 from understudy.devices.dds.network import AUTO, LOOPBACK, Publishers, join
 from understudy.devices.dds.subscription import Subscription, subscribe
@@ -42,6 +43,19 @@ class Network:
     domain: int = 0
     interface: str = LOOPBACK
     wait_s: float = 5.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Network:
+        """The one that the settings `domain`, `interface` and `wait_s` name.
+
+        Raises:
+            DeviceError: one of them is wrong.
+        """
+        return cls(
+            settings.count("domain", cls.domain, low=0, high=232),
+            settings.text("interface", cls.interface),
+            settings.number("wait_s", cls.wait_s, low=0.0, high=600.0),
+        )
 
 
 class TopicsDevice:

@@ -2,6 +2,7 @@
 
 from understudy.devices.robot.mujoco.cameras import RenderedCameras
 from understudy.devices.robot.mujoco.device import MujocoRobot
-from understudy.devices.robot.mujoco.movers import ArmWaves, Mover, SharpMotions, Still
+from understudy.devices.robot.mujoco.movers import ArmWaves, Mover, Still
+from understudy.devices.robot.mujoco.sharp import SharpMotions
 
 __all__ = ["ArmWaves", "Mover", "MujocoRobot", "RenderedCameras", "SharpMotions", "Still"]

@@ -17,7 +17,7 @@ from understudy.devices.robot.mujoco.camera_worker import Drawn, Task, pack_stat
 from understudy.devices.robot.mujoco.device import MujocoRobot
 from understudy.errors import DeviceError
 from understudy.geom.arrays import F64
-from understudy.scenes.camera_scene import CELL_M, SMALL_CELL_M, camera_model
+from understudy.scenes.camera_scene import CELL_M, SMALL_CELL_M, WORLD, camera_model
 from understudy.spec.device import ClockKind
 from understudy.spec.robot import CameraMount
 from understudy.spec.sample import ClockPing, Sample
@@ -95,8 +95,8 @@ class RenderedCameras:
         """
         import mujoco
 
-        widest = max(mount.width for mount in self._mounts.values())
-        cell_m = CELL_M if widest >= _WIDE_PX else SMALL_CELL_M
+        whole_robot = max((mount.width for mount in self._mounts.values() if mount.link == WORLD), default=0)
+        cell_m = CELL_M if whole_robot >= _WIDE_PX else SMALL_CELL_M
         model = camera_model(self._robot.robot, self._mounts, scene=self._scene, cell_m=cell_m)
         self._folder = tempfile.mkdtemp(prefix="understudy-cameras-")
         path = Path(self._folder) / "cameras.mjb"

@@ -11,6 +11,7 @@ from understudy.devices._clocks import NS_PER_S, Clock, HostClock
 from understudy.devices._schedule import Schedule
 from understudy.devices.robot.mujoco.drive import Command, Drive
 from understudy.devices.robot.mujoco.movers import Mover, Still
+from understudy.devices.robot.mujoco.noise import SensorNoise
 from understudy.devices.robot.mujoco.simulation import Simulation, step_at
 from understudy.devices.robot.mujoco.streams import (
     COMMANDED,
@@ -36,7 +37,7 @@ HOLD = 0
 """The control mode of a robot in a gantry."""
 MOST_LAG_S = 2.0
 """A robot that was not read for longer does not live through that time: it shows as a gap."""
-_MOVE = "move"
+_MOVE, _GLIDE = "move", "glide"
 _log = logging.getLogger(__name__)
 
 Watcher = Callable[[int, F64], None]
@@ -63,6 +64,7 @@ class MujocoRobot:
         rates_hz: Mapping[str, float] | None = None,
         scene: str = "empty",
         lift_m: float = 0.05,
+        noise_seed: int | None = None,
     ) -> None:
         """A robot that hangs still until it is started.
 
@@ -76,6 +78,7 @@ class MujocoRobot:
             rates_hz: stream key to rate, over the schema's; up to 800 Hz.
             scene: a name of `scenes.props.SCENES`.
             lift_m: of the soles over the floor; below 0 they press on it.
+            noise_seed: of the sensors' noise; without one they have none.
 
         Raises:
             DeviceError: a rate above 800 Hz, or for a stream that is not made; or the schema's actions are no positions.
@@ -95,8 +98,11 @@ class MujocoRobot:
         self._columns = {spec.key: columns(spec, robot) for spec in self.streams}
         self._rates = {spec.key: spec.rate_hz for spec in self.streams if spec.key not in COMMANDED}
         self._rates[_MOVE] = schema.control_rate_hz
+        self._noise = SensorNoise(self.streams if noise_seed is not None else (), noise_seed or 0)
         self._watchers: dict[str, Watcher] = {}
         self._drive = Drive(robot.home_rad, mover or Still(robot), period_s=1.0 / schema.control_rate_hz)
+        if self._drive.continuous:
+            self._rates[_GLIDE] = NS_PER_S / STEP_NS
         self._schedule: Schedule | None = None
         self._start_ns = 0
         self._given = 0
@@ -177,8 +183,9 @@ class MujocoRobot:
             self._start_ns += lag_ns // STEP_NS * STEP_NS
 
     def _instant(self, t_ns: int, due: Mapping[str, int]) -> Iterator[Sample]:
-        if self._drive.step(t_ns, on_grid=_MOVE in due):
-            self.simulation.set_target(self._drive.target_rad)
+        given = self._drive.step(t_ns, on_grid=_MOVE in due)
+        self.simulation.set_target(self._drive.target_rad)
+        if given:
             yield from self._commanded(t_ns)
         for key, watcher in self._watchers.items():
             if key in due:
@@ -189,7 +196,7 @@ class MujocoRobot:
         look = self.simulation.look() if wanted else None
         for key in wanted:
             assert look is not None
-            yield self._sample(key, self._measures[key](look), t_ns, due[key])
+            yield self._sample(key, self._noise.on(key, self._measures[key](look)), t_ns, due[key])
 
     def _commanded(self, t_ns: int) -> Iterator[Sample]:
         values = {TARGET: self._drive.target_rad, GRIPPER_TARGET: self._drive.gripper_target, CONTROL_MODE: np.array(HOLD)}

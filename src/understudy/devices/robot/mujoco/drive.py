@@ -38,6 +38,7 @@ class Drive:
             period_s: after which the command in force is given anew.
         """
         self._mover: Mover | None = mover
+        self.continuous = mover.continuous
         self._period_ns = round(period_s * NS_PER_S)
         self._queue: list[tuple[int, int, Command]] = []
         self._count = itertools.count()
@@ -80,10 +81,10 @@ class Drive:
             self.target_rad = self.target_rad if command.q_rad is None else command.q_rad
             self.gripper_target = self.gripper_target if command.gripper is None else command.gripper
             given = True
-        if on_grid and self._mover is not None:
+        if self._mover is not None and (on_grid or self.continuous):
             t_s = (t_ns - self._start_ns) / NS_PER_S
             self.target_rad, self.gripper_target = self._mover.joints_rad(t_s), self._mover.gripper(t_s)
-            given = True
+            given = given or on_grid
         given = given or (on_grid and t_ns - self._given_ns >= self._period_ns)
         if given:
             self._given_ns = t_ns

@@ -11,7 +11,13 @@ from understudy.spec.robot import RobotModel
 
 
 class Mover(Protocol):
-    """A motion in which a target depends on nothing but the time."""
+    """A motion in which a target depends on nothing but the time.
+
+    Attributes:
+        continuous: the servos get a new target with every step of the physics; otherwise with every step of the control rate.
+    """
+
+    continuous: bool
 
     def joints_rad(self, t_s: float) -> F64:
         """(J,) targets at `t_s` seconds after the start, order `RobotModel.joint_names`."""
@@ -24,6 +30,8 @@ class Mover(Protocol):
 
 class Still:
     """The home pose, jaws open."""
+
+    continuous = False
 
     def __init__(self, robot: RobotModel) -> None:
         self._home_rad = robot.home_rad
@@ -39,6 +47,8 @@ class Still:
 
 class ArmWaves:
     """Both arms and the waist swing slowly about a pose with raised forearms, every joint at a pace of its own."""
+
+    continuous = False
 
     def __init__(self, robot: RobotModel, *, amplitude_rad: float = 0.25, rate_hz: float = 0.25, raise_s: float = 2.0) -> None:
         """Waves that begin from rest in the home pose.
@@ -69,58 +79,6 @@ class ArmWaves:
         return 0.5 + 0.5 * np.cos(2.0 * np.pi * 0.2 * t_s + np.array([0.0, np.pi / 2.0]))
 
 
-class SharpMotions:
-    """Fast turns of the waist with pauses: landmarks that every stream shows, for one joint moves all of them.
-
-    The arms are held in front from `raise_s` on, so that they swing with the torso: its IMU and the head's turn, wrists feel the
-    hands' inertia, head cameras see the room turn and external ones the arms. Motion n begins at `first_s + n * every_s` and
-    takes `rise_s`: forth where n is even, back where it is odd, along a curve of least jerk. Jaws stay open. Where a robot has no
-    waist, both shoulders move in its place; IMUs and head cameras then show little.
-    """
-
-    def __init__(
-        self,
-        robot: RobotModel,
-        *,
-        amplitude_rad: float = 0.35,
-        rise_s: float = 0.15,
-        every_s: float = 1.5,
-        first_s: float = 2.5,
-        raise_s: float = 1.5,
-    ) -> None:
-        """Motions without end."""
-        self._home_rad, self._middle_rad = robot.home_rad, raised_arms(robot)
-        self._rise_s, self._every_s, self._first_s, self._raise_s = rise_s, every_s, first_s, raise_s
-        turning = _matching(robot, "waist_yaw") or _matching(robot, "torso")
-        shoulders = [j for side in ("left", "right") for j in _matching(robot, f"{side}_shoulder_pitch")]
-        self._step_rad = np.zeros(robot.dof)
-        self._step_rad[turning or shoulders] = amplitude_rad if turning else -amplitude_rad
-        low, high = robot.lower_rad - self._middle_rad, robot.upper_rad - self._middle_rad
-        self._step_rad = np.clip(self._step_rad, np.minimum(0.8 * low, 0.0), np.maximum(0.8 * high, 0.0))
-
-    @property
-    def moving(self) -> F64:
-        """(J,) how far each joint goes in a motion, radians; 0 where it stands still."""
-        return self._step_rad.copy()
-
-    def begins_s(self, until_s: float) -> F64:
-        """Times at which motions begin, up to `until_s`, seconds after the start."""
-        return np.arange(self._first_s, until_s, self._every_s)
-
-    def joints_rad(self, t_s: float) -> F64:
-        """(J,) targets."""
-        raised = self._home_rad + smooth_step(t_s / self._raise_s) * (self._middle_rad - self._home_rad)
-        n = int(np.floor((t_s - self._first_s) / self._every_s))
-        if n < 0:
-            return np.asarray(raised)
-        share = smooth_step((t_s - self._first_s - n * self._every_s) / self._rise_s)
-        return np.asarray(raised + (share if n % 2 == 0 else 1.0 - share) * self._step_rad)
-
-    def gripper(self, t_s: float) -> F64:
-        """(2,) open."""
-        return np.ones(2)
-
-
 def smooth_step(x: float) -> float:
     """0 to 1 as x goes from 0 to 1, along the curve of least jerk: speed and acceleration are 0 at both ends."""
     x = min(max(x, 0.0), 1.0)
@@ -131,9 +89,9 @@ def raised_arms(robot: RobotModel) -> F64:
     """(J,) the home pose with both upper arms forward by 0.5 rad and forearms level, within 0.1 rad of no limit."""
     out = robot.home_rad.copy()
     for side in ("left", "right"):
-        for j in _matching(robot, f"{side}_shoulder_pitch"):
+        for j in joints_named(robot, f"{side}_shoulder_pitch"):
             out[j] -= 0.7
-        for j in _matching(robot, f"{side}_elbow"):
+        for j in joints_named(robot, f"{side}_elbow"):
             out[j] -= 0.3 if out[j] > 0 else 0.0
     room = np.minimum(0.1, 0.25 * (robot.upper_rad - robot.lower_rad))
     return np.clip(out, robot.lower_rad + room, robot.upper_rad - room)
@@ -143,5 +101,6 @@ def _arm_joints(robot: RobotModel) -> set[int]:
     return {robot.joint_index(name) for side in ("left", "right") for name in robot.profile.groups.get(f"{side}_arm", ())}
 
 
-def _matching(robot: RobotModel, start: str) -> list[int]:
+def joints_named(robot: RobotModel, start: str) -> list[int]:
+    """Indices of the joints whose names begin with `start`."""
     return [j for j, name in enumerate(robot.joint_names) if name.startswith(start)]

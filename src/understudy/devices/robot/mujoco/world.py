@@ -21,8 +21,10 @@ STEP_NS = 1_250_000
 """One step of physics: 800 a second, so that 100 Hz and 200 Hz streams are measured exactly when they are due."""
 IMU_PARTS = ("pelvis", "torso", "head")
 WRENCHES = tuple(f"{side}_{part}" for part in ("ankle", "wrist") for side in SIDES)
-_GANTRY_SOFTNESS_S = 0.01
-"""Time constant of the gantry: the pelvis gives by a few millimetres when arms swing sharply, so that its IMU shows it."""
+_GANTRY_SOFTNESS_S = 0.005
+"""Time constant of the gantry: the pelvis gives a little when arms swing sharply, so that its IMU shows it."""
+_GANTRY_HOLDS = 0.99
+"""Share of a force on the pelvis that the gantry takes; of less, hands swing after the pelvis, and wrenches say it late."""
 _SOLID_ROBOT, _SOLID_WORLD = 1, 2
 
 
@@ -114,6 +116,7 @@ def _gantry(spec: mujoco.MjSpec, robot: RobotModel, lift_m: float) -> None:
     weld = spec.add_equality(name="gantry", type=mujoco.mjtEq.mjEQ_WELD, objtype=mujoco.mjtObj.mjOBJ_BODY, name1=pelvis)
     weld.data = np.eye(12)[10]  # to the world, where the pelvis begins; torque counts like force
     weld.solref = [_GANTRY_SOFTNESS_S, 1.0]
+    weld.solimp = [_GANTRY_HOLDS, _GANTRY_HOLDS, 0.001, 0.5, 2.0]
 
 
 def _imu(spec: mujoco.MjSpec, robot: RobotModel, part: str) -> None:
