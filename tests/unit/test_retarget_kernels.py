@@ -12,7 +12,7 @@ from understudy.kinematics.load import load_robot
 from understudy.retarget import _kernels as k
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import add_frame, bodies_room, move, place_bodies, work_room
-from understudy.retarget.problem import VECTORS, Problem, make_problem
+from understudy.retarget.problem import VECTORS, Problem, make_problem, with_wrists
 
 FRAMES = 4
 STIFF = Stiff(ground=50.0, limit=70.0, pair=40.0, speed=30.0, margin=-0.5)  # every pair is apart, so none is capped
@@ -183,22 +183,25 @@ def test_the_equations_are_positive_and_couple_a_frame_to_the_second_after_it(pr
     assert not np.any(dense[3 * nv :, :nv])
 
 
-def test_the_parts_are_blocks_of_the_whole(problem: Problem) -> None:
-    """Trunk and limbs share no column, have every column between them, and see their own bodies' terms as the whole does."""
+def test_a_part_is_a_block_of_the_whole(problem: Problem) -> None:
+    """What stands on the feet is asked in its own columns what the whole asks there, arms' tasks included."""
     drive, active, pose = _random_drive(problem, 1), _active(problem, 2), _random_pose(problem, 3)
-    drive.weight[:] = 0.0
-    active.pair[:] = 0
     whole, rhs = _equations(problem, drive, active, pose)
-    columns = np.concatenate([problem.parts.trunk.cols, problem.parts.limbs.cols])
-    assert sorted(columns) == list(range(6 + problem.robot.dof))
-    for part in (problem.parts.trunk, problem.parts.limbs):
-        at = (np.arange(FRAMES)[:, None] * (6 + problem.robot.dof) + part.cols).ravel()
-        block, own = _equations(problem, drive, active, pose, part)
-        if part is problem.parts.limbs:
-            np.testing.assert_allclose(block, whole[np.ix_(at, at)], atol=1e-9)
-            np.testing.assert_allclose(own, rhs[at], atol=1e-9)
-        else:  # points of the arms push on the trunk in the whole alone
-            assert np.linalg.eigvalsh(whole[np.ix_(at, at)] - block).min() > -1e-6
+    part = problem.parts.base
+    assert 0 < len(part.cols) < 6 + problem.robot.dof
+    at = (np.arange(FRAMES)[:, None] * (6 + problem.robot.dof) + part.cols).ravel()
+    block, own = _equations(problem, drive, active, pose, part)
+    np.testing.assert_allclose(block, whole[np.ix_(at, at)], atol=1e-6)
+    np.testing.assert_allclose(own, rhs[at], atol=1e-6)
+
+
+def test_joints_that_nothing_is_asked_of_are_in_no_part(problem: Problem) -> None:
+    """Without the hands' directions the wrists are held; with them nothing is."""
+    weights = np.array([0.0 if "_hand_" in name else 1.0 for name in VECTORS])
+    held = set(range(problem.robot.dof)) - set((with_wrists(problem, weights).parts.whole.cols[6:] - 6).tolist())
+    names = problem.robot.joint_names
+    assert {names[j] for j in held} == {name for name in names if "_wrist_" in name}
+    assert len(with_wrists(problem, np.ones(len(VECTORS))).parts.whole.cols) == 6 + problem.robot.dof
 
 
 def test_prediction_of_one_sided_terms_is_first_order_exact(problem: Problem) -> None:

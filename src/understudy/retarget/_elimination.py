@@ -16,6 +16,8 @@ import numba as nb
 from understudy.geom.arrays import F32, F64
 
 _FAST = {"contract", "reassoc", "nsz"}
+"""With these the order of a sum is the compiler's. So everything here is inlined into its callers: a copy that is optimised once
+on its own and once inside its caller would add up differently in the process that compiled it and in those that load it."""
 _BLOCK = 4
 """Rows that are eliminated together, and rows that they are taken out of together: sixteen factors stay in registers."""
 
@@ -23,6 +25,11 @@ _BLOCK = 4
 def frame_shape(n: int, *, coupled: bool = True) -> tuple[int, int]:
     """Rows and columns of the array that holds one frame's equations; its rows after the first `n` fill a block."""
     return -(-n // _BLOCK) * _BLOCK, 1 + (3 if coupled else 1) * n + _BLOCK - 1
+
+
+def kept_columns(n: int) -> int:
+    """Numbers that substitution needs of each of a frame's rows, see `keep`."""
+    return 2 * n + 2
 
 
 @nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
@@ -53,7 +60,7 @@ def _minus_block(m: F64, k: int, first: int, end: int, out: F64, i: int, start: 
         t3[j] -= d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
 
 
-@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+@nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def eliminate(m: F64, n: int, coupled: bool) -> bool:
     """Factor one frame's own block and carry the factor's inverse over to the rest of its rows; false when it is singular.
 
@@ -81,7 +88,7 @@ def eliminate(m: F64, n: int, coupled: bool) -> bool:
     return True
 
 
-@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+@nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def hand_on(m: F64, following: F64, after: F64, n: int) -> None:
     """Take an eliminated frame's share out of the equations of the two frames after it."""
     m[n:] = 0.0  # rows that fill up the last block have no share
@@ -94,7 +101,7 @@ def hand_on(m: F64, following: F64, after: F64, n: int) -> None:
             _minus_block(m, k, 1 + 2 * n + i, end, after, i, 1 + i)
 
 
-@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+@nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def solved(m: F64, n: int, x: F64) -> None:
     """The unknowns (n,) of an eliminated frame that is coupled to no other."""
     for i in range(n - 1, -1, -1):
@@ -104,7 +111,7 @@ def solved(m: F64, n: int, x: F64) -> None:
         x[i] = s / m[i, 1 + i]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+@nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def keep(m: F64, n: int, kept: F32) -> None:
     """Store what substitution needs of an eliminated frame, (n, 2 n + 2), in single precision.
 
@@ -118,7 +125,7 @@ def keep(m: F64, n: int, kept: F32) -> None:
             target[j] = source[j]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=_FAST)
+@nb.njit(cache=True, nogil=True, inline="always", fastmath=_FAST)
 def substitute(kept: F32, x: F64, following: F64, after: F64, n: int) -> None:
     """The frame's unknowns (n,), given those of the two frames after it."""
     for i in range(n - 1, -1, -1):

@@ -27,13 +27,13 @@ def _turn(out: F64, x: float, y: float, z: float, ax: float, ay: float, az: floa
 
 @nb.njit(cache=True, nogil=True)
 def add_vectors(
-    vec: Vectors, task: U8, place: I64, pos: F64, rot: F64, axis: F64, target: F64, weight: F64,
+    vec: Vectors, place: I64, pos: F64, rot: F64, axis: F64, target: F64, weight: F64,
     rows: F64, at: I64, jac: F64, pa: F64, pb: F64, r: F64,
 ) -> None:  # fmt: skip
-    """Terms w |(p_b - p_a) / L - target|^2 of the frame's vector tasks that `task` (V,) admits."""
+    """Terms w |(p_b - p_a) / L - target|^2 of the frame's vector tasks."""
     for v in range(len(vec.a_body)):
         w = weight[v]
-        if w == 0.0 or task[v] == 0:
+        if w == 0.0:
             continue
         a, inv = vec.a_body[v], vec.inv_len[v]
         k.carried(pos, rot, vec.b_body[v], vec.b_off[v], pb)
@@ -142,7 +142,7 @@ def _body_heights(tree: Tree, place: I64, pos: F64, rot: F64, axis: F64, body: i
 
 @nb.njit(cache=True, nogil=True)
 def add_ground(
-    tree: Tree, ground: Ground, use: U8, place: I64, pos: F64, rot: F64, axis: F64, pull: F64, push: float, active: U8,
+    tree: Tree, ground: Ground, place: I64, pos: F64, rot: F64, axis: F64, pull: F64, push: float, active: U8,
     rows: F64, at: I64, jac: F64, moment: F64, first: F64,
 ) -> None:  # fmt: skip
     """Height terms: w (z - clearance)^2 two-sided with weight `pull[n]`, or one-sided with `push` where active.
@@ -155,7 +155,7 @@ def add_ground(
         body, some = ground.body[n], False
         while n < total and ground.body[n] == body:
             w = pull[n] if pull[n] != 0.0 else (push if active[n] != 0 else 0.0)
-            if use[n] != 0 and w != 0.0:
+            if w != 0.0:
                 if not some:
                     moment[:, :] = 0.0
                     first[:] = 0.0
@@ -231,7 +231,7 @@ def _sort_columns(at: I64, jac: F64, count: int) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def add_collisions(
-    tree: Tree, caps: Capsules, use: U8, place: I64, pos: F64, rot: F64, axis: F64, margin: float, weight: float, active: U8,
+    tree: Tree, caps: Capsules, place: I64, pos: F64, rot: F64, axis: F64, margin: float, weight: float, active: U8,
     rows: F64, at: I64, jac: F64, ends: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
     """One-sided terms w (d - margin)^2 of active capsule pairs; the witness points move with their bodies.
@@ -244,7 +244,7 @@ def add_collisions(
     if some == 0:
         return
     for n in range(len(caps.pair)):
-        if active[n] == 0 or use[n] == 0:
+        if active[n] == 0:
             continue
         i, j = caps.pair[n, 0], caps.pair[n, 1]
         for c, e in ((i, 0), (j, 1)):

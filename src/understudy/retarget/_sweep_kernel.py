@@ -42,7 +42,7 @@ def sweep(
         for _ in range(start_iterations if f == first else warm_iterations):
             k.forward(root_pos[f], root_rot[f], q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
             rows[:, :] = 0.0
-            t.add_vectors(vec, part.task, part.place, pos, rot, axis, target[f], weight[f], rows, at, jac, pa, pb, off)
+            t.add_vectors(vec, part.place, pos, rot, axis, target[f], weight[f], rows, at, jac, pa, pb, off)
             t.add_joints(tree, part.cols, q[f], limit_weight, active, 1e-4, rows)
             for i in range(n):
                 j = part.cols[i] - 6

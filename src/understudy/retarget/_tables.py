@@ -131,13 +131,8 @@ class Stiff(NamedTuple):
 class Part(NamedTuple):
     """What is solved for together, the rest of the robot being held.
 
-    cols (n,): its tangent columns, ascending; place (nv,): the row of each tangent column, -1 where it is held; task (V,),
-    ground (G,), slip (M,) and pair (P,): 1 for the terms that take part.
+    cols (n,): its tangent columns, ascending; place (nv,): the row of each tangent column, -1 where it is held.
     """
 
     cols: I64
     place: I64
-    task: U8
-    ground: U8
-    slip: U8
-    pair: U8

@@ -107,7 +107,7 @@ def _add_slips(
         if work.known[0, m] != 0:
             work.point[0, m] = work.point[1, m]
             work.planted[0, m] = work.planted[1, m]
-        if weight[m] == 0.0 or part.slip[m] == 0:
+        if weight[m] == 0.0:
             continue
         at = work.columns[m]
         if work.known[0, m] == 0:
@@ -134,16 +134,14 @@ def add_frame(
     """
     total = len(pose.q)
     p, o, x = now.pos, now.rot, now.axis
-    t.add_vectors(
-        vec, part.task, part.place, p, o, x, drive.target[f], drive.weight[f], here, work.at, work.jac, work.pa, work.pb, work.pc
-    )
+    t.add_vectors(vec, part.place, p, o, x, drive.target[f], drive.weight[f], here, work.at, work.jac, work.pa, work.pb, work.pc)
     t.add_joints(tree, part.cols, pose.q[f], stiff.limit, active.limit[f], damping, here)
     t.add_ground(
-        tree, ground, part.ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
+        tree, ground, part.place, p, o, x, drive.pull[f], stiff.ground, active.ground[f],
         here, work.at, work.jac, work.moment, work.weighed,
     )  # fmt: skip
     t.add_collisions(
-        tree, caps, part.pair, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
+        tree, caps, part.place, p, o, x, stiff.margin, stiff.pair, active.pair[f],
         here, work.at, work.jac, work.ends, work.pa, work.pb,
     )  # fmt: skip
     if f + 1 < total:
@@ -169,41 +167,34 @@ def bodies_room(joints: int) -> Bodies:
 
 @nb.njit(cache=True, nogil=True)
 def eliminated(
-    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, parts: tuple[Part, Part],
-    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: tuple[F64, F64], kept: tuple[F32, F32],
+    tree: Tree, vec: Vectors, ground: Ground, caps: Capsules, drive: Drive, stiff: Stiff, part: Part,
+    damping: F64, active: Active, pose: Pose, first: int, stop: int, rows: F64, kept: F32,
 ) -> int:  # fmt: skip
     """Equations of frames [first, stop), eliminated one after the other.
 
-    Of each part: `rows` (3, *frame_shape(n)) comes in with what earlier frames handed on to the first two of these, and goes out
+    `rows` (3, *frame_shape(n)) comes in with what earlier frames handed on to the first two of these, and goes out
     with what these hand on to the next two, in the same places; `kept` (stop - first, n, 2 n + 2) is filled for the
-    substitution. A term belongs to its earliest frame; what couples one part to the other is left out. Returns the first frame
-    whose equations are singular, or -1.
+    substitution. A term belongs to its earliest frame. Returns the first frame whose equations are singular, or -1.
     """
-    nj = len(tree.parent)
+    nj, n = len(tree.parent), len(part.cols)
     now, later = bodies_room(nj), bodies_room(nj)
-    works = (work_room(nj, len(ground.slip_body)), work_room(nj, len(ground.slip_body)))
+    work = work_room(nj, len(ground.slip_body))
     place_bodies(tree, pose, first, now)
     for f in range(first, stop):
         if f + 1 < len(pose.q):
             place_bodies(tree, pose, f + 1, later)
-        for which in range(len(parts)):
-            n = len(parts[which].cols)
-            if n == 0:
-                continue
-            turn = (f - first) % 3
-            here, following, after = rows[which][turn], rows[which][(turn + 1) % 3], rows[which][(turn + 2) % 3]
-            after[:, :] = 0.0
-            add_frame(
-                tree, vec, ground, caps, drive, stiff, parts[which], damping[f], active, pose, f, now, later,
-                here, following, after, works[which],
-            )  # fmt: skip
-            if not eliminate(here, n, True):
-                return f
-            hand_on(here, following, after, n)
-            keep(here, n, kept[which][f - first])
+        turn = (f - first) % 3
+        here, following, after = rows[turn], rows[(turn + 1) % 3], rows[(turn + 2) % 3]
+        after[:, :] = 0.0
+        add_frame(
+            tree, vec, ground, caps, drive, stiff, part, damping[f], active, pose, f, now, later, here, following, after, work
+        )  # fmt: skip
+        if not eliminate(here, n, True):
+            return f
+        hand_on(here, following, after, n)
+        keep(here, n, kept[f - first])
         now, later = later, now
-    for which in range(len(parts)):
-        _turn_back(rows[which], (stop - first) % 3)
+    _turn_back(rows, (stop - first) % 3)
     return -1
 
 

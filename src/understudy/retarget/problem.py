@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64, Bool
+from understudy.geom.arrays import F64, I64
 from understudy.kinematics.forward import body_poses
 from understudy.retarget._frame_terms import SHARED, TAIL, TIP
 from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
@@ -35,10 +35,6 @@ VECTORS: tuple[str, ...] = (
 )  # fmt: skip
 """Vector tasks in the order of the kernels' tables. `hand` is the wrist from the shoulder, `hand_aim` where the hand points, and
 `hand_side` where its thumb's side is."""
-
-_ARMS = tuple(f"{side}_{part}" for side in SIDES for part in ("shoulder>", "elbow>", "hand"))
-OF_ARMS: Bool = np.array([name.startswith(_ARMS) for name in VECTORS])
-"""(V,) the tasks that ask something of the arms."""
 
 ON_AXIS_M = 1e-9
 """A point nearer than this to a joint's axis is on it."""
@@ -115,7 +111,7 @@ def _make_problem(robot: RobotModel) -> Problem:
         vectors=vectors,
         ground=ground,
         capsules=capsules,
-        parts=make_parts(robot, tree, ground, capsules, OF_ARMS),
+        parts=make_parts(robot, tree),
         lengths_m=lengths,
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
@@ -127,8 +123,8 @@ def _make_problem(robot: RobotModel) -> Problem:
 
 
 def with_ground(problem: Problem, ground: Ground) -> Problem:
-    """The problem with another table of ground points, its parts made anew."""
-    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree, ground, problem.capsules, OF_ARMS))
+    """The problem with another table of ground points, on which every joint may bear."""
+    return replace(problem, ground=ground, parts=make_parts(problem.robot, problem.tree))
 
 
 def with_wrists(problem: Problem, weights: F64) -> Problem:
@@ -139,9 +135,7 @@ def with_wrists(problem: Problem, weights: F64) -> Problem:
             aimed, turned = (weights[VECTORS.index(f"{side}_hand_{what}")] > 0.0 for what in ("aim", "side"))
             free = [*(palm.aims if aimed else ()), *(palm.rolls if turned else ())]
             pull[free] = JOINT_WEIGHT
-    parts = make_parts(
-        problem.robot, problem.tree, problem.ground, problem.capsules, OF_ARMS, idle=_without_task(problem, weights)
-    )
+    parts = make_parts(problem.robot, problem.tree, idle=_without_task(problem, weights))
     return replace(problem, tree=problem.tree._replace(rest_weight=pull), parts=parts)
 
 

@@ -45,6 +45,6 @@ def solve_clip(
     }
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings.lowpass_hz, rate_hz, weight)
-    rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp)
+    rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp(floor=True))
     solver = Trajectory(problem, drive, start, settings, rate_hz, flat=targets.flat & targets.firm)
     return solver.solve(progress, begin=begin, before=rests)

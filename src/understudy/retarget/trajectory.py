@@ -17,7 +17,7 @@ from understudy.errors import UnderstudyError
 from understudy.geom.arrays import F32, F64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import body_poses
-from understudy.retarget._elimination import frame_shape
+from understudy.retarget._elimination import frame_shape, kept_columns
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import eliminated, move, substituted
 from understudy.retarget.drive import FEET_POINTS, GROUND, REFERENCE_HZ, SOFT_SOLE
@@ -25,15 +25,14 @@ from understudy.retarget.problem import Problem
 
 LIMIT, PAIR, SPEED = 1e5, 3e4, 1e5
 MARGIN_M = 0.010
-RAMP = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""The stiff terms come in by degrees: at full weight from the start, floor clips diverge."""
+RAMP, FLOOR_RAMP = (0.01, 0.05, 0.25, 1.0), (0.01, 0.03, 0.1, 0.3, 1.0)
+"""The stiff terms come in by degrees, by smaller ones where more than the feet bears: from full weight, floor clips diverge."""
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
 RESTLESS, CLOSE = 0.02, 0.002
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
 when no step exceeds STILL, radians or metres."""
-Pair = tuple[Part, Part]
 Begin = Literal["ramp", "settled", "polish"]
 FAST_RAMP = (0.03, 0.3, 1.0)
 """The same where a look is enough, with one step after it."""
@@ -64,9 +63,10 @@ class Settings:
     polish: int = 16
     stretch: int = 1_000_000
 
-    @property
-    def ramp(self) -> tuple[float, ...]:
-        """Shares of the stiff terms' weights in the first iterations."""
+    def ramp(self, *, floor: bool) -> tuple[float, ...]:
+        """Shares of the stiff terms' weights in the first iterations; `floor`: more than the feet bears."""
+        if floor:
+            return FLOOR_RAMP
         return FAST_RAMP if self.fast else RAMP
 
 
@@ -77,6 +77,7 @@ class Trajectory:
         self.problem, self.drive, self.settings, self.flat = problem, drive, settings, flat
         self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
         self.step = REFERENCE_HZ / rate_hz
+        self.ramp = settings.ramp(floor=not self._feet_alone)
         total = len(pose.q)
         self.active = Active(
             ground=np.zeros((total, len(problem.ground.body)), np.uint8),
@@ -105,7 +106,7 @@ class Trajectory:
                 `polish` where it is a solution but for the very frames in which feet are planted.
             before: called before each iteration with its number and the present pose; it may change what `drive` asks.
         """
-        ramp, total = len(self.settings.ramp), len(self.pose.q)
+        ramp, total = len(self.ramp), len(self.pose.q)
         first = 0 if begin == "ramp" else ramp - 1
         last = first + self.settings.polish if begin == "polish" else self.settings.iterations
         if self.settings.fast and begin == "ramp":
@@ -117,7 +118,7 @@ class Trajectory:
             if begin == "polish" and i == first + 1:
                 self._hurried()
             for window in [(0, total)] if i < ramp else self._restless():
-                self._solve_window(self._parts(i, begin), self._stiff(i), *window)
+                self._solve_window(self._part(i, begin), self._stiff(i), *window)
             if progress is not None:
                 progress(i + 1, last)
             if i >= ramp and self.size.max() < STILL:
@@ -142,14 +143,10 @@ class Trajectory:
         changed = (pull != self.drive.pull).any(axis=1) | (slip != self.drive.slip).any(axis=1)
         self.size[changed & (self.size > 0)] = np.maximum(self.size[changed & (self.size > 0)], 2.0 * RESTLESS)
 
-    def _parts(self, iteration: int, begin: Begin) -> Pair:
-        """What is solved for together: while the stiff terms come in, trunk and limbs each on their own, unless limbs bear."""
-        p, ramp = self.problem.parts, len(self.settings.ramp)
-        if not self._feet_alone:
-            return (p.whole, p.nothing)
-        if begin == "polish" and iteration < ramp:
-            return (p.base, p.nothing)
-        return (p.trunk, p.limbs) if iteration < ramp - 1 else (p.whole, p.nothing)
+    def _part(self, iteration: int, begin: Begin) -> Part:
+        """What is solved for: everything, but in the first step on a curve what stands on the feet, unless limbs bear too."""
+        p = self.problem.parts
+        return p.base if begin == "polish" and iteration < len(self.ramp) and self._feet_alone else p.whole
 
     def _hurried(self) -> None:
         """Have frames solved again in which a joint turns at over HURRY of its bound: the curve is least to be trusted there."""
@@ -186,59 +183,55 @@ class Trajectory:
             start += count
 
     def _stiff(self, iteration: int) -> Stiff:
-        shares = self.settings.ramp
-        ramp = shares[min(iteration, len(shares) - 1)] * self.step
+        ramp = self.ramp[min(iteration, len(self.ramp) - 1)] * self.step
         return Stiff(ground=GROUND * ramp, limit=LIMIT * ramp, pair=PAIR * ramp, speed=SPEED * ramp, margin=MARGIN_M)
 
-    def _solve_window(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> None:
+    def _solve_window(self, part: Part, stiff: Stiff, first: int, stop: int) -> None:
         """One Gauss-Newton step of the frames [first, stop); those around them are held."""
         total = len(self.pose.q)
         low, high = max(0, first - REACH), min(total, stop + REACH)
         held = [*range(low, first), *range(stop, high)]
         damping = self.damping[held]
         self.damping[held] = HELD
-        step = self._step(parts, stiff, low, high)
+        step = self._step(part, stiff, low, high)
         self.damping[held] = damping
         self._move(stiff, first, step[first - low : stop - low])
 
-    def _step(self, parts: Pair, stiff: Stiff, first: int, stop: int) -> F64:
+    def _step(self, part: Part, stiff: Stiff, first: int, stop: int) -> F64:
         """(stop - first, nv) the step of the frames as a problem of its own, in stretches that fit into memory."""
-        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (4 * sum(_room(part) for part in parts))))
+        n = len(part.cols)
+        longest = min(self.settings.stretch, max(REACH, KEEP_BYTES // (4 * n * kept_columns(n))))
         starts = range(first, stop, longest)
-        handed = [[np.zeros((REACH + 1, *frame_shape(len(part.cols)))) for part in parts]]
+        handed = [np.zeros((REACH + 1, *frame_shape(n)))]
         for start in starts:
-            handed.append([part.copy() for part in handed[-1]])
-            kept = self._eliminated(parts, stiff, start, min(start + longest, stop), handed[-1])
+            handed.append(handed[-1].copy())
+            kept = self._eliminated(part, stiff, start, min(start + longest, stop), handed[-1])
         step = np.zeros((stop - first, 6 + self.problem.robot.dof))
-        known = [np.zeros((REACH, len(part.cols))) for part in parts]
+        known = np.zeros((REACH, n))
         for i in reversed(range(len(starts))):
             start, end = starts[i], min(starts[i] + longest, stop)
             if i < len(starts) - 1:  # the last stretch is still there
-                kept = self._eliminated(parts, stiff, start, end, [part.copy() for part in handed[i]])
-            for which, part in enumerate(parts):
-                found = np.concatenate([np.empty((end - start, len(part.cols))), known[which]])
-                substituted(kept[which], found, len(part.cols))
-                known[which] = found[:REACH].copy()
-                step[start - first : end - first, part.cols] = found[:-REACH]
+                kept = self._eliminated(part, stiff, start, end, handed[i].copy())
+            found = np.concatenate([np.empty((end - start, n)), known])
+            substituted(kept, found, n)
+            known = found[:REACH].copy()
+            step[start - first : end - first, part.cols] = found[:-REACH]
         return step
 
-    def _eliminated(self, parts: Pair, stiff: Stiff, first: int, stop: int, rows: list[F64]) -> tuple[F32, F32]:
+    def _eliminated(self, part: Part, stiff: Stiff, first: int, stop: int, rows: F64) -> F32:
         """What substitution needs of the frames [first, stop), in memory that the next call uses again; `rows` go on."""
-        p, frames = self.problem, stop - first
-        sizes = [frames * _room(part) for part in parts]
-        if len(self._memory) < sum(sizes):
-            self._memory = np.empty(sum(sizes), dtype=np.float32)
-        one, other = (
-            self._memory[at : at + size].reshape(frames, *_kept(part))
-            for at, size, part in zip((0, sizes[0]), sizes, parts, strict=True)
-        )
+        p, shape = self.problem, (stop - first, len(part.cols), kept_columns(len(part.cols)))
+        size = shape[0] * shape[1] * shape[2]
+        if len(self._memory) < size:
+            self._memory = np.empty(size, dtype=np.float32)
+        kept = self._memory[:size].reshape(shape)
         singular = eliminated(
-            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, parts, self.damping, self.active, self.pose,
-            first, stop, (rows[0], rows[1]), (one, other),
+            p.tree, p.vectors, p.ground, p.capsules, self.drive, stiff, part, self.damping, self.active, self.pose,
+            first, stop, rows, kept,
         )  # fmt: skip
         if singular >= 0:
             raise UnderstudyError(f"retargeting: the equations are singular at frame {singular}; please report the clip")
-        return one, other
+        return kept
 
     def _move(self, stiff: Stiff, first: int, step: F64) -> None:
         """Move frames; one whose step does not shrink is damped more, one whose step does is damped less."""
@@ -250,14 +243,3 @@ class Trajectory:
         calm = CALM * self.step
         damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
         before[:] = size
-
-
-def _kept(part: Part) -> tuple[int, int]:
-    """Shape of what is kept of one frame."""
-    return len(part.cols), 2 + 2 * len(part.cols)
-
-
-def _room(part: Part) -> int:
-    """Numbers that are kept of one frame."""
-    rows, columns = _kept(part)
-    return rows * columns
