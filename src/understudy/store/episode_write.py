@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LIBVER = ("v110", "v110")
 """One fixed file layout: outputs are identical bit for bit, and its metadata blocks carry checksums."""
 _GROWTH_BYTES = 1024 * 1024
+_SMALL_BYTES = 64 * 1024 * 1024
 
 
 def write_episode(path: Path, episode: Episode, *, packed_notes: Notes | None = None) -> None:
@@ -50,14 +52,23 @@ def write_episode(path: Path, episode: Episode, *, packed_notes: Notes | None = 
         _write_streams(file, episode)
 
     # HDF5 ends the process when a disk refuses while it closes a file, so it writes to memory and Python to the disk
-    pictures = any(stream.spec.kind == "image" for stream in episode.streams.values())
-    content = (_large if pictures else _small)(_outline(_Outline.of(episode)), fill)
+    content = (_small if _is_small(episode) else _large)(_outline(_Outline.of(episode)), fill)
     with atomic_file(path) as part:
         part.write_bytes(content)
 
 
+def _is_small(episode: Episode) -> bool:
+    """Whether memory holds it twice without noticing: no pictures, and numbers of a few minutes."""
+    if any(stream.spec.kind == "image" for stream in episode.streams.values()):
+        return False
+    sizes = (
+        len(stream) * math.prod(stream.spec.shape) * np.dtype(stream.spec.dtype).itemsize for stream in episode.streams.values()
+    )
+    return sum(sizes) < _SMALL_BYTES
+
+
 def _large(outline: bytes, fill: Callable[[h5py.File], None]) -> memoryview:
-    """A file that begins as `outline`, in memory that is handed out as it is: pictures are too large for a copy."""
+    """A file that begins as `outline`, in memory that is handed out as it is."""
     import h5py
 
     image = io.BytesIO(outline)
@@ -67,7 +78,7 @@ def _large(outline: bytes, fill: Callable[[h5py.File], None]) -> memoryview:
 
 
 def _small(outline: bytes, fill: Callable[[h5py.File], None]) -> bytes:
-    """A file that begins as `outline`, in HDF5's own memory, which is the faster."""
+    """A file that begins as `outline`, in HDF5's own memory, which is the faster but is handed out as a copy."""
     import h5py
 
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
