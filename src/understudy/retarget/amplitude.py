@@ -10,6 +10,8 @@ from understudy.retarget.problem import LIMBS, VECTORS
 
 SLOW_HZ, NOISE_HZ = 1.0, 12.0
 WARN_LOSS = 0.15
+AT_ONCE = 2
+"""Limbs whose directions are filtered together; spectra of all of them would fill the memory with a long take."""
 QUIET = 0.03
 """Swing (radians, rms) under which a limb counts as still."""
 
@@ -25,7 +27,9 @@ def amplitude_loss(human: F64, robot: F64, rate_hz: float) -> dict[str, float]:
         limb to 1 - rms(robot) / rms(human), the swing being what lies between 1 and 12 Hz.
     """
     columns = [VECTORS.index(f"{a}>{b}") for a, b in LIMBS]
-    asked, done = _swing(np.stack([human[:, columns], robot[:, columns]], axis=1), rate_hz)
+    few = (columns[i : i + AT_ONCE] for i in range(0, len(columns), AT_ONCE))
+    swings = [_swing(np.stack([human[:, some], robot[:, some]], axis=1), rate_hz) for some in few]
+    asked, done = np.concatenate(swings, axis=1)
     return {f"{a} to {b}": float(1.0 - done[i] / asked[i]) for i, (a, b) in enumerate(LIMBS) if asked[i] > QUIET}
 
 

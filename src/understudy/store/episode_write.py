@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +33,7 @@ _IMAGES_AT_A_TIME = 32
 LIBVER = ("v110", "v110")
 """One fixed file layout: outputs are identical bit for bit, and its metadata blocks carry checksums."""
 _GROWTH_BYTES = 1024 * 1024
+_SMALL_BYTES = 64 * 1024 * 1024
 
 
 def write_episode(
@@ -65,17 +67,26 @@ def write_episode(
         _write_metadata(file["metadata"], episode, packed_notes)
         _write_streams(file, episode, check)
 
-    pictures = any(stream.spec.kind == "image" for stream in episode.streams.values())
     with atomic_file(path) as part:
-        (_large if pictures else _small)(part, outline, fill)
+        (_small if _is_small(episode) else _large)(part, outline, fill)
         verify(part)
 
 
 Fill = Callable[["h5py.File", Callable[[], None]], None]
 
 
+def _is_small(episode: Episode) -> bool:
+    """Whether memory holds it twice without noticing: no pictures, and numbers of a few minutes."""
+    if any(stream.spec.kind == "image" for stream in episode.streams.values()):
+        return False
+    sizes = (
+        len(stream) * math.prod(stream.spec.shape) * np.dtype(stream.spec.dtype).itemsize for stream in episode.streams.values()
+    )
+    return sum(sizes) < _SMALL_BYTES
+
+
 def _large(part: Path, outline: bytes, fill: Fill) -> None:
-    """A file on the disk that begins as `outline`: pictures are too large for memory."""
+    """A file on the disk that begins as `outline`."""
     import h5py
 
     with DiskFile(part) as disk:
@@ -87,7 +98,7 @@ def _large(part: Path, outline: bytes, fill: Fill) -> None:
 
 
 def _small(part: Path, outline: bytes, fill: Fill) -> None:
-    """A file that begins as `outline`, in HDF5's own memory, which is the faster."""
+    """A file that begins as `outline`, in HDF5's own memory, which is the faster but is handed out as a copy."""
     import h5py
 
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
