@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from understudy import __version__
-from understudy.errors import ExportError
 from understudy.export._describe import robot_json, task_of
 from understudy.export._features import POSITIONS
+from understudy.export._info_file import read_section
 from understudy.export._motion_clip import ROOT
 from understudy.spec.episode import Episode
 from understudy.spec.protocols import ExportOptions
@@ -92,18 +92,7 @@ def read_info(out: Path) -> MotionInfo:
     Raises:
         ExportError: it is not an export of motion files.
     """
-    path = out / INFO
-    try:
-        return MotionInfo.model_validate(json.loads(path.read_text(encoding="utf-8"))["understudy"])
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ExportError(f"{path}: not valid JSON: {error}; export again") from None
-    except (KeyError, TypeError):
-        raise ExportError(f"{path}: has no section `understudy`; only what `understudy export` wrote can be read back") from None
-    except ValidationError as error:
-        place = ".".join(str(p) for p in error.errors()[0]["loc"])
-        raise ExportError(f"{path}: understudy.{place}: {error.errors()[0]['msg']}; export again") from None
+    return read_section(out / INFO, MotionInfo)
 
 
 def _entry_json(written: Written) -> dict[str, object]:
