@@ -23,6 +23,7 @@ from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import INDEX, HumanMotion
 
 BEHIND_BACK = {"elbow": (-0.26, 0.05, -0.12), "wrist": (-0.24, -0.2, -0.06), "hand": (-0.24, -0.28, -0.05)}
+ACROSS_BACK = {"elbow": (-0.15, -0.15, -0.18), "wrist": (-0.15, -0.4, -0.18), "hand": (-0.15, -0.48, -0.18)}
 FOLDED = {"elbow": (0.0, 0.0, -0.28), "wrist": (0.0, 0.0, -0.03), "hand": (0.0, 0.0, -0.03)}
 CROSSED = {"knee": (0.1, -0.2, -0.35), "ankle": (0.1, -0.45, -0.65), "toe": (0.25, -0.45, -0.7)}
 UP = {"elbow": (0.02, 0.02, 0.28), "wrist": (0.02, 0.02, 0.53), "hand": (0.02, 0.02, 0.62)}
@@ -68,7 +69,7 @@ def test_an_arm_behind_the_back_meets_a_joint_limit_and_is_to_come_forward(h1: R
 
 def test_the_mirrored_clip_is_told_the_same_of_the_other_hand(h1: RobotModel) -> None:
     """Inward and outward, forward and back: a flipped side or axis shows here."""
-    motion = posed("shoulder", BEHIND_BACK, slice(80, 120))
+    motion = posed("shoulder", ACROSS_BACK, slice(80, 120))
     left, right = listed(motion, h1), listed(mirrored(motion), h1)
     assert {entry.end for entry in right} == {"right_hand"}
     assert [entry.tell.replace("right", "left") for entry in right] == [entry.tell for entry in left]
