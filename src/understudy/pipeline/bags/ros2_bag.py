@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from understudy.pipeline.bags.source import Channel, Found, RawMessage, Recordin
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -100,7 +100,7 @@ def _messages(path: Path, found: Found) -> Iterator[RawMessage]:
         reader.open()
     except faults as error:
         raise InputError(f"{path}: not a bag that can be read: {_said(error)}") from None
-    with _closing(reader):
+    with closing(reader):  # its own context manager would open it again
         channels = {connection.id: _channel(connection) for connection in reader.connections}
         messages = reader.messages()
         while True:
@@ -116,19 +116,6 @@ def _messages(path: Path, found: Found) -> Iterator[RawMessage]:
             count += 1
             connection, log_ns, data = item
             yield RawMessage(channels[connection.id], log_ns, log_ns, bytes(data))
-
-
-class _closing:  # noqa: N801  named as the standard library's, which closes nothing twice
-    """Closes a reader, whose own context manager would open it."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *args: object) -> None:
-        self.reader.close()
 
 
 def _channel(connection: Connection) -> Channel:
