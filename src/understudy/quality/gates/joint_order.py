@@ -1,0 +1,80 @@
+"""Gate `joint_order`: joints in another order than their names say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from understudy.quality.columns import JOINT_STREAMS, POSITIONS
+from understudy.quality.joint_columns import misplaced, other_side
+from understudy.quality.thresholds import number
+from understudy.quality.whole_body import body_of, witnesses
+from understudy.spec.episode import Episode
+from understudy.spec.findings import Finding
+from understudy.spec.protocols import Gate, GateContext
+from understudy.spec.schema import GateValue
+
+
+class JointOrder:
+    """Names of a joint stream are not the dataset's in that order; or the data says that they are not true.
+
+    By data: targets or rates of at least `min_joints` joints are another joint's; the angles put the centre of mass over
+    `max_com_error_m` from where the episode has it; or tilt the torso otherwise than its IMU by over `max_tilt_error`.
+    """
+
+    title = "Order of joints"
+    needs: tuple[str, ...] = (POSITIONS,)
+    defaults: Mapping[str, GateValue] = {"min_joints": 2.0, "max_com_error_m": 0.008, "max_tilt_error": 0.2}
+
+    def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
+        """What the names say, else what the data says; at most one finding per stream."""
+        named = [*_by_name(episode, context)]
+        return named or [*_by_columns(episode, context.thresholds), *_by_body(episode, context)]
+
+
+def _by_name(episode: Episode, context: GateContext) -> Iterator[Finding]:
+    wanted = context.schema.joint_names
+    if episode.joint_names != wanted and set(episode.joint_names) == set(wanted):
+        yield _finding("", f"joint {_first(episode.joint_names, wanted)}", None, None, "")
+        return
+    for key in JOINT_STREAMS:
+        names = episode.streams[key].spec.names if key in episode else ()
+        if names and names != episode.joint_names:
+            yield _finding(key, f"{key}: column {_first(names, episode.joint_names)}", None, None, "")
+
+
+def _first(found: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    place = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
+    here, there = (names[place] if place < len(names) else "nothing" for names in (found, wanted))
+    return f"{place} is {here}, and the dataset has {there} there"
+
+
+def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Finding]:
+    turned, least = other_side(episode.joint_names), number(limit, "min_joints")
+    for key, columns in misplaced(episode).items():
+        if len(columns) >= least and any(turned.get(j) != taken for j, taken in columns.items()):
+            j, taken = next((j, t) for j, t in columns.items() if turned.get(j) != t)
+            why = f"{len(columns)} columns of {key} are other joints' ({episode.joint_names[j]} is {episode.joint_names[taken]}, ...)"
+            yield _finding(key, why, float(len(columns)), least, "1")
+
+
+def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
+    body = body_of(episode, context.robot)
+    for witness in witnesses(episode, context.robot, body, body.joint_pos) if body is not None else ():
+        if witness.stream == "debug/com_world":
+            most = number(context.thresholds, "max_com_error_m")
+            why = f"the angles put the centre of mass {witness.error * 1e3:.0f} mm from com_world (allowed {most * 1e3:.0f} mm)"
+        elif "imu" in witness.stream:
+            most = number(context.thresholds, "max_tilt_error")
+            why = f"the angles tilt the body otherwise than {witness.stream} says, by {witness.error:.2f} (allowed {most:g})"
+        else:
+            continue
+        if witness.error > most:
+            yield _finding(witness.stream, why, witness.error, most, witness.unit)
+
+
+def _finding(stream: str, why: str, value: float | None, limit: float | None, unit: str) -> Finding:
+    message = f"the joints are not in the dataset's order: {why}. Reorder the columns by name where the data comes in, and import it again"
+    return Finding(gate="joint_order", severity="reject", message=message, stream=stream, value=value, limit=limit, unit=unit)
+
+
+PLUGIN: Gate = JointOrder()
