@@ -123,10 +123,10 @@ def _arms(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) -> 
         return
     order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
     torque = lerp_at(told[0], told[1], body.t_ns)[:, order][:, columns]
-    scale = float(np.sqrt((torque**2).mean()))
-    if scale > 0.1:
-        off = torque - _gravity_torques(robot, poses, columns)
-        yield Witness(TORQUES, float(np.sqrt((off**2).mean())) / scale, "1")
+    scale = float(np.median(np.linalg.norm(torque, axis=1)))
+    if scale > 0.3:
+        off = np.linalg.norm(torque - _gravity_torques(robot, poses, columns), axis=1)
+        yield Witness(TORQUES, float(np.median(off)) / scale, "1")
 
 
 def _gravity_torques(robot: RobotModel, poses: BodyPoses, joints: list[int]) -> F64:

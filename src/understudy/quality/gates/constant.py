@@ -8,7 +8,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.filters import derivative
-from understudy.geom.rotations import quat_apply, quat_conj
+from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj
 from understudy.quality.columns import BASE, POSITIONS, TARGETS, TORQUES, VELOCITIES, column_name, joint_series, series, spread, table
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -18,7 +18,7 @@ from understudy.spec.schema import GateValue
 from understudy.spec.stream import Stream
 
 _FEWEST, _SHORTEST_S = 20, 0.5
-_TURN = 0.02
+_TURN, _OFTEN = 0.02, 0.9
 _GRAVITY, _BASE_VELOCITY = "observations/projected_gravity", "observations/base_velocity"
 
 
@@ -26,7 +26,7 @@ class Constant:
     """A column of an observation is the same from first to last although another stream shows that it changes.
 
     Joints: their angle moves by over `moving_rad`, their rate by over `moving_rad_s`, by what the other joint streams say. IMU and
-    wrench: the sensor's other columns change. Base velocity and gravity: by the base pose.
+    wrench: the sensor's other columns change. Base velocity and gravity: by the base pose. A recorded sensor: by its noise.
     """
 
     title = "Constant columns"
@@ -45,7 +45,7 @@ class Constant:
                 continue
             constant = spread(values) == 0
             if constant.any():
-                found += [_finding(stream, *said) for said in _contradicted(episode, stream, constant, context.thresholds)]
+                found += [_finding(stream, *said) for said in _contradicted(episode, stream, constant, context.thresholds)][:1]
         return found
 
 
@@ -66,9 +66,12 @@ def _contradicted(
     elif stream.spec.kind == "imu" or stream.spec.unit.startswith("N"):
         if not constant.all() and constant.mean() <= 0.5:
             yield constant, "the sensor's other columns change", float(constant.sum()), 0.0, "1"
+            return
     elif key in (_GRAVITY, _BASE_VELOCITY):
         moves = _of_base(episode, key)
         yield from _against(constant, moves, _TURN if key == _GRAVITY else 5 * _TURN, "1", "the base pose says {:.2f}")
+    if _noisy(stream, constant):
+        yield constant, "the noise of the others does, all the time", float(constant.sum()), 0.0, "1"
 
 
 def _against(constant: Bool, moves: F64 | None, most: float, unit: str, why: str) -> Iterator[tuple[Bool, str, float, float, str]]:
@@ -97,7 +100,16 @@ def _of_base(episode: Episode, key: str) -> F64 | None:
     t_ns, pose = found
     if key == _GRAVITY:
         return spread(quat_apply(quat_conj(pose[:, 3:]), np.broadcast_to([0.0, 0.0, -1.0], (len(pose), 3))))
-    return np.concatenate([spread(derivative(pose[:, :3], t_ns)), np.zeros(3)])
+    turn = angular_velocity(pose[:, 3:], t_ns.astype(np.float64))
+    return np.concatenate([spread(derivative(pose[:, :3], t_ns)), spread(turn)])
+
+
+def _noisy(stream: Stream, constant: Bool) -> bool:
+    """Whether a recorded sensor's other columns, two or more, hardly ever give the same number twice in a row: noise alone moves them."""
+    if "t_arrival_ns" not in stream.extra or int((~constant).sum()) < 2:
+        return False
+    changes = (np.diff(table(stream)[:, ~constant], axis=0) != 0).mean(axis=0)
+    return bool(float(np.median(changes)) > _OFTEN)
 
 
 def _finding(stream: Stream, wrong: Bool, why: str, value: float, limit: float, unit: str) -> Finding:

@@ -17,6 +17,7 @@ from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 
 _AROUND_NS = 50_000_000
+_SELDOM = 0.1
 _AT_LIMIT_RAD = 2e-3
 """A joint that a solver or a stop holds at the end of its range does not move either; that is no fault of the encoder."""
 
@@ -25,7 +26,8 @@ class FrozenJoints:
     """A joint's angle stays the same to the last bit although the joint moves.
 
     For `frozen_s` while its command moves by over `frozen_command_rad`; for `stop_s` after or before it turned faster than
-    `abrupt_rad_s`, which no joint can; or for `stop_s` while its measured rate is over that.
+    `abrupt_rad_s`, which no joint can; or for `stop_s` while its measured rate is over that. All joints of a recorded robot at once
+    for `stop_s`, without the noise that they have otherwise.
     """
 
     title = "Frozen joints"
@@ -44,6 +46,8 @@ class FrozenJoints:
         lower, upper = np.empty(len(order)), np.empty(len(order))
         lower[order], upper[order] = context.robot.lower_rad, context.robot.upper_rad
         stopped = still & (np.abs(q_rad - lower) > _AT_LIMIT_RAD) & (np.abs(q_rad - upper) > _AT_LIMIT_RAD)
+        if repeated := _repeated(episode, t_ns, still, limit):
+            return repeated
         seen: set[int] = set()
         together = _stopped(episode, t_ns, q_rad, stopped, limit, seen)
         return together + _commanded(episode, t_ns, still, limit, seen)
@@ -99,6 +103,26 @@ def _stopped(
         )
         found.append(_finding(span, message, speed, most, "rad/s"))
     return found
+
+
+def _repeated(episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, GateValue]) -> list[Finding]:
+    """A recorded robot whose encoders all stand still at once, though their noise changes them all the time otherwise."""
+    if "t_arrival_ns" not in episode.stream(POSITIONS).extra:
+        return []
+    together = _long(still.all(axis=1), t_ns, limit)
+    outside = np.ones(len(still), dtype=bool)
+    for span in together:
+        outside[span.rows] = False
+    if not together or int(outside.sum()) < 20 or float(still[outside].mean()) > _SELDOM:
+        return []
+    span = max(together, key=lambda s: s.last - s.first)
+    long_s, most_s = (span.end_ns - span.start_ns) * 1e-9, number(limit, "stop_s")
+    message = (
+        f"all joints give the same numbers for {long_s:.2f} s from {clock_s(episode, span.start_ns):.2f} to "
+        f"{moment(episode, span.end_ns)} (allowed {most_s:g} s), without the noise they have otherwise. "
+        "The same samples came again and again: check the bus, and record it again"
+    )
+    return [_finding(span, message, max(long_s, most_s), most_s, "s")]
 
 
 def _long(still: Bool, t_ns: I64, limit: Mapping[str, GateValue]) -> list[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from understudy.quality.columns import JOINT_STREAMS, POSITIONS
+from understudy.quality.columns import JOINT_STREAMS, POSITIONS, TORQUES
 from understudy.quality.joint_columns import misplaced, other_side
 from understudy.quality.thresholds import number
 from understudy.quality.whole_body import body_of, witnesses
@@ -14,16 +14,21 @@ from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 
 
+_ASKEW = 0.3
+"""A pull that is so far from straight down, as the length of the difference of unit vectors, is no hanging hand's."""
+
+
 class JointOrder:
     """Names of a joint stream are not the dataset's in that order; or the data says that they are not true.
 
     By data: targets or rates of at least `min_joints` joints are another joint's; the angles put the centre of mass over
-    `max_com_error_m` from where the episode has it; or tilt the torso otherwise than its IMU by over `max_tilt_error`.
+    `max_com_error_m` from where the episode has it; tilt the torso otherwise than its IMU by over `max_tilt_error`; or contradict
+    both the torques that hold the arms, by over `max_torque_error` of them, and the way in which a hand's weight pulls.
     """
 
     title = "Order of joints"
     needs: tuple[str, ...] = (POSITIONS,)
-    defaults: Mapping[str, GateValue] = {"min_joints": 2.0, "max_com_error_m": 0.008, "max_tilt_error": 0.2}
+    defaults: Mapping[str, GateValue] = {"min_joints": 2.0, "max_com_error_m": 0.008, "max_tilt_error": 0.2, "max_torque_error": 0.5}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """What the names say, else what the data says; at most one finding per stream."""
@@ -59,13 +64,18 @@ def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Fi
 
 def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
     body = body_of(episode, context.robot)
-    for witness in witnesses(episode, context.robot, body, body.joint_pos) if body is not None else ():
+    found = witnesses(episode, context.robot, body, body.joint_pos) if body is not None else []
+    pulls_askew = any(w.error > _ASKEW for w in found if "wrist" in w.stream)
+    for witness in found:
         if witness.stream == "debug/com_world":
             most = number(context.thresholds, "max_com_error_m")
             why = f"the angles put the centre of mass {witness.error * 1e3:.0f} mm from com_world (allowed {most * 1e3:.0f} mm)"
         elif "imu" in witness.stream:
             most = number(context.thresholds, "max_tilt_error")
             why = f"the angles tilt the body otherwise than {witness.stream} says, by {witness.error:.2f} (allowed {most:g})"
+        elif witness.stream == TORQUES and pulls_askew:
+            most = number(context.thresholds, "max_torque_error")
+            why = f"the arms' torques are off by {witness.error:.0%} (allowed {most:.0%}), and a hand's weight does not pull down"
         else:
             continue
         if witness.error > most:

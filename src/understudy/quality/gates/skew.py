@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.geom.arrays import I64
 from understudy.quality.cadence import step_of
 from understudy.quality.columns import increasing, severity_of
 from understudy.quality.lag import Lag, lag_between
@@ -20,20 +21,24 @@ from understudy.spec.stream import Stream
 
 _LIKE, _SHARP = 0.8, 2e-4
 _LONGEST_PART_S = 20.0
-_FEWEST_OTHERS = 3
+_FEWEST_OTHERS, _MOST_AGREE = 3, 0.6
+_EXACT_S = 0.002
 
 
 @dataclass(frozen=True)
 class _Off:
-    """How far a stream is off, seconds, at its beginning and its end, and by what that shows."""
+    """How far a stream is off, seconds, at its beginning and its end, by what that shows, and whether that is exact."""
 
     start_s: float
     end_s: float
     by: str
+    exact: bool = False
 
 
 class Skew:
     """A stream is off by over `max_skew_s`, or runs off by over `max_drift_s` from its beginning to its end.
+
+    Streams of one motion, which have the same stamps, also by over `max_drift_ppm`.
 
     Seen by motion that two streams show (rates of joints and the slope of their angles, IMUs and the base, gravity and the base),
     by beginning and end where the streams of a take all have the same, and by samples that arrived before they were taken.
@@ -43,16 +48,18 @@ class Skew:
 
     title = "Skew between streams"
     needs: tuple[str, ...] = ()
-    defaults: Mapping[str, GateValue] = {"max_skew_s": 0.015, "max_drift_s": 0.02, "max_command_drift_s": 0.05}
+    defaults: Mapping[str, GateValue] = {"max_skew_s": 0.015, "max_drift_s": 0.02, "max_drift_ppm": 1500.0, "max_command_drift_s": 0.05}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding per stream, in the order of their names."""
         skew_s, drift_s = number(context.thresholds, "max_skew_s"), number(context.thresholds, "max_drift_s")
         found: dict[str, Finding] = {}
+        most_ppm = number(context.thresholds, "max_drift_ppm")
         command_s = number(context.thresholds, "max_command_drift_s")
         for stream, off in (*_by_ends(episode), *_by_arrival(episode), *_by_motion(episode, context, command_s)):
             drift, worst = off.end_s - off.start_s, max(off.start_s, off.end_s, key=abs)
-            drifts = abs(drift) > drift_s
+            ppm = abs(drift) / max(episode.duration_s, 1e-3) * 1e6
+            drifts = abs(drift) > drift_s or (off.exact and abs(drift) > _EXACT_S and ppm > most_ppm)
             if stream.spec.key not in found and (drifts or abs(worst) > skew_s):
                 found[stream.spec.key] = _finding(stream, off, drift if drifts else worst, drift_s if drifts else skew_s, drifts)
         return [found[key] for key in sorted(found)]
@@ -89,9 +96,10 @@ def _sure(lag: Lag | None) -> Lag | None:
 
 
 def _by_ends(episode: Episode) -> Iterator[tuple[Stream, _Off]]:
-    """Streams that begin and end both late or both early, or one of the two, against streams that all keep the same time.
+    """Streams that begin and end both late or both early, or run longer, against streams that all keep the same time.
 
-    A stream begins within one of its steps after the take does, and ends within one before; what is beyond is its clock's.
+    A stream begins within one of its steps after the take does, and ends within one before; what is beyond is its clock's. Where
+    the others have the very same stamps, to the nanosecond, so must it: they were made of one motion.
     """
     streams = [s for key, s in sorted(episode.streams.items()) if _steady(s)]
     for stream in streams:
@@ -99,27 +107,35 @@ def _by_ends(episode: Episode) -> Iterator[tuple[Stream, _Off]]:
         if len(others) < _FEWEST_OTHERS:
             return
         starts, ends = np.array([s.t_ns[0] for s in others]), np.array([s.t_ns[-1] for s in others])
-        steps = np.array([round(step_of(s, episode) * 1e9) for s in others])
-        start_ns, end_ns = _agreed(starts, steps), _agreed(ends, steps)
-        if start_ns is None or end_ns is None:
-            continue
-        step_s = step_of(stream, episode)
+        twins = np.array([len(s) == len(stream) for s in others])
+        exact = (starts == np.median(starts)) & (ends == np.median(ends)) & twins
+        if float(exact.mean()) >= _MOST_AGREE:
+            start_ns, end_ns, step_s = int(starts[exact][0]), int(ends[exact][0]), 0.0
+        else:
+            steps = np.array([round(step_of(s, episode) * 1e9) for s in others])
+            agreed = _agreed(starts, steps), _agreed(ends, steps)
+            if agreed[0] is None or agreed[1] is None:
+                continue
+            start_ns, end_ns, step_s = *agreed, step_of(stream, episode)
         start_s, end_s = (int(stream.t_ns[0]) - start_ns) * 1e-9, (int(stream.t_ns[-1]) - end_ns) * 1e-9
-        off = _Off(_beyond(start_s, step_s), _beyond(end_s, step_s), "beginning and end of the others")
-        if off.start_s * off.end_s > 0 or (abs(off.end_s) > 0 and _runs(stream, off, episode)):
+        off = _Off(_beyond(start_s, step_s), _beyond(end_s, step_s), "beginning and end of the others", exact=step_s == 0.0)
+        if off.start_s * off.end_s > 0 or step_s == 0.0 or (off.end_s != 0.0 and _runs(stream, off, others)):
             yield stream, off
 
 
 def _steady(stream: Stream) -> bool:
-    events = stream.spec.kind == "command" or (stream.spec.kind == "discrete" and "seq" in stream.extra)
-    return len(stream) > 10 and not events and not stream.derived and increasing(stream)
+    """Whether samples come at even steps, so that beginning and end tell when the stream was on."""
+    if len(stream) <= 10 or stream.spec.kind == "command" or stream.derived or not increasing(stream):
+        return False
+    steps = np.diff(stream.t_ns)
+    return stream.spec.kind != "discrete" or float(np.abs(steps / np.median(steps) - 1.0).mean()) < 0.1
 
 
-def _agreed(stamps: np.ndarray[tuple[int], np.dtype[np.int64]], steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
+def _agreed(stamps: I64, steps: I64) -> int | None:
     """The moment at which most streams begin or end, to within their steps; None where they do not agree."""
     middle = int(np.sort(stamps)[len(stamps) // 2])
     near = np.abs(stamps - middle) <= steps + 2_000_000
-    return middle if float(near.mean()) >= 0.6 else None
+    return middle if float(near.mean()) >= _MOST_AGREE else None
 
 
 def _beyond(off_s: float, step_s: float) -> float:
@@ -127,12 +143,11 @@ def _beyond(off_s: float, step_s: float) -> float:
     return float(np.sign(off_s)) * max(abs(off_s) - step_s, 0.0) if abs(off_s) > 1.2 * step_s else 0.0
 
 
-def _runs(stream: Stream, off: _Off, episode: Episode) -> bool:
-    """Whether a stream that only ends off its time was taken slower or faster all along, and is not just cut or longer."""
+def _runs(stream: Stream, off: _Off, others: Sequence[Stream]) -> bool:
+    """Whether a stream that only ends off its time ran so all along: another one has as many samples, and began with it."""
     if stream.spec.rate_hz <= 0 and len(stream) < 50:
         return False
-    twins = [s for key, s in sorted(episode.streams.items()) if s is not stream and len(s) == len(stream) and _steady(s)]
-    return any(abs(int(s.t_ns[0]) - int(stream.t_ns[0])) < abs(off.end_s) * 0.5e9 for s in twins)
+    return any(len(s) == len(stream) and abs(int(s.t_ns[0]) - int(stream.t_ns[0])) < abs(off.end_s) * 0.5e9 for s in others)
 
 
 def _by_arrival(episode: Episode) -> Iterator[tuple[Stream, _Off]]:
