@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from understudy.geom.arrays import Bool, I64
+from understudy.geom.arrays import I64, Bool
 from understudy.quality.memo import Last
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream

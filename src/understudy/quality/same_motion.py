@@ -9,10 +9,10 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.filters import derivative
-from understudy.geom.interpolation import lerp_at, slerp_at
+from understudy.geom.interpolation import slerp_at
 from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj, quat_normalize
 from understudy.kinematics.forward import body_poses
-from understudy.quality.columns import BASE, POSITIONS, TARGETS, TORQUES, VELOCITIES, joint_series, series
+from understudy.quality.columns import BASE, POSITIONS, TARGETS, VELOCITIES, joint_series, series
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 

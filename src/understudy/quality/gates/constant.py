@@ -9,7 +9,18 @@ import numpy as np
 from understudy.geom.arrays import F64, Bool
 from understudy.geom.filters import derivative
 from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj
-from understudy.quality.columns import BASE, POSITIONS, TARGETS, TORQUES, VELOCITIES, column_name, joint_series, series, spread, table
+from understudy.quality.columns import (
+    BASE,
+    POSITIONS,
+    TARGETS,
+    TORQUES,
+    VELOCITIES,
+    column_name,
+    joint_series,
+    series,
+    spread,
+    table,
+)
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -74,7 +85,9 @@ def _contradicted(
         yield constant, "the noise of the others does, all the time", float(constant.sum()), 0.0, "1"
 
 
-def _against(constant: Bool, moves: F64 | None, most: float, unit: str, why: str) -> Iterator[tuple[Bool, str, float, float, str]]:
+def _against(
+    constant: Bool, moves: F64 | None, most: float, unit: str, why: str
+) -> Iterator[tuple[Bool, str, float, float, str]]:
     if moves is None or len(moves) != len(constant):
         return
     wrong = constant & (moves > most)

@@ -41,7 +41,9 @@ def _finding(episode: Episode, other: Alike, most: float) -> Finding:
         what = f"{other.share:.0%} of its motion is that of {other.id}, to the sample (allowed {most:.0%})"
     else:
         what = f"it holds {other.share_of_other:.0%} of the motion of {other.id}, to the sample (allowed {most:.0%})"
-    advice = "keep one of the two in episodes/" if not family else "it was made from that one: leave one of the two out of exports"
+    advice = (
+        "keep one of the two in episodes/" if not family else "it was made from that one: leave one of the two out of exports"
+    )
     return Finding(
         gate="duplicates",
         severity="reject" if copy and not family else "warn",

@@ -53,9 +53,7 @@ class FrozenJoints:
         return together + _commanded(episode, t_ns, still, limit, seen)
 
 
-def _commanded(
-    episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, GateValue], seen: set[int]
-) -> list[Finding]:
+def _commanded(episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, GateValue], seen: set[int]) -> list[Finding]:
     """Joints, but those seen, that do not move while what they are told does; targets made from the motion tell nothing."""
     told = joint_series(episode, TARGETS)
     if told is None or episode.stream(TARGETS).derived:

@@ -13,7 +13,6 @@ from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 
-
 _ASKEW = 0.3
 """A pull that is so far from straight down, as the length of the difference of unit vectors, is no hanging hand's."""
 
@@ -28,7 +27,12 @@ class JointOrder:
 
     title = "Order of joints"
     needs: tuple[str, ...] = (POSITIONS,)
-    defaults: Mapping[str, GateValue] = {"min_joints": 2.0, "max_com_error_m": 0.008, "max_tilt_error": 0.2, "max_torque_error": 0.5}
+    defaults: Mapping[str, GateValue] = {
+        "min_joints": 2.0,
+        "max_com_error_m": 0.008,
+        "max_tilt_error": 0.2,
+        "max_torque_error": 0.5,
+    }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """What the names say, else what the data says; at most one finding per stream."""

@@ -27,7 +27,9 @@ class Lengths:
         found = [] if steps else [_finding("", "the timeline has no steps: the episode is empty; record it again")]
         for key in sorted(episode.streams):
             for fault in _faults(episode, episode.streams[key]):
-                found.append(_finding(key, f"{key}: {fault}. The file is damaged or was written by a faulty program; make it again"))
+                found.append(
+                    _finding(key, f"{key}: {fault}. The file is damaged or was written by a faulty program; make it again")
+                )
         return found
 
 

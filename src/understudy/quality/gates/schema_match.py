@@ -62,7 +62,10 @@ def _of_schema(episode: Episode, schema: Schema) -> Iterator[tuple[Severity, str
         yield "reject", f"the schema in the episode cannot be read: {error}; it was written by another version: make it again"
         return
     if own.robot != schema.robot:
-        yield "reject", f"the schema in the episode is for {own.robot}, the dataset's for {schema.robot}; move it to its own dataset"
+        yield (
+            "reject",
+            f"the schema in the episode is for {own.robot}, the dataset's for {schema.robot}; move it to its own dataset",
+        )
     if own.action_kind != schema.action_kind:
         yield (
             "reject",

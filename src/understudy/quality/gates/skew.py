@@ -48,7 +48,12 @@ class Skew:
 
     title = "Skew between streams"
     needs: tuple[str, ...] = ()
-    defaults: Mapping[str, GateValue] = {"max_skew_s": 0.015, "max_drift_s": 0.02, "max_drift_ppm": 1500.0, "max_command_drift_s": 0.05}
+    defaults: Mapping[str, GateValue] = {
+        "max_skew_s": 0.015,
+        "max_drift_s": 0.02,
+        "max_drift_ppm": 1500.0,
+        "max_command_drift_s": 0.05,
+    }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding per stream, in the order of their names."""

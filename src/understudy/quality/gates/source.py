@@ -36,7 +36,11 @@ class Source:
             raise NotApplicable("the episode has no action of its joints")
         derived = all(stream.derived for stream in actions)
         return [
-            Finding(gate="source", severity="reject", message=f"motion_source is {said!r}, but {why}. Set the right source and import it again")
+            Finding(
+                gate="source",
+                severity="reject",
+                message=f"motion_source is {said!r}, but {why}. Set the right source and import it again",
+            )
             for why in _contradictions(episode, said, derived=derived)
         ][:1]
 

@@ -79,7 +79,9 @@ def _size(witness: Witness) -> str:
 
 def _through_the_body(robot: RobotModel, body: Body, most_rad: float) -> Iterator[Finding]:
     """Upper arms that both lean inwards most of the time: outwards is where the range of a shoulder's roll is wider."""
-    columns = {side: [j for j, n in enumerate(robot.joint_names) if side in n and "shoulder_roll" in n] for side in ("left", "right")}
+    columns = {
+        side: [j for j, n in enumerate(robot.joint_names) if side in n and "shoulder_roll" in n] for side in ("left", "right")
+    }
     if not all(len(found) == 1 for found in columns.values()):
         return
     (left,), (right,) = columns.values()

@@ -40,7 +40,9 @@ class Units:
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding per stream."""
-        found = [f for key in JOINT_STREAMS if "position" in key for f in _angles(episode, key, context.robot, context.thresholds)]
+        found = [
+            f for key in JOINT_STREAMS if "position" in key for f in _angles(episode, key, context.robot, context.thresholds)
+        ]
         seen = {f.stream for f in found}
         found += [f for f in (*_rates(episode), *_turns(episode)) if f.stream not in seen and POSITIONS not in seen]
         found += _heights(episode, context.robot, number(context.thresholds, "max_height_ratio"))
