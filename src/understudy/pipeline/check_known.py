@@ -23,7 +23,7 @@ def noted(ref: EpisodeRef) -> Notes | None:
 
 
 def standing(ref: EpisodeRef, current: str) -> Notes | None:
-    """Notes whose verdict still holds: by the same schema, robot and gates, of a file of this size; None where it has to be judged."""
+    """Notes whose verdict still holds, by the same schema, robot and gates, of a file of this size; else None: judge it."""
     notes = noted(ref)
     if notes is None or notes.verdict == "unchecked" or notes.checked_with != current or notes.facts is None:
         return None

@@ -29,7 +29,7 @@ def misplaced(episode: Episode) -> dict[str, dict[int, int]]:
         if other is None:
             continue
         rows = np.unique(np.linspace(0, len(other[0]) - 1, _MOST_ROWS).astype(np.int64))
-        truth = angles[1] if key == TARGETS else derivative(angles[1], angles[0])
+        truth = angles[1] if key == TARGETS else derivative(angles[1], angles[0] - angles[0][0])
         found[key] = _taken_for(lerp_at(angles[0], truth, other[0][rows]), other[1][rows], apart)
     return {key: columns for key, columns in found.items() if columns}
 

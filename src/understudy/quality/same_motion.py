@@ -46,7 +46,7 @@ def pairs(episode: Episode, robot: RobotModel) -> Iterator[Pair]:
         t_ns, q_rad = positions
         rates = joint_series(episode, VELOCITIES)
         if rates is not None:
-            yield Pair(VELOCITIES, "joint_positions", (t_ns, derivative(q_rad, t_ns)), rates)
+            yield Pair(VELOCITIES, "joint_positions", (t_ns, derivative(q_rad, t_ns - t_ns[0])), rates)
         told = joint_series(episode, TARGETS)
         if told is not None:
             lags = not episode.stream(TARGETS).derived
@@ -64,13 +64,13 @@ def _of_base(episode: Episode) -> Iterator[Pair]:
         return
     t_ns, pose = base
     quat = quat_normalize(pose[:, 3:])
-    turn = angular_velocity(quat, t_ns.astype(np.float64))
+    turn = angular_velocity(quat, (t_ns - t_ns[0]).astype(np.float64))
     velocity = series(episode, "observations/base_velocity")
     if velocity is not None and velocity[1].shape[1] == 6:
         yield Pair(
             "observations/base_velocity",
             "base_pose_world",
-            (t_ns, np.concatenate([derivative(pose[:, :3], t_ns), turn], axis=1)),
+            (t_ns, np.concatenate([derivative(pose[:, :3], t_ns - t_ns[0]), turn], axis=1)),
             velocity,
         )
     gravity = series(episode, "observations/projected_gravity")

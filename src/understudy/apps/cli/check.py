@@ -59,13 +59,10 @@ def _print(summary: CheckSummary) -> None:
     say(line + (f", {len(summary.restored)} brought back from failures/" if summary.restored else ""))
     if summary.waiting:
         count, takes = len(summary.waiting), ", ".join(summary.waiting[:3])
-        say(
-            f"{count} {'take is' if count == 1 else 'takes are'} in journal/ without an episode yet ({takes}): checked when it is made"
-        )
+        what = "take is" if count == 1 else "takes are"
+        say(f"{count} {what} in journal/ without an episode yet ({takes}): checked when it is made")
     if summary.refused:
-        say(
-            "Refused episodes are in failures/ with their findings in <episode>.notes.json. After a change of thresholds: --restore"
-        )
+        say("Refused episodes are in failures/, findings in <episode>.notes.json. After a change of thresholds: --restore")
 
 
 def _row(episode: Checked, scores: list[str]) -> list[str]:

@@ -36,8 +36,8 @@ _GRAVITY, _BASE_VELOCITY = "observations/projected_gravity", "observations/base_
 class Constant:
     """A column of an observation is the same from first to last although another stream shows that it changes.
 
-    Joints: their angle moves by over `moving_rad`, their rate by over `moving_rad_s`, by what the other joint streams say. IMU and
-    wrench: the sensor's other columns change. Base velocity and gravity: by the base pose. A recorded sensor: by its noise.
+    Joints: their angle moves by over `moving_rad`, their rate by over `moving_rad_s`, by what the other joint streams say. IMU
+    and wrench: the sensor's other columns change. Base velocity and gravity: by the base pose. A recorded sensor: by its noise.
     """
 
     title = "Constant columns"
@@ -113,12 +113,12 @@ def _of_base(episode: Episode, key: str) -> F64 | None:
     t_ns, pose = found
     if key == _GRAVITY:
         return spread(quat_apply(quat_conj(pose[:, 3:]), np.broadcast_to([0.0, 0.0, -1.0], (len(pose), 3))))
-    turn = angular_velocity(pose[:, 3:], t_ns.astype(np.float64))
-    return np.concatenate([spread(derivative(pose[:, :3], t_ns)), spread(turn)])
+    turn = angular_velocity(pose[:, 3:], (t_ns - t_ns[0]).astype(np.float64))
+    return np.concatenate([spread(derivative(pose[:, :3], t_ns - t_ns[0])), spread(turn)])
 
 
 def _noisy(stream: Stream, constant: Bool) -> bool:
-    """Whether a recorded sensor's other columns, two or more, hardly ever give the same number twice in a row: noise alone moves them."""
+    """Whether a recorded sensor's other columns, two or more, hardly ever give a number twice in a row: noise moves them."""
     if "t_arrival_ns" not in stream.extra or int((~constant).sum()) < 2:
         return False
     changes = (np.diff(table(stream)[:, ~constant], axis=0) != 0).mean(axis=0)
@@ -129,7 +129,8 @@ def _finding(stream: Stream, wrong: Bool, why: str, value: float, limit: float, 
     names = [column_name(stream, int(c)) for c in np.flatnonzero(wrong)]
     message = (
         f"{stream.spec.name}: {', '.join(names[:3])}{' ...' if len(names) > 3 else ''} never "
-        f"{'changes' if len(names) == 1 else 'change'}, but {why}. Check the sensor's wiring and what fills the column; record it again"
+        f"{'changes' if len(names) == 1 else 'change'}, but {why}. Check the sensor's wiring and what fills the column; "
+        "record it again"
     )
     return Finding(
         gate="constant",

@@ -12,7 +12,7 @@ from understudy.spec.schema import GateValue
 
 
 class Duration:
-    """The timeline is shorter than `min_s` or longer than `max_s`; set both for each task under `[tasks.<task>.gates.duration]`."""
+    """The timeline is shorter than `min_s` or longer than `max_s`; a task sets its own in `[tasks.<task>.gates.duration]`."""
 
     title = "Duration"
     needs: tuple[str, ...] = ()
@@ -24,9 +24,10 @@ class Duration:
         if len(episode.timeline_ns) == 0 or least_s <= episode.duration_s <= most_s:
             return []  # an empty timeline is for `lengths` to refuse
         short = episode.duration_s < least_s
+        which, key, cut = ("under", "min_s", "") if short else ("over", "max_s", " or cut it into takes")
         message = (
-            f"the episode lasts {episode.duration_s:.2f} s, {'under' if short else 'over'} the {least_s if short else most_s:g} s that "
-            f"are allowed. Record it again{'' if short else ' or cut it into takes'}, or set {'min_s' if short else 'max_s'} of the task"
+            f"the episode lasts {episode.duration_s:.2f} s, {which} the {least_s if short else most_s:g} s that are allowed. "
+            f"Record it again{cut}, or set {key} of the task"
         )
         return [
             Finding(

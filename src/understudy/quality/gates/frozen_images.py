@@ -99,9 +99,9 @@ def _head_moves(
 def _finding(episode: Episode, key: str, span: Span, rad: float, limit_s: float, severity: Severity) -> Finding:
     still_s = (span.end_ns - span.start_ns) * 1e-9
     message = (
-        f"{key}: the same picture for {still_s:.2f} s from {clock_s(episode, span.start_ns):.2f} to {moment(episode, span.end_ns)} "
-        f"(allowed {limit_s:g} s) while a joint moves by {rad:.2f} rad. The camera hangs or its program repeats the last picture: "
-        "start it anew and record it again"
+        f"{key}: the same picture for {still_s:.2f} s from {clock_s(episode, span.start_ns):.2f} to "
+        f"{moment(episode, span.end_ns)} (allowed {limit_s:g} s) while a joint moves by {rad:.2f} rad. "
+        "The camera hangs or its program repeats the last picture: start it anew and record it again"
     )
     return Finding(
         gate="frozen_images",

@@ -26,8 +26,8 @@ class FrozenJoints:
     """A joint's angle stays the same to the last bit although the joint moves.
 
     For `frozen_s` while its command moves by over `frozen_command_rad`; for `stop_s` after or before it turned faster than
-    `abrupt_rad_s`, which no joint can; or for `stop_s` while its measured rate is over that. All joints of a recorded robot at once
-    for `stop_s`, without the noise that they have otherwise.
+    `abrupt_rad_s`, which no joint can; or for `stop_s` while its measured rate is over that. All joints of a recorded robot at
+    once for `stop_s`, without the noise that they have otherwise.
     """
 
     title = "Frozen joints"
@@ -107,7 +107,7 @@ def _repeated(episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, Gate
     """A recorded robot whose encoders all stand still at once, though their noise changes them all the time otherwise."""
     if "t_arrival_ns" not in episode.stream(POSITIONS).extra:
         return []
-    together = _long(still.all(axis=1), t_ns, limit)
+    together = _long(np.asarray(still.all(axis=1)), t_ns, limit)
     outside = np.ones(len(still), dtype=bool)
     for span in together:
         outside[span.rows] = False

@@ -62,7 +62,8 @@ def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Fi
     for key, columns in misplaced(episode).items():
         if len(columns) >= least and any(turned.get(j) != taken for j, taken in columns.items()):
             j, taken = next((j, t) for j, t in columns.items() if turned.get(j) != t)
-            why = f"{len(columns)} columns of {key} are other joints' ({episode.joint_names[j]} is {episode.joint_names[taken]}, ...)"
+            example = f"{episode.joint_names[j]} is {episode.joint_names[taken]}"
+            why = f"{len(columns)} columns of {key} are other joints' ({example}, ...)"
             yield _finding(key, why, float(len(columns)), least, "1")
 
 
@@ -87,7 +88,7 @@ def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
 
 
 def _finding(stream: str, why: str, value: float | None, limit: float | None, unit: str) -> Finding:
-    message = f"the joints are not in the dataset's order: {why}. Reorder the columns by name where the data comes in, and import it again"
+    message = f"the joints are not in the dataset's order: {why}. Reorder the columns by name, and import it again"
     return Finding(gate="joint_order", severity="reject", message=message, stream=stream, value=value, limit=limit, unit=unit)
 
 

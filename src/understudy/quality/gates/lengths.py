@@ -15,7 +15,7 @@ from understudy.spec.stream import Stream
 
 
 class Lengths:
-    """As many samples as stamps, as raw columns, and, where an action was made from the motion, as steps; as many columns as names."""
+    """As many samples as stamps and raw columns, as steps where they were made from the motion; as many columns as names."""
 
     title = "Lengths agree"
     needs: tuple[str, ...] = ()

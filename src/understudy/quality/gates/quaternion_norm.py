@@ -34,7 +34,7 @@ def _norms(episode: Episode, stream: Stream, most: float) -> list[Finding]:
     if len(data) == 0 or data.dtype.kind != "f":
         return []
     quat = data[..., QUATERNION[stream.spec.kind]].astype(np.float64)
-    finite = np.isfinite(quat).all(axis=-1)
+    finite = np.asarray(np.isfinite(quat).all(axis=-1))
     off = np.abs(np.linalg.norm(np.where(finite[..., None], quat, 0.0), axis=-1) - 1.0)
     off = np.where(finite, off, 0.0).reshape(len(data), -1).max(axis=1)
     wrong = spans(off > most, stream.t_ns)

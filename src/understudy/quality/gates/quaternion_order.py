@@ -20,6 +20,9 @@ _GRAVITY, _BASE_VELOCITY = "observations/projected_gravity", "observations/base_
 _MOST_ROWS = 2000
 _CLEARLY = 0.35
 """The other order must leave at most this share of the contradiction."""
+_SMALL, _EXACTLY = 0.2, 0.05
+"""A contradiction from this share of the limit on counts too, where the other order leaves next to nothing of it."""
+_TURNS_RAD_S = 0.02
 _UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -48,10 +51,10 @@ class QuaternionOrder:
             if (np.abs(np.linalg.norm(quat, axis=1) - 1.0) > 0.5).any():
                 continue
             for what, as_is, other in _errors(episode, key, t_ns, values, quat):
-                if as_is > most and other < _CLEARLY * as_is:
+                if (as_is > most and other < _CLEARLY * as_is) or (as_is > _SMALL * most and other < _EXACTLY * as_is):
                     message = (
-                        f"{key}: as w, x, y, z its orientation contradicts {what} ({as_is:.2f}, allowed {most:g}); taken as x, y, z, w "
-                        f"it does not ({other:.2f}). Reorder the columns where the data comes in, and import it again"
+                        f"{key}: as w, x, y, z its orientation contradicts {what} ({as_is:.2f}, allowed {most:g}); taken as "
+                        f"x, y, z, w it does not ({other:.2f}). Reorder the columns where the data comes in, and import it again"
                     )
                     found.append(
                         Finding(
@@ -60,7 +63,7 @@ class QuaternionOrder:
                             message=message,
                             stream=key,
                             value=as_is,
-                            limit=most,
+                            limit=most if as_is > most else _SMALL * most,
                             unit="1",
                         )
                     )
@@ -70,23 +73,28 @@ class QuaternionOrder:
 
 def _errors(episode: Episode, key: str, t_ns: I64, values: F64, quat: F64) -> Iterator[tuple[str, float, float]]:
     """What contradicts, and by how much as wxyz and as xyzw."""
-    orders = (quat, xyzw_to_wxyz(quat))
+    swapped = xyzw_to_wxyz(quat)
     rows = np.linspace(0, len(t_ns) - 1, min(len(t_ns), _MOST_ROWS)).astype(np.int64)
     if values.shape[1] == 10:
         accel = values[:, 7:10]
         mean = accel / np.maximum(np.linalg.norm(accel, axis=1, keepdims=True), 1e-9)
-        yield "its own acceleration", *(_median(quat_apply(q[rows], mean[rows]) - _UP) for q in orders)
-        yield "its own rate of turn", *(_turn_error(t_ns, q, values[:, 4:7], body=True) for q in orders)
+        tilts = [_median(quat_apply(q[rows], mean[rows]) - _UP) for q in (quat, swapped)]
+        yield "its own acceleration", tilts[0], tilts[1]
+        turns = [_turn_error(t_ns, q, values[:, 4:7], body=True) for q in (quat, swapped)]
+        yield "its own rate of turn", turns[0], turns[1]
     if key != BASE:
         return
     gravity = series(episode, _GRAVITY)
     if gravity is not None and gravity[1].shape[1] == 3:
         told = lerp_at(*gravity, t_ns[rows])
-        yield _GRAVITY, *(_median(quat_apply(quat_conj(q[rows]), np.broadcast_to(-_UP, told.shape)) - told) for q in orders)
+        down = np.broadcast_to(-_UP, told.shape)
+        tilts = [_median(quat_apply(quat_conj(q[rows]), down) - told) for q in (quat, swapped)]
+        yield _GRAVITY, tilts[0], tilts[1]
     velocity = series(episode, _BASE_VELOCITY)
     if velocity is not None and velocity[1].shape[1] == 6:
         told = lerp_at(*velocity, t_ns)[:, 3:]
-        yield _BASE_VELOCITY, *(_turn_error(t_ns, q, told, body=False) for q in orders)
+        turns = [_turn_error(t_ns, q, told, body=False) for q in (quat, swapped)]
+        yield _BASE_VELOCITY, turns[0], turns[1]
 
 
 def _median(difference: F64) -> float:
@@ -97,11 +105,11 @@ def _turn_error(t_ns: I64, quat: F64, told: F64, *, body: bool) -> float:
     """Root mean square of the difference of two rates of turn over that of the one that is told; 0 where it hardly turns."""
     if len(t_ns) < 3:
         return 0.0
-    turn = angular_velocity(quat_normalize(quat), t_ns.astype(np.float64))
+    turn = angular_velocity(quat_normalize(quat), (t_ns - t_ns[0]).astype(np.float64))
     if body:
         turn = quat_apply(quat_conj(quat), turn)
     scale = float(np.sqrt((told**2).sum(axis=1).mean()))
-    return float(np.sqrt(((turn - told) ** 2).sum(axis=1).mean())) / scale if scale > 0.05 else 0.0
+    return float(np.sqrt(((turn - told) ** 2).sum(axis=1).mean())) / scale if scale > _TURNS_RAD_S else 0.0
 
 
 PLUGIN: Gate = QuaternionOrder()

@@ -64,12 +64,12 @@ def _of_schema(episode: Episode, schema: Schema) -> Iterator[tuple[Severity, str
     if own.robot != schema.robot:
         yield (
             "reject",
-            f"the schema in the episode is for {own.robot}, the dataset's for {schema.robot}; move it to its own dataset",
+            f"its schema is for {own.robot}, the dataset's for {schema.robot}; move it to a dataset of its robot",
         )
     if own.action_kind != schema.action_kind:
         yield (
             "reject",
-            f"the episode's actions are a {own.action_kind}, the dataset's a {schema.action_kind}; keep the two in datasets apart",
+            f"its actions are a {own.action_kind}, the dataset's a {schema.action_kind}; keep the two in datasets apart",
         )
     if own.control_rate_hz != schema.control_rate_hz:
         yield (

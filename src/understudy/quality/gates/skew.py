@@ -38,12 +38,10 @@ class _Off:
 class Skew:
     """A stream is off by over `max_skew_s`, or runs off by over `max_drift_s` from its beginning to its end.
 
-    Streams of one motion, which have the same stamps, also by over `max_drift_ppm`.
-
-    Seen by motion that two streams show (rates of joints and the slope of their angles, IMUs and the base, gravity and the base),
-    by beginning and end where the streams of a take all have the same, and by samples that arrived before they were taken.
-    What a robot does comes after what it is told: only a change of that delay by over `max_command_drift_s` counts. Without motion
-    nothing is said.
+    Streams of one motion, which have the same stamps, also by over `max_drift_ppm`. Seen by motion that two streams show (rates
+    of joints and the slope of their angles, IMUs, gravity, velocity and the base), by beginning and end where the streams of a
+    take all have the same, and by samples that arrived before they were taken. What a robot does comes after what it is told:
+    only a change of that delay by over `max_command_drift_s` counts. Without motion nothing is said.
     """
 
     title = "Skew between streams"
@@ -113,15 +111,15 @@ def _by_ends(episode: Episode) -> Iterator[tuple[Stream, _Off]]:
             return
         starts, ends = np.array([s.t_ns[0] for s in others]), np.array([s.t_ns[-1] for s in others])
         twins = np.array([len(s) == len(stream) for s in others])
-        exact = (starts == np.median(starts)) & (ends == np.median(ends)) & twins
+        exact = (starts == _middle(starts)) & (ends == _middle(ends)) & twins
         if float(exact.mean()) >= _MOST_AGREE:
             start_ns, end_ns, step_s = int(starts[exact][0]), int(ends[exact][0]), 0.0
         else:
             steps = np.array([round(step_of(s, episode) * 1e9) for s in others])
-            agreed = _agreed(starts, steps), _agreed(ends, steps)
-            if agreed[0] is None or agreed[1] is None:
+            first_ns, last_ns = _agreed(starts, steps), _agreed(ends, steps)
+            if first_ns is None or last_ns is None:
                 continue
-            start_ns, end_ns, step_s = *agreed, step_of(stream, episode)
+            start_ns, end_ns, step_s = first_ns, last_ns, step_of(stream, episode)
         start_s, end_s = (int(stream.t_ns[0]) - start_ns) * 1e-9, (int(stream.t_ns[-1]) - end_ns) * 1e-9
         off = _Off(_beyond(start_s, step_s), _beyond(end_s, step_s), "beginning and end of the others", exact=step_s == 0.0)
         if off.start_s * off.end_s > 0 or step_s == 0.0 or (off.end_s != 0.0 and _runs(stream, off, others)):
@@ -138,9 +136,14 @@ def _steady(stream: Stream) -> bool:
 
 def _agreed(stamps: I64, steps: I64) -> int | None:
     """The moment at which most streams begin or end, to within their steps; None where they do not agree."""
-    middle = int(np.sort(stamps)[len(stamps) // 2])
+    middle = _middle(stamps)
     near = np.abs(stamps - middle) <= steps + 2_000_000
     return middle if float(near.mean()) >= _MOST_AGREE else None
+
+
+def _middle(stamps: I64) -> int:
+    """The median, exact to the nanosecond."""
+    return int(np.sort(stamps)[len(stamps) // 2])
 
 
 def _beyond(off_s: float, step_s: float) -> float:

@@ -97,8 +97,8 @@ def _short(episode: Episode, median_s: float, least: float, speed: float) -> Fin
 
 def _cut(episode: Episode, key: str, share: float, least: float) -> Finding:
     message = (
-        f"{key}: {share:.0%} of the samples that its recorder counted are there (at least {least:.0%} is needed). The episode was cut "
-        "after it was recorded: say so with parent_id, or take the whole one"
+        f"{key}: {share:.0%} of the samples that its recorder counted are there (at least {least:.0%} is needed). "
+        "The episode was cut after it was recorded: say so with parent_id, or take the whole one"
     )
     severity: Severity = "warn" if episode.metadata.get("parent_id") else "reject"
     return _finding(episode, severity, message, share, least, "1").model_copy(update={"stream": key})

@@ -63,8 +63,8 @@ def _angles(episode: Episode, key: str, robot: RobotModel, limit: Mapping[str, G
         worst = int(np.argmax(np.where(wrong, np.median(beyond, axis=0), -np.inf)))
         value = float(np.median(q[:, worst]))
         message = (
-            f"{key}: {int(wrong.sum())} joints are far beyond their range most of the time ({robot.joint_names[worst]} at {value:.1f}) "
-            "and all of them fit as degrees. Convert to radians where the data comes in, and import it again"
+            f"{key}: {int(wrong.sum())} joints are far beyond their range most of the time ({robot.joint_names[worst]} at "
+            f"{value:.1f}), and all of them fit as degrees. Convert to radians where the data comes in, and import it again"
         )
         yield _finding(key, message, float(wrong.sum()), least, "1")
 
@@ -75,7 +75,7 @@ def _rates(episode: Episode) -> Iterator[Finding]:
     if angles is None or rates is None:
         return
     rows = _some(len(rates[0]))
-    slope = lerp_at(angles[0], derivative(angles[1], angles[0]), rates[0][rows])
+    slope = lerp_at(angles[0], derivative(angles[1], angles[0] - angles[0][0]), rates[0][rows])
     yield from _ratio(VELOCITIES, slope, rates[1][rows], "the slope of the joints' angles")
 
 
@@ -86,7 +86,7 @@ def _turns(episode: Episode) -> Iterator[Finding]:
         if found is None or found[1].shape[1] != 10 or (np.linalg.norm(found[1][:, :4], axis=1) < 0.5).any():
             continue
         t_ns, values = found
-        turn = angular_velocity(values[:, :4], t_ns.astype(np.float64))
+        turn = angular_velocity(values[:, :4], (t_ns - t_ns[0]).astype(np.float64))
         yield from _ratio(
             key,
             np.linalg.norm(turn, axis=1)[:, None],
@@ -105,8 +105,8 @@ def _ratio(key: str, truth: F64, told: F64, what: str) -> Iterator[Finding]:
     for factor, words in ((_DEG, "degrees"), (1 / _DEG, "a 57th, as where degrees stand for the other")):
         if factor / _WITHIN < ratio < factor * _WITHIN:
             message = (
-                f"{key}: its rates are {ratio:.3g} times {what}: {words}. Convert to radians per second where the data comes in, and "
-                "import it again"
+                f"{key}: its rates are {ratio:.3g} times {what}: {words}. Convert to radians per second where the data comes in, "
+                "and import it again"
             )
             yield _finding(key, message, ratio, 1.0, "1")
 
