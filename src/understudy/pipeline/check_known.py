@@ -69,6 +69,8 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
     known, judged = Known(), frozenset(but)
     for ref in dataset.refs("episodes"):
         notes = held.get(ref.id) or noted(ref)
+        if notes is not None and notes.verdict == "rejected":
+            continue  # refused, and not moved yet
         if notes is not None and notes.facts is not None and notes.facts.bytes == size_of(ref):
             if ref.id not in judged:
                 known.add(ref, notes)
