@@ -147,7 +147,8 @@ def _let_go(episode: Episode, side: str, limit: Mapping[str, GateValue]) -> list
         return []
     message = (
         f"the {side} jaw opens at {moment(episode, worst[0])} while the wrist still carries {worst[2]:.0f} N "
-        f"(allowed {most_n:.0f}): what it held falls. Record it again; where the task lets things fall, raise max_load_n for it in schema.toml"
+        f"(allowed {most_n:.0f}): what it held falls. "
+        "Record it again; where the task lets things fall, raise max_load_n for it in schema.toml"
     )
     return [_finding(wrench.spec.key, worst[0], worst[1], worst[2], most_n, "N", message)]
 

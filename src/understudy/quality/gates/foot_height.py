@@ -13,7 +13,7 @@ from understudy.quality.spans import Span, moment, spans
 from understudy.quality.stances import stances, worst_window
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
-from understudy.spec.findings import Finding, Severity
+from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 from understudy.spec.skeleton import SIDES
@@ -23,17 +23,14 @@ FREE_SOURCES = ("mocap", "video", "synthetic")
 
 
 class FootHeight:
-    """A planted sole is over `max_height_m` off the floor on average over `window_s` of a stance, either way; any sole is that
-    far below it for `hold_s`; or a motion of a person touches nothing within `max_height_m` for longer than `max_flight_s`.
-
-    A foot's mean over all stances above `warn_height_m` is a warning.
+    """A planted sole is over `max_off_m` off the floor on average over `window_s` of a stance, either way; any sole is that
+    far below it for `hold_s`; or a motion of a person touches nothing within `max_off_m` for longer than `max_flight_s`.
     """
 
     title = "Floating or sunken feet"
     needs: tuple[str, ...] = NEEDS
     defaults: Mapping[str, GateValue] = {
-        "max_height_m": 0.03,
-        "warn_height_m": 0.02,
+        "max_off_m": 0.03,
         "window_s": 0.25,
         "min_stance_s": 0.1,
         "hold_s": 0.1,
@@ -45,7 +42,7 @@ class FootHeight:
         seen, limit = posture(episode, context.robot), context.thresholds
         if len(seen.t_ns) < 2:
             return []
-        most_m = number(limit, "max_height_m")
+        most_m = number(limit, "max_off_m")
         found = []
         for foot, side in enumerate(SIDES):
             height_m = seen.sole_height_m[:, foot]
@@ -64,7 +61,7 @@ def _sunken(episode: Episode, side: str, seen: Posture, height_m: F64, most_m: f
     span = min(under, key=lambda s: float(height_m[s.rows].min()))
     value = float(height_m[span.rows].min())
     text = f"the {side} foot is {-value * 100:.1f} cm below the floor at {moment(episode, span.start_ns)}"
-    return [_finding("reject", BASE, f"{text} (allowed {most_m * 100:.1f})", span, value, -most_m)]
+    return [_finding(BASE, f"{text} (allowed {most_m * 100:.1f})", span, value, -most_m)]
 
 
 def _planted(episode: Episode, seen: Posture, limit: Mapping[str, GateValue], most_m: float) -> list[Finding]:
@@ -79,20 +76,15 @@ def _planted(episode: Episode, seen: Posture, limit: Mapping[str, GateValue], mo
 def _foot(
     episode: Episode, side: str, t_ns: I64, height_m: F64, own: list[Span], limit: Mapping[str, GateValue], most_m: float
 ) -> list[Finding]:
-    """The worst window of all stances of a foot, or the mean over them."""
-    key, warn_m, window_s = contact_key(episode), number(limit, "warn_height_m"), number(limit, "window_s")
-    windows = [(*worst_window(height_m[s.rows], t_ns[s.rows], window_s), s.first) for s in own]
+    """The worst window of all stances of a foot."""
+    windows = [(*worst_window(height_m[s.rows], t_ns[s.rows], number(limit, "window_s")), s.first) for s in own]
     value, begin, end, first = max(windows, key=lambda w: abs(w[0]))
+    if abs(value) <= most_m:
+        return []
     span = Span(first + begin, first + end, int(t_ns[first + begin]), int(t_ns[first + end]))
-    mean = float(np.concatenate([height_m[s.rows] for s in own]).mean())
-    if abs(value) > most_m:
-        text = f"{_off(side, value)} while planted from {moment(episode, span.start_ns)} to {moment(episode, span.end_ns)}"
-        text += f" (allowed {most_m * 100:.1f})"
-        return [_finding("reject", key, text, span, value, float(np.copysign(most_m, value)))]
-    if abs(mean) > warn_m:
-        text = f"{_off(side, mean)} on average while planted (allowed {warn_m * 100:.1f}), most at"
-        return [_finding("warn", key, f"{text} {moment(episode, span.start_ns)}", span, mean, float(np.copysign(warn_m, mean)))]
-    return []
+    text = f"{_off(side, value)} while planted from {moment(episode, span.start_ns)} to {moment(episode, span.end_ns)}"
+    text += f" (allowed {most_m * 100:.1f})"
+    return [_finding(contact_key(episode), text, span, value, float(np.copysign(most_m, value)))]
 
 
 def _off(side: str, height_m: float) -> str:
@@ -108,14 +100,14 @@ def _floating(episode: Episode, seen: Posture, most_m: float, longest_s: float) 
             value = min(float(seen.sole_height_m[span.rows].min()), lowest_m)
             text = f"nothing of the robot is within {most_m * 100:.1f} cm of the floor from {moment(episode, span.start_ns)} to "
             text += f"{moment(episode, span.end_ns)} (allowed for {longest_s:g} s)"
-            return [_finding("reject", BASE, text, span, value, most_m)]
+            return [_finding(BASE, text, span, value, most_m)]
     return []
 
 
-def _finding(severity: Severity, key: str, said: str, span: Span, value: float, limit: float) -> Finding:
+def _finding(key: str, said: str, span: Span, value: float, limit: float) -> Finding:
     return Finding(
         gate="foot_height",
-        severity=severity,
+        severity="reject",
         message=(
             f"{said}. Find the height of the floor again, or mend the contact flags; "
             "where the task stands on something, turn the gate off for it in schema.toml"

@@ -1,4 +1,4 @@
-"""Gate `foot_skate`: planted feet that slide."""
+"""Gate `foot_skate`: planted feet that slide, or are a little off the floor."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from understudy.spec.skeleton import SIDES
 
 
 class FootSkate:
-    """A planted sole slides at over `max_slide_m_s` on average over `window_s` (or through a stance that is shorter); a foot's
-    mean over all its stances above `max_skate_m_s` is a warning.
+    """A planted sole slides at over `max_slide_m_s` on average over `window_s` (or through a stance that is shorter).
+
+    Two means over all stances of a foot are warnings: a speed over `max_skate_m_s`, and a height off the floor of over
+    `max_height_m`; feet that are off by more than that are the business of `foot_height`.
 
     Planted is what the person's foot was, or the robot's own contacts where nobody is known (teleoperation). The speed of a
     sole is that of its slowest outline point, so that rolling or turning on a toe is no skating.
@@ -31,6 +33,7 @@ class FootSkate:
     needs: tuple[str, ...] = NEEDS
     defaults: Mapping[str, GateValue] = {
         "max_skate_m_s": 0.05,
+        "max_height_m": 0.02,
         "max_slide_m_s": 0.07,
         "window_s": 0.4,
         "min_stance_s": 0.2,
@@ -47,6 +50,7 @@ class FootSkate:
         for foot, side in enumerate(SIDES):
             own = [slide for slide in slides if slide.foot == foot]
             found += _foot(episode, side, own, limit) if own else []
+            found += _off_floor(episode, seen, side, [s for s in every if s.foot == foot], number(limit, "max_height_m"))
         return found
 
 
@@ -77,24 +81,44 @@ def _foot(episode: Episode, side: str, own: list[_Slide], limit: Mapping[str, Ga
     if worst.worst_m_s > most:
         where = f"from {moment(episode, worst.start_ns)} to {moment(episode, worst.end_ns)}"
         text = f"the {side} foot slides at {worst.worst_m_s * 100:.1f} cm/s while planted {where} (allowed {most * 100:.1f})"
-        return [_finding(episode, "reject", text, worst, worst.worst_m_s, most)]
+        return [_finding(episode, "reject", text, worst.start_ns, worst.end_ns, worst.worst_m_s, most)]
     if mean > most_mean:
         text = f"the {side} foot slides at {mean * 100:.1f} cm/s on average while planted (allowed {most_mean * 100:.1f}), "
-        return [_finding(episode, "warn", f"{text}most at {moment(episode, worst.start_ns)}", worst, mean, most_mean)]
+        return [
+            _finding(
+                episode, "warn", f"{text}most at {moment(episode, worst.start_ns)}", worst.start_ns, worst.end_ns, mean, most_mean
+            )
+        ]
     return []
 
 
-def _finding(episode: Episode, severity: Severity, said: str, slide: _Slide, value: float, most: float) -> Finding:
+def _off_floor(episode: Episode, seen: Posture, side: str, own: list[Stance], most_m: float) -> list[Finding]:
+    if not own:
+        return []
+    height_m = np.concatenate([seen.sole_height_m[s.span.rows, s.foot] for s in own])
+    mean_m = float(height_m.mean())
+    if abs(mean_m) <= most_m:
+        return []
+    text = (
+        f"the {side} foot is {abs(mean_m) * 100:.1f} cm {'above' if mean_m > 0 else 'below'} the floor on average while planted "
+    )
+    text += f"(allowed {most_m * 100:.1f})"
+    return [_finding(episode, "warn", text, own[0].span.start_ns, own[-1].span.end_ns, mean_m, most_m, "m")]
+
+
+def _finding(
+    episode: Episode, severity: Severity, said: str, start_ns: int, end_ns: int, value: float, most: float, unit: str = "m/s"
+) -> Finding:
     return Finding(
         gate="foot_skate",
         severity=severity,
         message=f"{said}. Retarget it again with its contacts, or mend the contact flags or the base's pose",
         stream=contact_key(episode),
-        start_ns=slide.start_ns,
-        end_ns=slide.end_ns,
+        start_ns=start_ns,
+        end_ns=end_ns,
         value=value,
         limit=most,
-        unit="m/s",
+        unit=unit,
     )
 
 

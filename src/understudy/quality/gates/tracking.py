@@ -34,7 +34,7 @@ class Tracking:
 
     title = "Commanded against measured"
     needs: tuple[str, ...] = (POSITIONS, TARGET)
-    defaults: Mapping[str, GateValue] = {"max_error_rad": 0.25, "window_s": 0.5, "max_lag_s": 0.3, "min_follow": 0.3}
+    defaults: Mapping[str, GateValue] = {"max_error_rad": 0.2, "window_s": 0.5, "max_lag_s": 0.3, "min_follow": 0.3}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding of each kind, at the worst joint."""
