@@ -12,7 +12,7 @@ from understudy.quality.spans import Span, median_step_s, spans
 from understudy.spec.episode import Episode
 from understudy.spec.skeleton import SIDES
 
-EDGE_S = 0.06
+EDGE_S = 0.04
 """Taken off either end of a stance."""
 
 

@@ -36,7 +36,7 @@ class FootSkate:
         "max_height_m": 0.02,
         "max_slide_m_s": 0.07,
         "window_s": 0.4,
-        "min_stance_s": 0.2,
+        "min_stance_s": 0.1,
     }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:

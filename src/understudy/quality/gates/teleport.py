@@ -32,7 +32,7 @@ class Teleport:
     needs: tuple[str, ...] = (POSITIONS,)
     defaults: Mapping[str, GateValue] = {
         "max_jump_rad": 0.15,
-        "max_acceleration_rad_s2": 230.0,
+        "max_acceleration_rad_s2": 170.0,
         "max_base_jump_m": 0.1,
         "max_base_turn_rad": 0.2,
     }
@@ -40,27 +40,30 @@ class Teleport:
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding for the joints, at the worst of them, and one each for the base's place and orientation."""
         limit, track = context.thresholds, joint_track(episode, context.robot)
-        jump_rad, after = jumps(track.joint_pos, track.t_ns)
         most_rad = max(number(limit, "max_jump_rad"), number(limit, "max_acceleration_rad_s2") * track.step_s**2)
+        jump_rad, after = jumps(track.joint_pos, track.t_ns, most_rad)
         found = _joints(episode, context, jump_rad, track.t_ns[after], most_rad)
         if BASE not in episode:
             return found
         t_ns, pose = _finite(episode.stream(BASE).t_ns, episode.data(BASE))
-        place_m, after = jumps(pose[:, :3], t_ns, together=True)
-        found += _base(episode, place_m[:, 0], t_ns[after], number(limit, "max_base_jump_m"), "m")
-        turn_rad, after = jumps(_turned(pose[:, 3:]), t_ns)
-        return found + _base(episode, turn_rad[:, 0], t_ns[after], number(limit, "max_base_turn_rad"), "rad")
+        most_m, most_rad = number(limit, "max_base_jump_m"), number(limit, "max_base_turn_rad")
+        place_m, after = jumps(pose[:, :3], t_ns, most_m, together=True)
+        found += _base(episode, place_m[:, 0], t_ns[after], most_m, "m")
+        turn_rad, after = jumps(_turned(pose[:, 3:]), t_ns, most_rad)
+        return found + _base(episode, turn_rad[:, 0], t_ns[after], most_rad, "rad")
 
 
-def jumps(values: F64, t_ns: I64, *, together: bool = False) -> tuple[F64, I64]:
-    """How much further each value goes between two samples than its speed in the step before, or in that after, would bring it.
+def jumps(values: F64, t_ns: I64, most: float, *, together: bool = False) -> tuple[F64, I64]:
+    """How much further each value goes between two samples than its speed before, or after, would bring it.
 
-    The smaller of the two counts, so that who starts or stops at once does not jump. A value that comes back at once is as far
-    off as one that stays.
+    Expected is the speed of the step before, or of that after, or their mean, or the speed that the last two steps before, or the
+    next two after, come to in a straight line: the one that explains the step best counts, so that who starts, stops or turns
+    round at once does not jump. A value that comes back at once is as far off as one that stays.
 
     Args:
         values: (N, C) samples.
         t_ns: (N,) their stamps.
+        most: ways up to this are no jumps, and are not looked into further than the first two explanations.
         together: the columns are one vector, whose length counts.
 
     Returns:
@@ -72,12 +75,28 @@ def jumps(values: F64, t_ns: I64, *, together: bool = False) -> tuple[F64, I64]:
         return np.zeros((0, 1 if together else values.shape[1])), np.zeros(0, dtype=np.int64)
     forward = dt_s > 0
     speed = np.diff(values, axis=0) / np.where(forward, dt_s, np.inf)[:, None]
-    change = np.abs(np.diff(speed, axis=0))
-    if together:
-        change = np.linalg.norm(change, axis=1, keepdims=True)
-    beyond = np.minimum(change[:-1], change[1:]) * dt_s[1:-1, None]
-    kept = np.flatnonzero(forward[1:-1] & (dt_s[1:-1] < _GAP_STEPS * np.median(dt_s)))
-    return (beyond if len(kept) == len(beyond) else beyond[kept]), kept + 2
+    change = np.diff(speed, axis=0)
+    size = _length(change) if together else np.abs(change)
+    beyond = np.minimum(size[:-1], size[1:]) * dt_s[1:-1, None]
+    kept = forward[1:-1] & (dt_s[1:-1] < _GAP_STEPS * np.median(dt_s))
+    for row in np.flatnonzero(kept & (beyond.max(axis=1) > most)):
+        beyond[row] = np.minimum(beyond[row], _unexplained(speed, row + 1, together=together) * dt_s[row + 1])
+    rows = np.flatnonzero(kept)
+    return (beyond if len(rows) == len(beyond) else beyond[rows]), rows + 2
+
+
+def _unexplained(speed: F64, k: int, *, together: bool) -> F64:
+    """(C,) or (1,) difference of the speed of step k (K, C) to what its neighbours lead to, by the best of three guesses."""
+    guesses = [0.5 * (speed[k - 1] + speed[k + 1])]
+    guesses += [2.0 * speed[k - 1] - speed[k - 2]] if k >= 2 else []
+    guesses += [2.0 * speed[k + 1] - speed[k + 2]] if k + 2 < len(speed) else []
+    off = speed[k] - np.stack(guesses)
+    return np.asarray((_length(off) if together else np.abs(off)).min(axis=0))
+
+
+def _length(vectors: F64) -> F64:
+    """(N, 1) lengths of vectors (N, C)."""
+    return np.asarray(np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def _turned(quat_wxyz: F64) -> F64:
