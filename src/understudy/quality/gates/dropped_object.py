@@ -26,7 +26,7 @@ FALLS_M_S, FREE_S = 0.1, 0.04
 SPEED_S = 0.04
 """Over which speed and acceleration of an object are taken: a few samples, so that noise is no speed."""
 SPREAD_M = 0.04
-"""What stays within this distance of a hand is carried down, and does not fall."""
+"""What moves by less than this in the axes of a hand is carried down by it, and does not fall."""
 OPENS, OPENS_S = 0.2, 0.4
 """A jaw that opens by this much within this time lets go."""
 
@@ -115,8 +115,9 @@ def _goes_along(episode: Episode, robot: RobotModel, t_ns: I64, pos_m: F64) -> b
         link = robot.profile.links.get(f"{side}_hand") or robot.profile.links.get(f"{side}_wrist")
         if link is None:
             continue
-        away_m = np.linalg.norm(poses.points(*robot.on_body(link, np.zeros(3))) - pos_m, axis=1)
-        if float(np.ptp(away_m)) < SPREAD_M and float(away_m.min()) < 0.5:
+        body, origin = robot.on_body(link, np.zeros(3))
+        in_hand_m = np.einsum("tji,tj->ti", poses.rot_world[:, body], pos_m - poses.points(body, origin))
+        if float(np.linalg.norm(in_hand_m - in_hand_m[0], axis=1).max()) < SPREAD_M:
             return True
     return False
 
