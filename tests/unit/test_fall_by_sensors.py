@@ -52,8 +52,7 @@ def _recorded(episode: Episode, *, imu: str = "pelvis", weight: bool | None = Tr
         quat = quat_mul(yaw_to_quat(np.full(len(quat), 0.7)), quat)  # the yaw of an IMU is its own
         data = np.concatenate([quat, np.zeros((len(quat), 6))], axis=1)
         out = with_stream(out, Stream(SCHEMA.stream(f"observations/imu_{imu}"), motion.t_ns, data))
-    out = without(out, CONTACT) if weight is None else _with_weight(out, motion.t_ns, weight)
-    return out
+    return without(out, CONTACT) if weight is None else _with_weight(out, motion.t_ns, weight)
 
 
 def _with_weight(episode: Episode, t_ns: I64, weight: bool) -> Episode:
@@ -132,7 +131,7 @@ def test_what_is_not_finite_is_left_out() -> None:
 
 
 def test_without_pose_and_tilt_it_says_so() -> None:
-    with pytest.raises(AssertionError, match="skipped: .*no pose of the base and no tilt"):
+    with pytest.raises(AssertionError, match=r"skipped: .*no pose of the base and no tilt"):
         _fall(_recorded(make_fall_episode(ROBOT), imu=""))
 
 

@@ -72,7 +72,7 @@ def test_a_joint_that_hardly_moves(gain: float, is_bad: bool) -> None:
 def test_commands_made_of_the_motion_are_not_judged() -> None:
     episode = _followed(off_rad=1.0)
     derived = with_stream(episode, replace(episode.stream(TARGETS), derived="next_state"))
-    with pytest.raises(AssertionError, match="skipped: .* commanded nothing"):
+    with pytest.raises(AssertionError, match=r"skipped: .* commanded nothing"):
         gate_findings("tracking", derived, ROBOT)
 
 

@@ -69,5 +69,5 @@ def test_joints_that_shake_together_are_one_finding() -> None:
 
 
 def test_samples_too_far_apart_are_not_judged() -> None:
-    with pytest.raises(AssertionError, match="skipped: .* 20 samples per second"):
+    with pytest.raises(AssertionError, match=r"skipped: .* 20 samples per second"):
         gate_findings("tremor", _with(rate_hz=20.0, size_rad=0.05), ROBOT)
