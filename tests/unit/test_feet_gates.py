@@ -9,7 +9,7 @@ import pytest
 
 from understudy.geom.arrays import F64
 from understudy.kinematics.forward import body_poses
-from understudy.kinematics.sole_travel import sole_travel
+from understudy.kinematics.sole_travel import sole_outlines, sole_travel
 from understudy.quality.stances import worst_window
 from understudy.spec.episode import Episode
 from understudy.testing.episodes import make_episode, make_squat_episode, with_base_shift, with_data, without
@@ -151,6 +151,7 @@ def test_the_way_of_a_sole_is_that_of_its_slowest_point() -> None:
         for i, side in enumerate(("left", "right")):
             sole = ROBOT.profile.soles[side]
             points = poses.points(*ROBOT.on_body(sole.link, np.array(sole.outline_m)))
+            np.testing.assert_allclose(sole_outlines(ROBOT, poses)[side], points, atol=1e-12)
             np.testing.assert_allclose(lowest[:, i], points[..., 2].min(axis=1), atol=1e-12)
             way = np.linalg.norm(points[lag:, :, :2] - points[:-lag, :, :2], axis=2).min(axis=1)
             np.testing.assert_allclose(slid[:, i], way, atol=1e-12)

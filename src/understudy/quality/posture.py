@@ -10,9 +10,8 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_normalize
-from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import BodyPoses, body_poses
-from understudy.kinematics.sole_travel import sole_travel
+from understudy.kinematics.sole_travel import sole_outlines, sole_travel
 from understudy.quality.joints import POSITIONS, JointTrack, joint_track
 from understudy.quality.memo import Last
 from understudy.quality.skip import NotApplicable
@@ -53,7 +52,7 @@ class Posture:
     @cached_property
     def soles(self) -> dict[str, F64]:
         """Side to (T, K, 3) sole outline in the world, metres."""
-        parts = [sole_points(self.robot, self.at(rows)) for rows in self._blocks(overlap=0)]
+        parts = [sole_outlines(self.robot, self.at(rows)) for rows in self._blocks(overlap=0)]
         return {side: np.concatenate([part[side] for part in parts]) for side in parts[0]}
 
     @cached_property
@@ -99,8 +98,15 @@ class Posture:
         return np.asarray(np.where(norm > 0.5, axis / np.maximum(norm, 1e-9), np.nan))
 
     def at(self, rows: I64) -> BodyPoses:
-        """Every body in the world at some of the samples: those of a whole take are not kept, for they fill the memory."""
+        """Every body in the world at some of the samples: those of a long take are not kept, for they fill the memory."""
+        if len(rows) == len(self.t_ns) <= _BLOCK and np.array_equal(rows, np.arange(len(rows))):
+            return self._every
         return body_poses(self.robot, self.base_pos_world_m[rows], self.base_quat_world_wxyz[rows], self.joint_pos[rows])
+
+    @cached_property
+    def _every(self) -> BodyPoses:
+        """Every body at every sample of a short take, for all who ask."""
+        return body_poses(self.robot, self.base_pos_world_m, self.base_quat_world_wxyz, self.joint_pos)
 
     def should_stand(self, episode: Episode) -> Bool:
         """(T, 2) left and right foot that ought to stand: as the person's did, else as the robot's contacts say.
