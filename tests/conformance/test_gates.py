@@ -23,9 +23,11 @@ from understudy.testing.episodes import (
     with_base_shift,
     with_data,
     with_gap,
+    with_joint_jump,
     with_joints,
     with_missing,
     with_nan,
+    with_object,
     with_stream,
     with_wrench,
 )
@@ -150,6 +152,25 @@ def _wrench(spike_n: float) -> Episode:
     return with_wrench(_standing(), SCHEMA, "observations/wrench_left_wrist", spike_n=spike_n)
 
 
+def _shaking() -> Episode:
+    stream = _standing().stream("observations/joint_positions")
+    q: F64 = stream.data.astype(np.float64)
+    q[:, ROBOT.joint_index("left_elbow_joint")] += 0.05 * np.sin(2.0 * np.pi * 8.0 * stream.t_ns * 1e-9)
+    return with_data(_standing(), "observations/joint_positions", q)
+
+
+def _commanded(off_rad: float) -> Episode:
+    """Commands that were given, and one joint that is off them."""
+    told = _standing().stream("actions/joint_position_target")
+    target: F64 = told.data.astype(np.float64)
+    target[:, 3] += off_rad
+    return with_stream(_standing(), replace(told, values=target, derived=""))
+
+
+def _turned_speeds() -> Episode:
+    return with_data(_standing(), "observations/joint_velocities", -_standing().data("observations/joint_velocities"))
+
+
 BAD: dict[str, Callable[[], Episode]] = {
     "fall": lambda: make_fall_episode(ROBOT),
     "self_collision": _legs_crossed,
@@ -177,16 +198,24 @@ BAD: dict[str, Callable[[], Episode]] = {
     "source": lambda: replace(_standing(), metadata={**_standing().metadata, "motion_source": "teleop"}),
     "retarget": _out_of_reach,
     "foot_skate": _skating,
+    "foot_height": lambda: with_base_shift(_standing(), ROBOT, np.array([0.0, 0.0, 0.05])),
+    "teleport": lambda: with_joint_jump(_standing(), "left_elbow_joint", jump_rad=0.3),
+    "tremor": _shaking,
+    "tracking": lambda: _commanded(0.3),
+    "velocities": _turned_speeds,
+    "dropped_object": lambda: with_object(_standing(), SCHEMA, dropped_at_s=1.0),
 }
 GOOD: dict[str, Callable[[], Episode]] = {
     "wrench_spike": lambda: _wrench(0.0),
+    "tracking": lambda: _commanded(0.0),
+    "dropped_object": lambda: with_object(_standing(), SCHEMA),
     "images": _seeing,
     "frozen_images": _seeing,
     "frozen_joints": lambda: _swinging(),
     "duplicates": lambda: make_episode(ROBOT, duration_s=3.0, seed=1),
 }
 PEERS: dict[str, dict[str, float]] = {"truncation": {"a": 3.0, "b": 3.1, "c": 2.9}}
-WARNS: dict[str, Severity] = {"retarget": "warn", "foot_skate": "warn"}
+WARNS: dict[str, Severity] = {"retarget": "warn"}
 
 
 @cache

@@ -11,7 +11,7 @@ from understudy.geom.arrays import F64
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_nan, with_stream, without
+from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_nan, with_stream
 from understudy.testing.gates import gate_findings
 from understudy.testing.motions import stamps
 from understudy.testing.stand_in import stand_in_robot
@@ -114,7 +114,7 @@ def test_a_joint_that_is_stuck_while_commanded(samples: int, command_rad: float,
     )  # derived targets tell nothing
 
 
-@pytest.mark.parametrize(("share", "is_bad"), [(0.09, False), (0.12, True)])
+@pytest.mark.parametrize(("share", "is_bad"), [(0.09, False), (0.12, True), (0.49, True), (0.52, True)])
 def test_frames_out_of_reach(share: float, is_bad: bool) -> None:
     episode = make_episode(ROBOT, duration_s=4.0)
     n = len(episode.stream("debug/infeasible"))
@@ -126,7 +126,7 @@ def test_frames_out_of_reach(share: float, is_bad: bool) -> None:
     found = gate_findings("retarget", flagged, ROBOT)
     assert bool(found) is is_bad
     if is_bad:
-        assert found[0].severity == "warn"
+        assert found[0].severity == ("reject" if share > 0.5 else "warn")
         assert found[0].value == pytest.approx(share, abs=0.005)
         assert "right_hand off by up to 17 cm" in found[0].message
         assert "from 0.50 to" in found[0].message
@@ -135,37 +135,6 @@ def test_frames_out_of_reach(share: float, is_bad: bool) -> None:
 def _moved(shift_world_m: F64) -> Episode:
     """Moved against the floor; the person whom it follows stood still."""
     return with_base_shift(make_episode(ROBOT, duration_s=2.0), ROBOT, shift_world_m)
-
-
-@pytest.mark.parametrize(("speed_m_s", "is_bad"), [(0.045, False), (0.055, True)])
-@pytest.mark.parametrize("axis", [0, 1])
-def test_a_planted_foot_that_slides(speed_m_s: float, axis: int, is_bad: bool) -> None:
-    t_s = stamps(2.0, 120.0) * 1e-9
-    shift = np.zeros((len(t_s), 3))
-    shift[:, axis] = speed_m_s * t_s
-    found = gate_findings("foot_skate", _moved(shift), ROBOT)
-    assert len(found) == (2 if is_bad else 0)
-    for f in found:
-        assert (f.severity, f.unit) == ("warn", "m/s")
-        assert f.value == pytest.approx(speed_m_s, abs=1e-6)
-
-
-@pytest.mark.parametrize(("height_m", "words"), [(0.018, ""), (0.022, "above"), (-0.022, "below")])
-def test_a_planted_foot_off_the_floor(height_m: float, words: str) -> None:
-    found = gate_findings("foot_skate", _moved(np.array([0.0, 0.0, height_m])), ROBOT)
-    assert len(found) == (2 if words else 0)
-    assert all(words in f.message and f.value == pytest.approx(height_m, abs=1e-3) for f in found)
-
-
-def test_only_the_foot_that_is_planted_can_slide() -> None:
-    episode = _moved(np.stack([0.2 * stamps(2.0, 120.0) * 1e-9, np.zeros(241), np.zeros(241)], axis=1))
-    contact = np.zeros((241, 2), dtype=np.bool_)
-    contact[:, 1] = True
-    (found,) = gate_findings("foot_skate", with_data(episode, "debug/source_contact", contact), ROBOT)
-    assert "right foot" in found.message
-    alone = without(episode, "debug/source_contact")  # nobody is known: the robot's own contacts have to do
-    (found,) = gate_findings("foot_skate", with_data(alone, "observations/foot_contact", contact), ROBOT)
-    assert (found.stream, "right foot" in found.message) == ("observations/foot_contact", True)
 
 
 def test_nan_is_never_silent() -> None:

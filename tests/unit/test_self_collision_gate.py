@@ -12,7 +12,7 @@ from understudy.geom.arrays import F64
 from understudy.kinematics.collision import self_distances
 from understudy.kinematics.forward import body_poses
 from understudy.quality.gates.self_collision import _depths
-from understudy.quality.posture import posture
+from understudy.quality.joints import joint_track
 from understudy.quality.skip import NotApplicable
 from understudy.quality.verdict import load_gates
 from understudy.spec.default_schema import default_schema
@@ -94,9 +94,9 @@ def test_the_short_cut_misses_nothing() -> None:
     angle = 0.25 + 0.2 * np.sin(2 * np.pi * 3.0 * t_s) + 0.1 * np.sin(2 * np.pi * 7.0 * t_s + rng.uniform())
     q = np.tile(ROBOT.home_rad, (len(t_s), 1))
     q[:, LEFT], q[:, RIGHT] = -angle, angle
-    seen = posture(with_data(episode, POSITIONS, q), ROBOT)
+    seen = joint_track(with_data(episode, POSITIONS, q), ROBOT)
     _, quick = _depths(seen, 0.005, 0.05)
-    full = -self_distances(ROBOT, seen.at(np.arange(len(seen.t_ns)))).distance_m
+    full = -self_distances(ROBOT, seen.from_pelvis(np.arange(len(seen.t_ns)))).distance_m
     looked = np.isfinite(quick)
     np.testing.assert_allclose(quick[looked], full[looked], atol=1e-12)
     over = full > 0.005

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_normalize
-from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.kinematics.sole_travel import sole_outlines, sole_travel
+from understudy.quality.joints import POSITIONS, JointTrack, joint_track
 from understudy.quality.memo import Last
 from understudy.quality.skip import NotApplicable
+from understudy.quality.spans import median_step_s
+from understudy.quality.upright import base_from_sensors
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.spec.stream import Stream
 
-NEEDS: tuple[str, ...] = ("observations/joint_positions", "debug/base_pose_world")
-"""Streams that a posture is made from."""
+BASE = "debug/base_pose_world"
+NEEDS: tuple[str, ...] = (POSITIONS, BASE)
+"""Streams that a posture in the world is made from."""
+SLIDE_S = 0.1
+"""Speeds of soles are taken over this time: a tenth of a millimetre of noise at 100 Hz is a centimetre per second."""
 _BLOCK = 8192
 
 
@@ -31,6 +38,8 @@ class Posture:
         t_ns: (T,) stamps.
         base_pos_world_m: (T, 3) origin of the pelvis link; base_quat_world_wxyz (T, 4).
         joint_pos: (T, J) in the robot's order.
+        base_from: `pose`, the recorded pose of the base; or `sensors`: tilt by the robot's own sensors with the yaw free, height
+            by kinematics and NaN where no foot bears weight, and no place on the floor (x and y are 0).
     """
 
     robot: RobotModel
@@ -38,13 +47,41 @@ class Posture:
     base_pos_world_m: F64
     base_quat_world_wxyz: F64
     joint_pos: F64
+    base_from: Literal["pose", "sensors"] = "pose"
 
     @cached_property
     def soles(self) -> dict[str, F64]:
         """Side to (T, K, 3) sole outline in the world, metres."""
-        blocks = np.array_split(np.arange(len(self.t_ns)), range(_BLOCK, len(self.t_ns), _BLOCK))
-        parts = [sole_points(self.robot, self.at(rows)) for rows in blocks]
+        parts = [sole_outlines(self.robot, self.at(rows)) for rows in self._blocks(overlap=0)]
         return {side: np.concatenate([part[side] for part in parts]) for side in parts[0]}
+
+    @cached_property
+    def sole_height_m(self) -> F64:
+        """(T, 2) height of the lowest point of the left and right sole, metres."""
+        return self._sole_travel[0]
+
+    @cached_property
+    def sole_speed_m_s(self) -> F64:
+        """(T - lag, 2) speed over the ground of each sole's slowest point, as the mean from each sample to that `lag` later."""
+        dt_s = (self.t_ns[self.lag :] - self.t_ns[: -self.lag]) * 1e-9
+        return np.asarray(self._sole_travel[1] / np.maximum(dt_s, 1e-9)[:, None])
+
+    @cached_property
+    def lag(self) -> int:
+        """Samples that speeds of soles are taken over: `SLIDE_S`, or one sample where these are further apart."""
+        step_s = median_step_s(self.t_ns)
+        return max(1, round(SLIDE_S / step_s)) if step_s > 0 else 1
+
+    @cached_property
+    def _sole_travel(self) -> tuple[F64, F64]:
+        parts = [sole_travel(self.robot, self.at(rows), self.lag) for rows in self._blocks(overlap=self.lag)]
+        height = [parts[0][0], *(lowest[self.lag :] for lowest, _ in parts[1:])]
+        return np.concatenate(height), np.concatenate([slid for _, slid in parts])
+
+    def _blocks(self, *, overlap: int) -> list[I64]:
+        """Rows in pieces that do not fill the memory, each beginning with the last `overlap` rows of the one before."""
+        count = len(self.t_ns)
+        return [np.arange(max(0, a - overlap), min(a + _BLOCK, count)) for a in range(0, max(count, 1), _BLOCK)]
 
     @cached_property
     def tilt_rad(self) -> F64:
@@ -61,8 +98,15 @@ class Posture:
         return np.asarray(np.where(norm > 0.5, axis / np.maximum(norm, 1e-9), np.nan))
 
     def at(self, rows: I64) -> BodyPoses:
-        """Every body in the world at some of the samples: those of a whole take are not kept, for they fill the memory."""
+        """Every body in the world at some of the samples: those of a long take are not kept, for they fill the memory."""
+        if len(rows) == len(self.t_ns) <= _BLOCK and np.array_equal(rows, np.arange(len(rows))):
+            return self._every
         return body_poses(self.robot, self.base_pos_world_m[rows], self.base_quat_world_wxyz[rows], self.joint_pos[rows])
+
+    @cached_property
+    def _every(self) -> BodyPoses:
+        """Every body at every sample of a short take, for all who ask."""
+        return body_poses(self.robot, self.base_pos_world_m, self.base_quat_world_wxyz, self.joint_pos)
 
     def should_stand(self, episode: Episode) -> Bool:
         """(T, 2) left and right foot that ought to stand: as the person's did, else as the robot's contacts say.
@@ -73,10 +117,7 @@ class Posture:
         Raises:
             NotApplicable: the episode has neither.
         """
-        for key in CONTACTS:
-            if key in episode and len(episode.stream(key)):
-                return np.asarray(episode.stream(key).sample_at(self.t_ns).astype(np.float64) > 0.5)
-        raise NotApplicable(f"the episode has neither {' nor '.join(CONTACTS)}")
+        return np.asarray(episode.stream(contact_key(episode)).sample_at(self.t_ns).astype(np.float64) > 0.5)
 
 
 CONTACTS = ("debug/source_contact", "observations/foot_contact")
@@ -84,29 +125,50 @@ CONTACTS = ("debug/source_contact", "observations/foot_contact")
 _last: Last[Posture] = Last()
 
 
+def contact_key(episode: Episode) -> str:
+    """The stream that says which feet ought to stand.
+
+    Raises:
+        NotApplicable: the episode has none.
+    """
+    for key in CONTACTS:
+        if key in episode and len(episode.stream(key)):
+            return key
+    raise NotApplicable(f"the episode has neither {' nor '.join(CONTACTS)}")
+
+
 def posture(episode: Episode, robot: RobotModel) -> Posture:
     """The episode's posture; the last one asked for is kept, since gates ask one after another.
 
     Raises:
         JointOrderError: the episode's joints are not this robot's.
+        NotApplicable: the episode knows neither the base's pose nor a tilt.
     """
     return _last.get(episode, robot, make=lambda: _make(episode, robot))
 
 
 def _make(episode: Episode, robot: RobotModel) -> Posture:
-    order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
-    joints, base = episode.stream("observations/joint_positions"), episode.stream("debug/base_pose_world")
-    joint_pos = joints.data.astype(np.float64)[:, order]
-    pose = _base_at(base, joints.t_ns)
-    usable = np.isfinite(joint_pos).all(axis=1) & np.isfinite(pose).all(axis=1) & (np.linalg.norm(pose[:, 3:], axis=1) > 0.5)
-    pose, joint_pos = pose[usable], joint_pos[usable]
-    return Posture(robot, joints.t_ns[usable], pose[:, :3], quat_normalize(pose[:, 3:]), joint_pos)
+    track = joint_track(episode, robot)
+    if BASE not in episode or len(episode.stream(BASE)) == 0:
+        return _by_sensors(episode, track)
+    pose = _base_at(episode.stream(BASE), track.t_ns)
+    usable = np.isfinite(pose).all(axis=1) & (np.linalg.norm(pose[:, 3:], axis=1) > 0.5)
+    if usable.all():
+        return Posture(robot, track.t_ns, pose[:, :3], quat_normalize(pose[:, 3:]), track.joint_pos)
+    pose = pose[usable]
+    return Posture(robot, track.t_ns[usable], pose[:, :3], quat_normalize(pose[:, 3:]), track.joint_pos[usable])
+
+
+def _by_sensors(episode: Episode, track: JointTrack) -> Posture:
+    height_m, quat_wxyz = base_from_sensors(episode, track)
+    usable = np.isfinite(quat_wxyz).all(axis=1)
+    place = np.zeros((len(height_m), 3))
+    place[:, 2] = height_m
+    return Posture(track.robot, track.t_ns[usable], place[usable], quat_wxyz[usable], track.joint_pos[usable], "sensors")
 
 
 def _base_at(base: Stream, t_ns: I64) -> F64:
     """(T, 7) pose of the base at the joints' stamps; NaN where there is none."""
-    if len(base) == 0:
-        return np.full((len(t_ns), 7), np.nan)
     if np.array_equal(base.t_ns, t_ns):
         return base.data.astype(np.float64)
     with np.errstate(invalid="ignore"):  # a zero quaternion becomes NaN, which is left out

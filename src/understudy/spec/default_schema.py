@@ -40,6 +40,14 @@ GATES: dict[str, dict[str, GateValue]] = {
         "wrist_max_step_n": 60.0,
         "wrist_max_step_nm": 8.0,
     },
+    "retarget": {"enabled": True, "max_infeasible": 0.1, "refuse_infeasible": 0.5},
+    "foot_skate": {"enabled": True, "max_skate_m_s": 0.05, "max_height_m": 0.02, "max_slide_m_s": 0.07},
+    "foot_height": {"enabled": True, "max_off_m": 0.03},
+    "tracking": {"enabled": True, "max_error_rad": 0.2, "max_lag_s": 0.3},
+    "teleport": {"enabled": True, "max_jump_rad": 0.15, "max_base_jump_m": 0.1},
+    "tremor": {"enabled": True, "max_amplitude_rad": 0.03},
+    "velocities": {"enabled": True, "max_share": 0.3},
+    "dropped_object": {"enabled": True, "max_drop_m": 0.08, "max_load_n": 5.0},
     "monotone": {"enabled": True},
     "missing_frames": {"enabled": True, "max_missing": 0.02},
     "gaps": {"enabled": True, "max_gap_s": 0.05},
@@ -60,8 +68,6 @@ GATES: dict[str, dict[str, GateValue]] = {
     "truncation": {"enabled": True, "min_share": 0.6},
     "duplicates": {"enabled": True, "max_shared": 0.8},
     "source": {"enabled": True},
-    "retarget": {"enabled": True, "max_infeasible": 0.1},
-    "foot_skate": {"enabled": True, "max_skate_m_s": 0.05, "max_height_m": 0.02},
 }
 """Thresholds of the gates that people change; a gate's own defaults hold for the rest (docs/quality.md has all of them)."""
 

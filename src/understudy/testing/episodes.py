@@ -218,6 +218,34 @@ def with_wrench(episode: Episode, schema: Schema, key: str, *, spike_n: float = 
     return with_stream(episode, Stream(schema.stream(key), t_ns, data))
 
 
+def with_object(
+    episode: Episode,
+    schema: Schema,
+    *,
+    height_m: float = 1.0,
+    dropped_at_s: float | None = None,
+    drop_m: float = 0.6,
+    lowered_at_s: float | None = None,
+    lowered_in_s: float = 1.0,
+) -> Episode:
+    """The episode with an object that is held still in front of the robot, at 100 Hz.
+
+    Args:
+        height_m: that it is held at.
+        dropped_at_s: from then on it falls freely, and lies `drop_m` lower.
+        lowered_at_s: or is set down by as much within `lowered_in_s`.
+    """
+    t_ns = stamps(episode.duration_s, 100.0)
+    pose = np.tile([0.4, 0.0, height_m, 1.0, 0.0, 0.0, 0.0], (len(t_ns), 1))
+    if dropped_at_s is not None:
+        fallen_s = np.maximum(t_ns * 1e-9 - dropped_at_s, 0.0)
+        pose[:, 2] -= np.minimum(0.5 * 9.81 * fallen_s**2, drop_m)
+    elif lowered_at_s is not None:
+        share = np.clip((t_ns * 1e-9 - lowered_at_s) / lowered_in_s, 0.0, 1.0)
+        pose[:, 2] -= drop_m * share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
+    return with_stream(episode, Stream(schema.stream("debug/object_poses_world"), t_ns, pose))
+
+
 def _joint(episode: Episode, name: str) -> int:
     if name not in episode.joint_names:
         raise UnknownNameError(f"joint of episode {episode.id}", name, episode.joint_names)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.quality.posture import NEEDS, Posture, posture
+from understudy.quality.joints import POSITIONS
+from understudy.quality.posture import BASE, Posture, posture
 from understudy.quality.spans import Span, median_step_s, moment, spans
 from understudy.quality.thresholds import choice, number
+from understudy.quality.upright import TILT
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -26,10 +28,13 @@ class Fall:
     Low is under `min_height_ratio` of the standing height. The signs, up to `before_s` earlier: a tilt over `max_tilt_rad`, a
     descent over `max_descent_m_s`, another body than a foot within `min_clearance_m` of the ground. `mode = "strict"` takes every
     low pelvis for a fall, whatever the task allows.
+
+    Where the episode has no pose of the base, tilt is that of the robot's own sensors, and height that above the foot that bears
+    its weight. A robot whose feet bear nothing (in a gantry, in flight) has no height then, and only a tilt is a fall.
     """
 
     title = "Fall"
-    needs = NEEDS
+    needs: tuple[str, ...] = (POSITIONS,)
     defaults: Mapping[str, GateValue] = {
         "mode": "evidence",
         "min_height_ratio": 0.5,
@@ -64,13 +69,15 @@ def _sign_of_falling(seen: Posture, span: Span, limit: Mapping[str, GateValue], 
     before_ns = int(number(limit, "before_s") * 1e9)
     rows = slice(int(np.searchsorted(seen.t_ns, span.start_ns - before_ns)), span.last + 1)
     tilt_rad = float(seen.tilt_rad[rows].max())
+    height_m = seen.base_pos_world_m[:, 2]
     if tilt_rad > number(limit, "max_tilt_rad") and not task.floor_contact:
         return f"tilted by {tilt_rad:.2f} rad (allowed {number(limit, 'max_tilt_rad'):.2f})"
-    descent_m_s = float(-vertical_speed(seen.base_pos_world_m[:, 2], seen.t_ns)[rows].min())
+    descent_m_s = float(np.nanmax(-vertical_speed(height_m, seen.t_ns)[rows], initial=0.0))
     if descent_m_s > number(limit, "max_descent_m_s") and not task.low_pelvis:
         return f"going down at {descent_m_s:.1f} m/s (allowed {number(limit, 'max_descent_m_s'):.1f})"
     if not task.floor_contact:
-        body, lowest_m = lowest_body(seen, np.arange(rows.start, rows.stop))
+        known = np.flatnonzero(np.isfinite(height_m[rows])) + rows.start
+        body, lowest_m = lowest_body(seen, known)
         if lowest_m < number(limit, "min_clearance_m"):
             return f"with {body} on the ground"
     return ""
@@ -81,7 +88,7 @@ def _low_finding(episode: Episode, span: Span, height_m: F64, low_m: float, reas
     return Finding(
         gate="fall",
         severity="reject",
-        stream="debug/base_pose_world",
+        stream=_seen_in(episode),
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         value=lowest_m,
@@ -107,7 +114,7 @@ def _tilt_alone(episode: Episode, seen: Posture, limit: Mapping[str, GateValue])
             Finding(
                 gate="fall",
                 severity="reject",
-                stream="debug/base_pose_world",
+                stream=_seen_in(episode),
                 start_ns=span.start_ns,
                 end_ns=span.end_ns,
                 value=tilt_rad,
@@ -117,6 +124,11 @@ def _tilt_alone(episode: Episode, seen: Posture, limit: Mapping[str, GateValue])
             )
         ]
     return []
+
+
+def _seen_in(episode: Episode) -> str:
+    """The stream that a fall was seen in."""
+    return next(key for key in (BASE, *TILT) if key in episode and len(episode.stream(key)))
 
 
 def vertical_speed(height_m: F64, t_ns: I64, *, over_s: float = 0.1) -> F64:

@@ -1,77 +1,121 @@
-"""Gate `foot_skate`: planted feet that slide, or hang above or sink into the floor. It warns; it does not refuse."""
+"""Gate `foot_skate`: planted feet that slide, or are a little off the floor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.geom.arrays import F64, Bool
-from understudy.quality.posture import CONTACTS, NEEDS, Posture, posture
+from understudy.geom.arrays import F64
+from understudy.quality.posture import NEEDS, Posture, contact_key, posture
 from understudy.quality.spans import moment
+from understudy.quality.stances import Stance, stances, worst_window
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
-from understudy.spec.findings import Finding
+from understudy.spec.findings import Finding, Severity
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 from understudy.spec.skeleton import SIDES
 
 
 class FootSkate:
-    """Mean speed of planted soles over `max_skate_m_s`, or their mean height off the floor over `max_height_m`, foot by foot.
+    """A planted sole slides at over `max_slide_m_s` on average over `window_s` (or through a stance that is shorter).
+
+    Two means over all stances of a foot are warnings: a speed over `max_skate_m_s`, and a height off the floor of over
+    `max_height_m`; feet that are off by more than that are the business of `foot_height`.
 
     Planted is what the person's foot was, or the robot's own contacts where nobody is known (teleoperation). The speed of a
-    sole is that of its slowest outline point, so that turning on a toe is no skating.
+    sole is that of its slowest outline point, so that rolling or turning on a toe is no skating.
     """
 
     title = "Foot skate"
     needs: tuple[str, ...] = NEEDS
-    defaults: Mapping[str, GateValue] = {"max_skate_m_s": 0.05, "max_height_m": 0.02}
+    defaults: Mapping[str, GateValue] = {
+        "max_skate_m_s": 0.05,
+        "max_height_m": 0.02,
+        "max_slide_m_s": 0.07,
+        "window_s": 0.4,
+        "min_stance_s": 0.1,
+    }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
-        """At most two warnings per foot."""
-        seen = posture(episode, context.robot)
-        if len(seen.t_ns) < 2:
+        """At most one finding per foot."""
+        seen, limit = posture(episode, context.robot), context.thresholds
+        if len(seen.t_ns) <= seen.lag:
             return []
-        planted, found = seen.should_stand(episode), []
-        for i, side in enumerate(SIDES):
-            speed_m_s, both = _sole_speed(seen, side, planted[:, i])
-            if both.any():
-                mean, most = float(speed_m_s[both].mean()), number(context.thresholds, "max_skate_m_s")
-                if mean > most:
-                    at = int(np.flatnonzero(both)[np.argmax(speed_m_s[both])])
-                    text = f"slides at {mean * 100:.1f} cm/s on average while planted (allowed {most * 100:.1f}), most at"
-                    found.append(_finding(episode, seen, side, at, text, mean, most, "m/s"))
-            if planted[:, i].any():
-                height_m = seen.soles[side][..., 2].min(axis=1)
-                mean, most = float(height_m[planted[:, i]].mean()), number(context.thresholds, "max_height_m")
-                if abs(mean) > most:
-                    at = int(np.flatnonzero(planted[:, i])[np.argmax(np.abs(height_m[planted[:, i]]))])
-                    where = "above" if mean > 0 else "below"
-                    text = f"is {abs(mean) * 100:.1f} cm {where} the floor on average while planted "
-                    text += f"(allowed {most * 100:.1f}), most at"
-                    found.append(_finding(episode, seen, side, at, text, mean, most, "m"))
+        every = stances(episode, seen, min_s=number(limit, "min_stance_s"))
+        slides = [slide for stance in every if len((slide := _slide(seen, stance, number(limit, "window_s"))).speed_m_s)]
+        found = []
+        for foot, side in enumerate(SIDES):
+            own = [slide for slide in slides if slide.foot == foot]
+            found += _foot(episode, side, own, limit) if own else []
+            found += _off_floor(episode, seen, side, [s for s in every if s.foot == foot], number(limit, "max_height_m"))
         return found
 
 
-def _sole_speed(seen: Posture, side: str, planted: Bool) -> tuple[F64, Bool]:
-    """Horizontal speed (T - 1,) of the sole's slowest point, and the steps (T - 1,) with the foot planted at both ends."""
-    moved = np.diff(seen.soles[side][..., :2], axis=0)
-    moved_m = np.sqrt((moved[..., 0] ** 2 + moved[..., 1] ** 2).min(axis=1))
-    dt_s = np.diff(seen.t_ns) * 1e-9
-    return moved_m / np.maximum(dt_s, 1e-9), planted[1:] & planted[:-1] & (dt_s > 0)
+@dataclass(frozen=True)
+class _Slide:
+    """Speeds of a sole within a stance, and the mean, beginning and end of the worst window in it."""
+
+    foot: int
+    speed_m_s: F64
+    worst_m_s: float = 0.0
+    start_ns: int = 0
+    end_ns: int = 0
 
 
-def _finding(episode: Episode, seen: Posture, side: str, at: int, text: str, value: float, most: float, unit: str) -> Finding:
-    t_ns = int(seen.t_ns[at])
-    message = f"the {side} foot {text} {moment(episode, t_ns)}. Retarget it again with its contacts, or mend the contact flags"
+def _slide(seen: Posture, stance: Stance, window_s: float) -> _Slide:
+    """Without speeds where the stance is shorter than a speed is taken over."""
+    first, last = stance.span.first, stance.span.last - seen.lag
+    speed = seen.sole_speed_m_s[first : max(first, last + 1), stance.foot]
+    if len(speed) == 0:
+        return _Slide(stance.foot, speed)
+    worst, begin, end = worst_window(speed, seen.t_ns[first : last + 1], window_s)
+    return _Slide(stance.foot, speed, worst, int(seen.t_ns[first + begin]), int(seen.t_ns[first + end + seen.lag]))
+
+
+def _foot(episode: Episode, side: str, own: list[_Slide], limit: Mapping[str, GateValue]) -> list[Finding]:
+    most, most_mean = number(limit, "max_slide_m_s"), number(limit, "max_skate_m_s")
+    worst, mean = max(own, key=lambda slide: slide.worst_m_s), float(np.concatenate([s.speed_m_s for s in own]).mean())
+    if worst.worst_m_s > most:
+        where = f"from {moment(episode, worst.start_ns)} to {moment(episode, worst.end_ns)}"
+        text = f"the {side} foot slides at {worst.worst_m_s * 100:.1f} cm/s while planted {where} (allowed {most * 100:.1f})"
+        return [_finding(episode, "reject", text, worst.start_ns, worst.end_ns, worst.worst_m_s, most)]
+    if mean > most_mean:
+        text = f"the {side} foot slides at {mean * 100:.1f} cm/s on average while planted (allowed {most_mean * 100:.1f}), "
+        return [
+            _finding(
+                episode, "warn", f"{text}most at {moment(episode, worst.start_ns)}", worst.start_ns, worst.end_ns, mean, most_mean
+            )
+        ]
+    return []
+
+
+def _off_floor(episode: Episode, seen: Posture, side: str, own: list[Stance], most_m: float) -> list[Finding]:
+    if not own:
+        return []
+    height_m = np.concatenate([seen.sole_height_m[s.span.rows, s.foot] for s in own])
+    mean_m = float(height_m.mean())
+    if abs(mean_m) <= most_m:
+        return []
+    text = (
+        f"the {side} foot is {abs(mean_m) * 100:.1f} cm {'above' if mean_m > 0 else 'below'} the floor on average while planted "
+    )
+    text += f"(allowed {most_m * 100:.1f})"
+    return [_finding(episode, "warn", text, own[0].span.start_ns, own[-1].span.end_ns, mean_m, most_m, "m")]
+
+
+def _finding(
+    episode: Episode, severity: Severity, said: str, start_ns: int, end_ns: int, value: float, most: float, unit: str = "m/s"
+) -> Finding:
     return Finding(
         gate="foot_skate",
-        severity="warn",
-        message=message,
-        stream=next(key for key in CONTACTS if key in episode),
-        start_ns=t_ns,
-        end_ns=t_ns,
+        severity=severity,
+        message=f"{said}. Retarget it again with its contacts, or mend the contact flags or the base's pose",
+        stream=contact_key(episode),
+        start_ns=start_ns,
+        end_ns=end_ns,
         value=value,
         limit=most,
         unit=unit,

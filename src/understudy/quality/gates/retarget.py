@@ -1,4 +1,4 @@
-"""Gate `retarget`: the robot could not follow the person for too much of the motion. It warns; it does not refuse."""
+"""Gate `retarget`: the robot could not follow the person for too much of the motion."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ INFEASIBLE, RESIDUAL = "debug/infeasible", "debug/ee_residual"
 
 
 class Retarget:
-    """Over `max_infeasible` of the frames are flagged infeasible (a hand or foot off its feasible target)."""
+    """Over `refuse_infeasible` of the frames are flagged infeasible (a hand or foot off its feasible target); over
+    `max_infeasible` of them is a warning.
+    """
 
     title = "Retargeting"
     needs: tuple[str, ...] = (INFEASIBLE,)
-    defaults: Mapping[str, GateValue] = {"max_infeasible": 0.1}
+    defaults: Mapping[str, GateValue] = {"max_infeasible": 0.1, "refuse_infeasible": 0.5}
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
-        """One warning for the episode, at its longest infeasible stretch."""
+        """One finding for the episode, at its longest infeasible stretch."""
         stream = episode.stream(INFEASIBLE)
         if len(stream) == 0:
             raise NotApplicable(f"{INFEASIBLE} has no samples")
         flagged = stream.data.astype(bool)
-        share, most = float(flagged.mean()), number(context.thresholds, "max_infeasible")
+        share, refuse = float(flagged.mean()), number(context.thresholds, "refuse_infeasible")
+        most = refuse if share > refuse else number(context.thresholds, "max_infeasible")
         if share <= most:
             return []
         longest = max(spans(flagged, stream.t_ns), key=lambda s: s.last - s.first)
@@ -43,7 +46,7 @@ class Retarget:
         return [
             Finding(
                 gate="retarget",
-                severity="warn",
+                severity="reject" if share > refuse else "warn",
                 message=message,
                 stream=INFEASIBLE,
                 start_ns=longest.start_ns,
