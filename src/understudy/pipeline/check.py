@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from understudy.errors import EpisodeError
 from understudy.kinematics.load import load_robot
+from understudy.pipeline.ratings import rate_dataset, unrated
 from understudy.quality.rating import score_weights, weighted_mean
 from understudy.quality.verdict import check_hash, judge
 from understudy.spec.findings import Notes
@@ -95,7 +96,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: b
         done.append(_check(dataset, ref, robot, peers.get(ref.task, {}), held, weights))
         if progress is not None:
             progress(i + 1, len(refs))
-    return CheckSummary(tuple(done))
+    return CheckSummary(_rated(dataset, done, current, weights, redo=redo))
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
@@ -107,7 +108,9 @@ def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
         StorageError: the disk refused.
     """
     peers = _durations_by_task(dataset, task=ref.task).get(ref.task, {})
-    return _check(dataset, ref, load_robot(dataset.robot_source), peers, None, score_weights())
+    robot, weights = load_robot(dataset.robot_source), score_weights()
+    done = _check(dataset, ref, robot, peers, None, weights)
+    return _rated(dataset, [done], check_hash(dataset.schema, robot), weights, task=ref.task)[0]
 
 
 def _check(
@@ -132,6 +135,23 @@ def _check(
         dataset.move(ref.id, target)
     outcome: Outcome = "rejected" if notes.verdict == "rejected" else "accepted"
     return Checked(ref.id, ref.task, outcome, notes, weighted_mean(notes.scores, weights), looked_at=held is None, moved=moved)
+
+
+def _rated(
+    dataset: Dataset,
+    done: Sequence[Checked],
+    current: str,
+    weights: Mapping[str, float],
+    *,
+    redo: bool = False,
+    task: str | None = None,
+) -> tuple[Checked, ...]:
+    """What was checked, with its scores held against the task's other episodes."""
+    new = {e.id for e in done if e.notes is not None and unrated(e.notes)}
+    rated = rate_dataset(dataset, new, current=current, redo=redo, task=task)
+    return tuple(
+        replace(e, notes=rated[e.id], mean=weighted_mean(rated[e.id].scores, weights)) if e.id in rated else e for e in done
+    )
 
 
 def _with_review(notes: Notes) -> Notes:

@@ -53,6 +53,7 @@ def judge(episode: Episode, robot: RobotModel, schema: Schema, *, peers: Mapping
         skipped=tuple(skipped),
         segments=old.segments if old else (),
         quality_rating=weakest(scores),
+        duration_s=episode.duration_s,
         review=old.review if old else {},
         checked_with=check_hash(schema, robot),
     )
