@@ -1,7 +1,7 @@
 """How often the segments are right: `python benchmarks/segments.py [--robot NAME] [--people N] [--json FILE]`.
 
 People who stand, walk, turn and use their hands by a script (`understudy.testing.segments`) are retargeted, and the rule's
-segments held against what the script says. The people are others than those that the thresholds were chosen with (0 to 11).
+segments held against what the script says. The people are others than those that the thresholds were chosen with (0 to 129).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from understudy.spec.robot import RobotModel
 from understudy.testing.episodes import episode_of_motion
 from understudy.testing.segments import Stretch, scripted_person
 
-FIRST, STEP_NS = 100, 20_000_000
+FIRST, STEP_NS = 200, 20_000_000
 
 
 def measure(robot: RobotModel, *, people: int) -> dict[str, object]:

@@ -37,7 +37,7 @@ class Rule:
     rate_hz: float = 50.0
     smooth_s: float = 0.5
     walk_m_s: tuple[float, float] = (0.2, 0.12)
-    turn_rad_s: tuple[float, float] = (0.6, 0.35)
+    turn_rad_s: tuple[float, float] = (0.4, 0.25)
     step_s: float = 0.8
     slow_m_s: tuple[float, float] = (0.35, 0.25)
     hand_s: tuple[float, float] = (0.35, 0.2)
