@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.errors import InputError
+from understudy.errors import InputError, JointOrderError
 from understudy.geom.arrays import F64, I8, I64, Bool
 from understudy.geom.rotations import quat_normalize
 from understudy.kinematics.com import center_of_mass
@@ -84,13 +84,31 @@ def body_signals(episode: Episode, robot: RobotModel) -> BodySignals:
     return BodySignals(t_ns, contact, told_by, com_m, margin, gait_phases(contact), wrist, away, base_m, np.asarray(yaw))
 
 
+def known_signals(episode: Episode, robot: RobotModel) -> BodySignals | None:
+    """The same; None where the episode has no motion to tell by.
+
+    Raises:
+        JointOrderError: it is another robot's.
+    """
+    try:
+        return body_signals(episode, robot)
+    except JointOrderError:
+        raise
+    except InputError:
+        return None
+
+
 def derived_streams(episode: Episode, robot: RobotModel) -> tuple[Stream, ...]:
     """The same as streams in `debug`, each marked as derived; those that the episode has already are left out.
 
+    Empty where the episode has no motion to tell by.
+
     Raises:
-        InputError, JointOrderError: as `body_signals`.
+        JointOrderError: it is another robot's.
     """
-    found = body_signals(episode, robot)
+    found = known_signals(episode, robot)
+    if found is None:
+        return ()
     rows = (
         ("foot_states", SIDES, "1", "discrete", "bool", found.contact, found.contact_source),
         ("com_world", ("x", "y", "z"), "m", "vector", "float64", found.com_world_m, "kinematics"),

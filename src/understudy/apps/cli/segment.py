@@ -49,7 +49,7 @@ def segment(
     opened = Dataset.open(dataset)
     if set_ is not None:
         changed = apply_table(opened, set_, by=by)
-        note(f"{len(changed)} episodes have their segments from {set_} now, set by {by}")
+        note(f"{len(changed)} episodes have their segments from {set_} now; what differs is noted as set by {by}")
     with progress("segmenting") as advance:
         found = segment_dataset(opened, advance, redo=redo, overwrite=overwrite)
     if save is not None:
