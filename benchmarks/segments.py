@@ -15,9 +15,9 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.kinematics.load import load_robot
+from understudy.pipeline.segment import split_episode, timeline_span
 from understudy.retarget.retarget import retarget
 from understudy.segment.rule import LABELS
-from understudy.pipeline.segment import split_episode, timeline_span
 from understudy.spec.robot import RobotModel
 from understudy.testing.episodes import episode_of_motion
 from understudy.testing.segments import Stretch, scripted_person

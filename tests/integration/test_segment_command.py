@@ -60,9 +60,8 @@ def _segments(dataset: Dataset, id_: str = "reach_00000000") -> tuple[Segment, .
 
 
 def _person(start_s: float, end_s: float, **more: str) -> Segment:
-    return Segment(
-        start_ns=round(start_s * S_NS), end_ns=round(end_s * S_NS), **{"label": "manipulation", "source": "mocap", "by": "p07", **more}
-    )  # fmt: skip
+    said = {"label": "manipulation", "source": "mocap", "by": "p07", **more}
+    return Segment(start_ns=round(start_s * S_NS), end_ns=round(end_s * S_NS), **said)
 
 
 def test_it_splits_once_and_the_episodes_files_stay(dataset: Dataset) -> None:

@@ -333,7 +333,9 @@ def test_the_worth_does_not_depend_on_the_unit_or_the_zero() -> None:
     rng = np.random.default_rng(2)
     raws = rng.normal(3.0, 1.0, 40)
     plain = [worth(_component(x, resolution=0.0), references(_notes(y) for y in raws)["s.c"]) for x in raws]
-    scaled = [worth(_component(1e3 * x - 7.0, resolution=0.0), references(_notes(1e3 * y - 7.0) for y in raws)["s.c"]) for x in raws]
+    scaled = [
+        worth(_component(1e3 * x - 7.0, resolution=0.0), references(_notes(1e3 * y - 7.0) for y in raws)["s.c"]) for x in raws
+    ]
     np.testing.assert_allclose(plain, scaled)
     ratio = [_component(np.exp(x), log=True, resolution=0.0) for x in raws]
     logs = references(_notes(float(np.exp(y)), log=True) for y in raws)["s.c"]
@@ -371,7 +373,9 @@ def test_the_rating_is_the_weakest_component_and_can_be_made_again() -> None:
 
 def test_a_completion_time_is_rated_once_there_are_others() -> None:
     skipped = (Skipped(name="completion_time", reason="too few"), Skipped(name="grasp", reason="no gripper"))
-    task = [_notes(1.0, seconds=s).model_copy(update={"skipped": skipped}) for s in (9.0, 9.5, 10.0, 10.0, 10.0, 10.5, 11.0, 30.0)]
+    task = [
+        _notes(1.0, seconds=s).model_copy(update={"skipped": skipped}) for s in (9.0, 9.5, 10.0, 10.0, 10.0, 10.5, 11.0, 30.0)
+    ]
     usual = references(task)
     first, late = rated(task[0], usual), rated(task[-1], usual)
     assert {s.name: s.rated for s in first.scores} == {"completion_time": 1.0, "s": 1.0}

@@ -47,7 +47,14 @@ def test_the_margin_is_the_distance_to_the_nearest_edge_of_the_hull(seed: int) -
 
 @pytest.mark.parametrize(
     ("point", "margin"),
-    [((0.5, 0.0), 0.5), ((0.5, 1.9), 0.1), ((1.0, 0.3), 0.0), ((1.3, 0.0), -0.3), ((2.0, 3.0), -np.sqrt(2.0)), ((-0.2, -2.0), -0.2)],
+    [
+        ((0.5, 0.0), 0.5),
+        ((0.5, 1.9), 0.1),
+        ((1.0, 0.3), 0.0),
+        ((1.3, 0.0), -0.3),
+        ((2.0, 3.0), -np.sqrt(2.0)),
+        ((-0.2, -2.0), -0.2),
+    ],
 )
 def test_by_hand_on_two_squares(point: tuple[float, float], margin: float) -> None:
     """Feet from y = 1 to 2 and from -2 to -1: together they span x 0 to 1, y -2 to 2."""

@@ -54,8 +54,6 @@ def dataset_weights(
         except EpisodeError:
             continue
         found.append(notes.model_copy(update={"verdict": "rejected"}) if ref.partition == "failures" else notes)
-    weights = episode_weights(
-        found, failures=failures, unreviewed=unreviewed, factor=factor, floor=floor, power=power
-    )
+    weights = episode_weights(found, failures=failures, unreviewed=unreviewed, factor=factor, floor=floor, power=power)
     keep = np.flatnonzero(weights > 0.0)
     return Weighted(tuple(found[i].episode for i in keep), weights[keep])

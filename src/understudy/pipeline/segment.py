@@ -74,9 +74,7 @@ def split_episode(episode: Episode, robot: RobotModel) -> tuple[Segment, ...]:
     """
     start_ns, end_ns = timeline_span(episode)
     source = str(episode.metadata.get("motion_source", ""))
-    return segments_of(
-        body_signals(episode, robot), start_ns=start_ns, end_ns=end_ns, sources=episode.segments, source=source
-    )
+    return segments_of(body_signals(episode, robot), start_ns=start_ns, end_ns=end_ns, sources=episode.segments, source=source)
 
 
 def timeline_span(episode: Episode) -> tuple[int, int]:

@@ -130,9 +130,7 @@ def _rows(path: Path) -> list[tuple[str, Row]]:
 def _csv_rows(path: Path, text: str) -> list[tuple[str, Row]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more than the heading", restval="", strict=True)
     try:
-        return [
-            (f"{path}: line {reader.line_num}", {str(k): str(v or "") for k, v in row.items()}) for row in reader
-        ]
+        return [(f"{path}: line {reader.line_num}", {str(k): str(v or "") for k, v in row.items()}) for row in reader]
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.reader.line_num}: not a CSV line: {error}") from None
 

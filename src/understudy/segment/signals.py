@@ -1,4 +1,4 @@
-"""Signals that follow from an episode's motion: contacts, centre of mass, support and gait phase, made when they are asked for."""
+"""Signals that follow from an episode's motion: contacts, centre of mass, support, gait phase; made when they are asked for."""
 
 from __future__ import annotations
 

@@ -66,7 +66,11 @@ def _scene(script: Script, rng: np.random.Generator) -> list[Stretch]:
         walked = _walk(script, int(rng.integers(4, 7)), float(rng.uniform(0.7, 1.1)))
         script.hands(None, 1.0)
         script.stand(1.0)
-        return [Stretch(lifted.start_s, walked.start_s, "manipulation"), walked, Stretch(walked.end_s, script.now_s, "manipulation")]
+        return [
+            Stretch(lifted.start_s, walked.start_s, "manipulation"),
+            walked,
+            Stretch(walked.end_s, script.now_s, "manipulation"),
+        ]
     sides = ("left", "right") if kind == "both" else (str(rng.choice(["left", "right"])),)
     for _ in range(int(rng.integers(1, 4))):
         x, y, z = (REACHED, LOW, HIGH, ASIDE)[int(rng.integers(4))]

@@ -65,10 +65,10 @@ def _print(found: tuple[Segmented, ...]) -> None:
     from understudy.apps.cli._console import print_table, say
 
     rows = [
-        (one.id, f"{(s.start_ns - one.start_ns) * 1e-9:.2f}", f"{(s.end_ns - one.start_ns) * 1e-9:.2f}", s.label, s.source, s.by, s.subtask)
+        (one.id, *(f"{(t - one.start_ns) * 1e-9:.2f}" for t in (s.start_ns, s.end_ns)), s.label, s.source, s.by, s.subtask)
         for one in found
         for s in one.segments
-    ]  # fmt: skip
+    ]
     if rows:
         print_table(("episode", "from s", "to s", "label", "source", "by", "subtask"), rows, right=("from s", "to s"))
     for one in found:

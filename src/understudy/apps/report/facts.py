@@ -163,9 +163,14 @@ def _segments(episode: Episode, start_ns: int) -> tuple[tuple[str, float, float,
     """What is noted, else what was recorded; each with its subtask, source and who set it."""
     noted = episode.notes.segments if episode.notes else ()
     return tuple(
-        (s.label, (s.start_ns - start_ns) * 1e-9, (s.end_ns - start_ns) * 1e-9, ", ".join(t for t in (s.subtask, s.source, s.by) if t))
+        (
+            s.label,
+            (s.start_ns - start_ns) * 1e-9,
+            (s.end_ns - start_ns) * 1e-9,
+            ", ".join(filter(None, (s.subtask, s.source, s.by))),
+        )
         for s in (noted or episode.segments)
-    )  # fmt: skip
+    )
 
 
 def _seconds(t_ns: I64, start_ns: int) -> F64:

@@ -98,15 +98,15 @@ def timeline_plot(clip: Clip) -> str:
 
 def phase_plot(clip: Clip) -> str:
     """The segments that are noted, and the gait phases below them; one lane per label and phase that occurs."""
-    labels = list(dict.fromkeys(label for label, *_ in clip.segments))
+    labels = list(dict.fromkeys(kind for kind, *_ in clip.segments))
     phases = [name for name in PHASES if any(found == name for found, *_ in clip.phases)]
     if not labels and not phases:
         return ""
     count = len(labels) + len(phases)
     plot = _lanes(clip, [*labels, *phases], "Segments and gait phases over time")
-    for label, start, end, said in clip.segments:
-        text = f"{label}, {start:.2f} to {end:.2f} s" + (f": {said}" if said else "")
-        plot.box(start, end, *_lane(count, labels.index(label)), "bar info", text)
+    for kind, start, end, said in clip.segments:
+        text = f"{kind}, {start:.2f} to {end:.2f} s" + (f": {said}" if said else "")
+        plot.box(start, end, *_lane(count, labels.index(kind)), "bar info", text)
     for name, start, end in clip.phases:
         row = len(labels) + phases.index(name)
         css = {"left_support": "bar left", "right_support": "bar right"}.get(name, "bar info")

@@ -1,4 +1,4 @@
-"""Score `grasp`: whether what the grippers close on is held: by the object's path, the gripper's opening and the wrist's force."""
+"""Score `grasp`: whether what the grippers close on is held: by the object's path, the gripper's opening, the wrist's force."""
 
 from __future__ import annotations
 
