@@ -42,7 +42,7 @@ def measure(robot: RobotModel, *, people: int) -> dict[str, object]:
         minutes += (end_ns - start_ns) * 1e-9 / 60.0
         t_ns = np.arange(start_ns, end_ns, STEP_NS)
         said = np.array([LABELS.index(next(s.label for s in found if s.start_ns <= t < s.end_ns)) for t in t_ns])
-        true = _labels(truth, t_ns * 1e-9)
+        true = _labels(truth, np.asarray(t_ns * 1e-9, dtype=np.float64))
         np.add.at(confusion, (true, said), 1)
         accuracy.append(float((true == said).mean()))
         starts_s = np.array([s.start_ns * 1e-9 for s in found[1:]])

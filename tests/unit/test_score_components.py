@@ -63,6 +63,10 @@ def _column(name: str) -> F64:
     return np.array(values)
 
 
+def _ranks(values: F64) -> F64:
+    return np.argsort(np.argsort(values)).astype(np.float64)
+
+
 def _correlation(a: F64, b: F64) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
@@ -99,7 +103,7 @@ def test_a_component_follows_its_cause_and_not_the_length(component: str, cause:
     values = _column(component)
     causes = np.array([getattr(quality, cause) for quality, _ in _task()])
     lengths_s = np.array([notes.duration_s for _, notes in _task()], dtype=np.float64)
-    assert sign * _correlation(np.argsort(np.argsort(values)), np.argsort(np.argsort(causes))) > 0.8
+    assert sign * _correlation(_ranks(values), _ranks(causes)) > 0.8
     assert abs(_correlation(values, lengths_s)) < 0.1
 
 
@@ -167,7 +171,7 @@ def test_a_short_or_still_episode_has_the_first_measure_only() -> None:
 
 def test_derivatives_of_a_cubic() -> None:
     t_ns = stamps(2.0, 100.0)
-    velocity, jerk = velocity_and_jerk((t_ns[:, None] * 1e-9) ** 3, t_ns)
+    velocity, jerk = velocity_and_jerk(np.asarray((t_ns[:, None] * 1e-9) ** 3, dtype=np.float64), t_ns)
     np.testing.assert_allclose(jerk[60:-60], 6.0, rtol=0.05)
     np.testing.assert_allclose(velocity[60:-60, 0], 3.0 * (t_ns[62:-62] * 1e-9) ** 2, rtol=0.05)
 
@@ -198,7 +202,8 @@ def test_fidelity_takes_the_worst_limb_and_needs_a_residual() -> None:
     off = np.full((121, 4), 0.005)
     off[:, 2] = 0.03
     result = _rate("retarget_fidelity", with_data(episode, "debug/ee_residual", off))
-    assert (result.raw, result.value) == (pytest.approx(0.03), pytest.approx(0.5))
+    assert result.raw == pytest.approx(0.03)
+    assert result.value == pytest.approx(0.5)
     assert result.components[1] == Component(name="infeasible", raw=0.0, resolution=0.01)
     with pytest.raises(NotApplicable):
         _rate("retarget_fidelity", with_data(episode, "debug/ee_residual", off * np.nan))

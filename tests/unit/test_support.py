@@ -129,7 +129,7 @@ def test_left_is_left_and_force_comes_before_what_the_motion_says() -> None:
     assert feet_on_ground(one, ROBOT, t_ns, kinematic=nothing)[1] == "stream", "one foot's force says nothing of the other"
     both = with_wrench(one, schema, "observations/wrench_right_ankle")
     light = both.stream("observations/wrench_right_ankle")
-    both = with_data(both, "observations/wrench_right_ankle", light.data * 0.01)
+    both = with_data(both, "observations/wrench_right_ankle", light.data.astype(np.float64) * 0.01)
     found, told_by = feet_on_ground(both, ROBOT, t_ns, kinematic=nothing)
     assert told_by == "wrench"
     assert found.all(axis=0).tolist() == [True, False]

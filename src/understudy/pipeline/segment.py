@@ -112,7 +112,8 @@ def replace_segments(dataset: Dataset, episode_id: str, segments: Sequence[Segme
 
 
 def _segment(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, *, redo: bool, overwrite: bool) -> Segmented:
-    start_ns, had = 0, ()
+    start_ns = 0
+    had: tuple[Segment, ...] = ()
     try:
         episode = dataset.read(ref.id)
         start_ns, _ = timeline_span(episode)

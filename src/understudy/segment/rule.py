@@ -132,7 +132,7 @@ def _without(segment: Segment, hole: Segment) -> list[Segment]:
 def _over(values: F64, thresholds: tuple[float, float]) -> Bool:
     begin, end = thresholds
     on: Bool = held(values >= begin, values < end)
-    return on | held((values >= begin)[::-1], (values < end)[::-1])[::-1]
+    return np.asarray(on | held((values >= begin)[::-1], (values < end)[::-1])[::-1])
 
 
 def _slope(values: F64, span: int, rate_hz: float) -> F64:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.errors import InputError, JointOrderError
-from understudy.geom.arrays import F64, I8, I64, Bool
+from understudy.geom.arrays import F64, I8, I64, AnyArray, Bool
 from understudy.geom.rotations import quat_normalize
 from understudy.kinematics.com import center_of_mass
 from understudy.kinematics.contact import SIDES, sole_points, sole_track, standing
@@ -109,7 +109,7 @@ def derived_streams(episode: Episode, robot: RobotModel) -> tuple[Stream, ...]:
     found = known_signals(episode, robot)
     if found is None:
         return ()
-    rows = (
+    rows: tuple[tuple[str, tuple[str, ...], str, Kind, str, AnyArray, str], ...] = (
         ("foot_states", SIDES, "1", "discrete", "bool", found.contact, found.contact_source),
         ("com_world", ("x", "y", "z"), "m", "vector", "float64", found.com_world_m, "kinematics"),
         ("support_margin", (), "m", "vector", "float64", found.margin_m, found.contact_source),
@@ -163,7 +163,8 @@ def _wrists(robot: RobotModel, poses: BodyPoses) -> F64:
 
 def _home_wrists(robot: RobotModel) -> F64:
     """(2, 3) the same in the home pose."""
-    return _wrists(robot, body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), robot.home_rad[None]))[0]
+    home = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), robot.home_rad[None])
+    return np.asarray(_wrists(robot, home)[0])
 
 
 def _spec(name: str, columns: tuple[str, ...], unit: str, kind: Kind, dtype: str) -> StreamSpec:

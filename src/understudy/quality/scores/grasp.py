@@ -57,7 +57,7 @@ class Grasp:
         found = grips(episode)
         if not found:
             raise NotApplicable("no gripper closes: nothing is grasped")
-        shares = {
+        shares: dict[str, Sequence[bool | None]] = {
             "object": [_by_object(episode, grip) for grip in found],
             "gripper": [grip.opening > NEAR and grip.last > NEAR for grip in found],
             "force": [_by_force(episode, grip) for grip in found],

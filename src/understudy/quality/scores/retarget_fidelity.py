@@ -70,7 +70,7 @@ def limb_angle(episode: Episode, context: GateContext) -> float | None:
 
 def _angle(a: F64, b: F64) -> F64:
     """(T,) angle between directions (T, 3), radians."""
-    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.einsum("td,td->t", a, b))
+    return np.asarray(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.einsum("td,td->t", a, b)))
 
 
 PLUGIN: Score = RetargetFidelity()

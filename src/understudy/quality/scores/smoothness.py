@@ -88,7 +88,7 @@ def spectral_arc(speed: F64, *, rate_hz: float) -> F64:
     shares = spectrum[:, : int(ARC_HZ / step) + 1] / np.maximum(spectrum[:, :1], 1e-12)
     last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] >= ARC_SHARE, axis=1)
     pieces = np.hypot(step / ARC_HZ, np.diff(shares, axis=1))
-    return -np.where(np.arange(shares.shape[1] - 1) < last[:, None], pieces, 0.0).sum(axis=1)
+    return np.asarray(-np.where(np.arange(shares.shape[1] - 1) < last[:, None], pieces, 0.0).sum(axis=1))
 
 
 def dimensionless_jerk(speed: F64, jerk2: F64, *, rate_hz: float) -> F64:
@@ -102,7 +102,7 @@ def dimensionless_jerk(speed: F64, jerk2: F64, *, rate_hz: float) -> F64:
     """
     seconds = speed.shape[1] / rate_hz
     integral = jerk2.sum(axis=1) / rate_hz
-    return -np.log(np.maximum(seconds**3 * integral / np.maximum(speed.max(axis=1) ** 2, 1e-12), 1e-12))
+    return np.asarray(-np.log(np.maximum(seconds**3 * integral / np.maximum(speed.max(axis=1) ** 2, 1e-12), 1e-12)))
 
 
 def _in_windows(velocity: F64, jerk: F64, *, rate_hz: float) -> list[Component]:
