@@ -54,7 +54,7 @@ def measure(robot: RobotModel, *, repeats: int = 9, seconds: float = 60.0) -> di
         context = GateContext(robot, schema, merged(name, gate, schema, ""))
         skipped: list[Skipped] = []
         parts[name] = _median(partial(run_gate, name, gate, episode, context, skipped), repeats)
-    for name in plugins.names("scores"):
+    for name in (s.name for s in notes.scores):
         score = cast(Score, plugins.load("scores", name))
         parts[name] = _median(partial(_rate, score, episode, GateContext(robot, schema, {}, PEERS)), repeats)
     total_s = statistics.median(whole)

@@ -57,7 +57,7 @@ def _row(root: Path, ref: EpisodeRef, episode: Episode) -> dict[str, Value]:
         "quality_rating": notes.quality_rating if notes else None,
     }
     row |= {name: str(episode.metadata[name]) if name in episode.metadata else None for name in _METADATA}
-    return row | {f"score_{score.name}": score.value for score in (notes.scores if notes else ())}
+    return row | {f"score_{score.name}": score.rated for score in (notes.scores if notes else ())}
 
 
 def _columns(rows: Sequence[dict[str, Value]]) -> dict[str, object]:
