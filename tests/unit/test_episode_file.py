@@ -37,7 +37,7 @@ def written(episode: Episode, folder: Path) -> Path:
 
 def test_round_trip_keeps_everything(episode: Episode, tmp_path: Path) -> None:
     first = Segment(start_ns=0, end_ns=10, label="walk – läuft", source="mocap")
-    segments = (first, Segment(start_ns=10, end_ns=20, label="b", source="m"))
+    segments = (first, Segment(start_ns=10, end_ns=20, label="b", source="m", subtask="öffne die Tür", by="p07"))
     more = {"retarget_lowpass_hz": 5.0, "source_synthetic": True, "record_n": 7}
     full = replace(episode, segments=segments, metadata={**episode.metadata, **more})
     found = read_episode(written(full, tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from understudy.errors import EpisodeError
 from understudy.spec.findings import Finding, Notes, ScoreResult, Segment, Skipped
 from understudy.store.episode_file import read_episode, write_episode
-from understudy.store.notes import notes_path, read_notes, write_notes
+from understudy.store.notes import notes_path, parse_notes, read_notes, write_notes
 from understudy.store.pack import pack_episode
 from understudy.testing.episodes import make_episode
 
@@ -78,3 +79,18 @@ def test_a_packed_copy_holds_the_notes_and_the_same_samples(tmp_path: Path) -> N
         assert '"verdict":"accepted"' in file["metadata/notes"].asstr()[()]
     with pytest.raises(EpisodeError, match="is there already"):
         pack_episode(path, out)
+
+
+def test_notes_from_before_components_and_subtasks_are_read() -> None:
+    """As version 0.1 wrote them: scores without components, segments without subtask, by and rating in the task."""
+    old = {
+        "format": "understudy-notes", "format_version": 1, "episode": "walk_00000001", "verdict": "accepted", "findings": [],
+        "scores": [{"name": "smoothness", "value": 0.5, "raw": 6.9, "unit": "Hz"}], "skipped": [],
+        "segments": [{"start_ns": 0, "end_ns": 5, "label": "walk", "source": "mocap"}],
+        "quality_rating": 0.5, "checked_with": "abc", "review": {},
+    }  # fmt: skip
+    notes = parse_notes(json.dumps(old), where="old")
+    assert (notes.scores[0].components, notes.scores[0].in_task, notes.scores[0].rated) == ((), None, 0.5)
+    assert notes.facts is None
+    assert (notes.segments[0].subtask, notes.segments[0].by) == ("", "")
+    assert parse_notes(notes.model_dump_json(), where="again") == notes

@@ -31,9 +31,9 @@ def test_a_good_episode_is_accepted_and_rated() -> None:
     episode = make_episode(ROBOT, duration_s=3.0)
     notes = judge(episode, ROBOT, SCHEMA, peers={"a": 3.0, "b": 3.0, "c": 3.1})
     assert (notes.verdict, notes.findings, notes.episode) == ("accepted", (), episode.id)
-    assert {s.name for s in notes.scores} == set(plugins.names("scores"))
+    assert {s.name for s in notes.scores} == set(plugins.names("scores")) - {"grasp"}
     assert notes.quality_rating == min(s.value for s in notes.scores)
-    assert {s.name for s in notes.skipped} == {"wrench_spike", "duplicates"}
+    assert {s.name for s in notes.skipped} == {"wrench_spike", "duplicates", "grasp"}
 
 
 @pytest.mark.parametrize(("make", "verdict"), [(make_fall_episode, "rejected"), (make_squat_episode, "accepted")])
@@ -45,7 +45,9 @@ def test_a_fall_is_rejected_and_a_squat_is_not(make: object, verdict: str) -> No
 def test_what_is_missing_is_skipped_and_never_silently() -> None:
     notes = judge(without(make_episode(ROBOT, duration_s=2.0), "debug/base_pose_world"), ROBOT, SCHEMA, peers={})
     reasons = {s.name: s.reason for s in notes.skipped}
-    assert {"fall", "self_collision", "foot_skate", "balance", "completion_time", "wrench_spike", "duplicates"} == set(reasons)
+    assert {"fall", "self_collision", "foot_skate", "balance", "completion_time", "wrench_spike", "duplicates", "grasp"} == set(
+        reasons
+    )
     assert "debug/base_pose_world" in reasons["fall"]
     ran = {s.name for s in notes.scores} | (set(plugins.names("gates")) - set(reasons))
     assert ran | set(reasons) == {*plugins.names("gates"), *plugins.names("scores")}

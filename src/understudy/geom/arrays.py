@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
+I8 = NDArray[np.int8]
 Bool = NDArray[np.bool_]
 U8 = NDArray[np.uint8]
 AnyArray = NDArray[np.generic]

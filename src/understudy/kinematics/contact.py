@@ -116,19 +116,19 @@ def _hull(points: F64) -> F64:
 
 
 def _stands(height_m: F64, speed_m_s: F64) -> Bool:
-    held: Bool = _held(
+    stands: Bool = held(
         (height_m < HEIGHT_M) & (speed_m_s < SPEED_M_S),
         (height_m > RELEASE * HEIGHT_M) | (speed_m_s > RELEASE * SPEED_M_S),
     )
-    return held
+    return stands
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(begins: Bool, ends: Bool) -> Bool:
+def held(begins: Bool, ends: Bool) -> Bool:
     """(T,) true from where `begins` holds to where `ends` does; where both hold, it begins."""
-    held = np.empty(len(begins), dtype=np.bool_)
+    on = np.empty(len(begins), dtype=np.bool_)
     now = False
     for step in range(len(begins)):
         now = begins[step] or (now and not ends[step])
-        held[step] = now
-    return held
+        on[step] = now
+    return on

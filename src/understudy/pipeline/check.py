@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from understudy.errors import EpisodeError, UnknownNameError
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check_judging import judged_by, judged_here
 from understudy.pipeline.check_known import Known, known_of, noted, standing
+from understudy.pipeline.ratings import rate_dataset, unrated
 from understudy.quality.rating import score_weights, weighted_mean
 from understudy.quality.verdict import check_hash
 from understudy.spec.findings import Finding, Notes
@@ -114,7 +115,7 @@ def check_dataset(
             known.add(ref, notes)
         if progress is not None:
             progress(i + 1, len(refs))
-    return CheckSummary(tuple(done), _waiting(dataset))
+    return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset))
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
@@ -125,9 +126,9 @@ def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
         ModelError: the dataset's robot cannot be loaded.
         StorageError: the disk refused.
     """
-    known = known_of(dataset, {}, task=ref.task, but=[ref.id])
-    said = judged_here(dataset, ref, load_robot(dataset.robot_source), known)
-    return _placed(dataset, ref, said, score_weights(), looked_at=True)
+    known, robot, weights = known_of(dataset, {}, task=ref.task, but=[ref.id]), load_robot(dataset.robot_source), score_weights()
+    done = _placed(dataset, ref, judged_here(dataset, ref, robot, known), weights, looked_at=True)
+    return _rated(dataset, [done], check_hash(dataset.schema, robot), weights, task=ref.task)[0]
 
 
 def settle(dataset: Dataset, notes: Notes) -> EpisodeRef:
@@ -178,6 +179,23 @@ def _placed(dataset: Dataset, ref: EpisodeRef, said: Notes | str, weights: Mappi
     outcome: Outcome = "rejected" if now.partition == "failures" else "accepted"
     moved = now.partition != ref.partition
     return Checked(ref.id, ref.task, outcome, notes, weighted_mean(notes.scores, weights), looked_at=looked_at, moved=moved)
+
+
+def _rated(
+    dataset: Dataset,
+    done: Sequence[Checked],
+    current: str,
+    weights: Mapping[str, float],
+    *,
+    redo: bool = False,
+    task: str | None = None,
+) -> tuple[Checked, ...]:
+    """What was checked, with its scores held against the task's other episodes."""
+    new = {e.id for e in done if e.notes is not None and unrated(e.notes)}
+    rated = rate_dataset(dataset, new, current=current, redo=redo, task=task)
+    return tuple(
+        replace(e, notes=rated[e.id], mean=weighted_mean(rated[e.id].scores, weights)) if e.id in rated else e for e in done
+    )
 
 
 def _with_people(notes: Notes, newest: Notes | None) -> Notes:

@@ -11,8 +11,11 @@ from understudy.spec.protocols import Score
 
 
 def weakest(scores: Sequence[ScoreResult]) -> float | None:
-    """The lowest score, an episode's `quality_rating`: a good average does not make up for one bad side. None without scores."""
-    return min((s.value for s in scores), default=None)
+    """The lowest score, an episode's `quality_rating`: a good average does not make up for one bad side. None without scores.
+
+    Each counts as its weakest component does against the episodes of the task, where these are enough, else on its fixed scale.
+    """
+    return min((s.rated for s in scores), default=None)
 
 
 def score_weights() -> dict[str, float]:
@@ -24,4 +27,4 @@ def weighted_mean(scores: Sequence[ScoreResult], weights: Mapping[str, float] | 
     """Mean of the scores by their weights (1 for a score that `weights` does not name); None without scores or weight."""
     weights = score_weights() if weights is None else weights
     total = sum(weights.get(s.name, 1.0) for s in scores)
-    return sum(weights.get(s.name, 1.0) * s.value for s in scores) / total if total > 0 else None
+    return sum(weights.get(s.name, 1.0) * s.rated for s in scores) / total if total > 0 else None

@@ -36,13 +36,50 @@ class Finding(Strict):
     unit: str = ""
 
 
+class Component(Strict):
+    """One figure that a score is made of, as it was measured.
+
+    Attributes:
+        name: unique within its score.
+        raw: the figure, in `unit`; it does not depend on how long the episode is.
+        better: which end is good: `low`, `high`, or `middle` where only the unusual is bad.
+        resolution: the smallest difference worth telling apart, in `unit`; for logarithmic figures, as a logarithm.
+        log: differences count as ratios.
+        value: 0 to 1 on a fixed scale; None where there is none.
+        in_task: 0 to 1 against the other episodes of its task; None with too few of them.
+    """
+
+    name: str
+    raw: float
+    unit: str = "1"
+    better: Literal["low", "high", "middle"] = "low"
+    resolution: float = Field(default=0.0, ge=0.0)
+    log: bool = False
+    value: float | None = Field(default=None, ge=0.0, le=1.0)
+    in_task: float | None = Field(default=None, ge=0.0, le=1.0)
+
+
 class ScoreResult(Strict):
-    """One quality score, 0 (worst) to 1 (best), with the figure behind it."""
+    """One quality score, 0 (worst) to 1 (best), with the figures behind it.
+
+    Attributes:
+        value: on a fixed scale that knows nothing of other episodes.
+        raw: the figure that `value` is made of, in `unit`.
+        components: every figure that was measured, that one among them.
+        in_task: the weakest component against the task's episodes; None with too few of them.
+    """
 
     name: str
     value: float = Field(ge=0.0, le=1.0)
     raw: float
     unit: str = "1"
+    components: tuple[Component, ...] = ()
+    in_task: float | None = Field(default=None, ge=0.0, le=1.0)
+
+    @property
+    def rated(self) -> float:
+        """What counts: against the task where that is known, else on the fixed scale."""
+        return self.value if self.in_task is None else self.in_task
 
 
 class Skipped(Strict):
@@ -53,12 +90,21 @@ class Skipped(Strict):
 
 
 class Segment(Strict):
-    """A labelled stretch of an episode; times on the dataset's clock, end exclusive."""
+    """A labelled stretch of an episode; times on the dataset's clock, end exclusive.
+
+    Attributes:
+        label: `locomotion`, `manipulation`, `idle`, or a word of the person's own.
+        source: where the motion came from: `mocap`, `teleop`, `simulation`, as in the episode's `motion_source`.
+        subtask: what is done there, in words, such as `reach for the cup`.
+        by: `rule`, or who set it; empty where nobody knows. Only what is the rule's own is ever replaced by the rule.
+    """
 
     start_ns: int
     end_ns: int
     label: str
     source: str
+    subtask: str = ""
+    by: str = ""
 
 
 class Facts(Strict):
@@ -78,8 +124,10 @@ class Facts(Strict):
 class Notes(Strict):
     """What was learned about an episode after it was written; kept beside the file and replaced as a whole.
 
-    `checked_with` is a hash of the schema, robot, gates and scores that the verdict was reached with; `facts` are what other
-    episodes are compared with.
+    Attributes:
+        quality_rating: the weakest of the scores as `ScoreResult.rated` has them; None without scores.
+        checked_with: hash of the schema, robot, gates and scores that the verdict was reached with.
+        facts: what other episodes are compared with.
     """
 
     format: Literal["understudy-notes"] = "understudy-notes"

@@ -170,7 +170,7 @@ def _facts(episode: Episode) -> dict[str, Value]:
     }
     row |= {f"{label}_s": _labelled_s(notes, label) for label in ("locomotion", "manipulation", "idle")}
     row |= {name: str(episode.metadata[name]) if name in episode.metadata else None for name in _METADATA}
-    return row | {f"score_{score.name}": score.value for score in notes.scores}
+    return row | {f"score_{score.name}": score.rated for score in notes.scores}
 
 
 def _gates(notes: Notes, severity: str) -> str:

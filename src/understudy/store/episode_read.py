@@ -31,7 +31,7 @@ from understudy.store.h5_guard import (
     strings_of,
     text_of,
 )
-from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, STREAM_ATTRS
+from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, SEGMENT_EXTRA, STREAM_ATTRS
 from understudy.store.migration import current
 from understudy.store.notes import parse_notes, read_notes
 from understudy.store.schema_hash import schema_hash
@@ -126,10 +126,12 @@ def _packed_notes(group: h5py.Group, path: Path) -> Notes | None:
 
 def _segments(group: h5py.Group, path: Path) -> tuple[Segment, ...]:
     times = [array_of(dataset_in(group, column, path), path).tolist() for column in SEGMENT_COLUMNS[:2]]
-    texts = [strings_of(dataset_in(group, column, path), path) for column in SEGMENT_COLUMNS[2:]]
+    there = set(names_in(group, path))
+    names = (*SEGMENT_COLUMNS[2:], *(column for column in SEGMENT_EXTRA if column in there))
+    texts = [strings_of(dataset_in(group, column, path), path) for column in names]
     with damaged(path, str(group.name)):
         rows = zip(*times, *texts, strict=True)
-        return tuple(Segment(start_ns=a, end_ns=b, label=label, source=source) for a, b, label, source in rows)
+        return tuple(Segment.model_validate(dict(zip((*SEGMENT_COLUMNS[:2], *names), row, strict=True))) for row in rows)
 
 
 def _streams(file: h5py.File, timeline: h5py.Group, schema: Schema, path: Path, *, steps: int) -> dict[str, Stream]:

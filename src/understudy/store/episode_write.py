@@ -23,7 +23,7 @@ from understudy.store.atomic import atomic_file
 from understudy.store.episode_check import check_episode, schema_of
 from understudy.store.h5_chunks import Chunks
 from understudy.store.h5_disk import DiskFile
-from understudy.store.layout import EXTRA_COLUMNS, FORMAT, FORMAT_VERSION, GROUPS
+from understudy.store.layout import EXTRA_COLUMNS, FORMAT, FORMAT_VERSION, GROUPS, SEGMENT_COLUMNS, SEGMENT_EXTRA
 from understudy.store.schema_hash import schema_hash
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ def _write_metadata(group: h5py.Group, episode: Episode, notes: Notes | None) ->
     segments = group["segments"]
     for column in ("start_ns", "end_ns"):
         segments[column] = np.array([getattr(s, column) for s in episode.segments], dtype=np.int64)
-    for column in ("label", "source"):
+    said = [column for column in SEGMENT_EXTRA if any(getattr(s, column) for s in episode.segments)]
+    for column in (*SEGMENT_COLUMNS[2:], *said):
         _strings(segments, column, [getattr(s, column) for s in episode.segments])
 
 

@@ -9,3 +9,5 @@ ROOT_ATTRS = ("format", "format_version", "schema_sha256", "robot", "model_sha25
 STREAM_ATTRS = ("unit", "frame", "rate_hz", "names", "kind", "derived")
 EXTRA_COLUMNS = ("t_device_ns", "t_arrival_ns", "seq", "valid")
 SEGMENT_COLUMNS = ("start_ns", "end_ns", "label", "source")
+SEGMENT_EXTRA = ("subtask", "by")
+"""Further columns of recorded segments, written where one of them says something."""

@@ -56,7 +56,10 @@ def log_episode(episode: Episode, robot: RobotModel, recording: rr.RecordingStre
     Raises:
         JointOrderError: the episode is another robot's.
     """
-    streams = [s for s in episode.streams.values() if s.spec.kind == "image" or len(s.spec.shape) <= 1]
+    from understudy.segment.signals import derived_streams
+
+    every = [*episode.streams.values(), *derived_streams(episode, robot)]
+    streams = [s for s in every if s.spec.kind == "image" or len(s.spec.shape) <= 1]
     total = len(streams) + 2
     recording.send_blueprint(_layout(streams))
     _about(episode, recording)
@@ -166,6 +169,9 @@ def _about(episode: Episode, recording: rr.RecordingStream) -> None:
         at_ns = found.start_ns if found.start_ns is not None else int(episode.timeline_ns[0])
         recording.set_time(TIMELINE, duration=np.timedelta64(at_ns, "ns"))
         recording.log("findings", rr.TextLog(f"{found.gate}: {found.message}", level=levels[found.severity]))
+    for part in episode.notes.segments if episode.notes else ():
+        recording.set_time(TIMELINE, duration=np.timedelta64(part.start_ns, "ns"))
+        recording.log("segments", rr.TextLog(": ".join(text for text in (part.label, part.subtask) if text)))
     recording.reset_time()
 
 
@@ -174,7 +180,8 @@ def _layout(streams: Sequence[Stream]) -> rr.blueprint.Blueprint:
 
     images = [rrb.Spatial2DView(origin=stream_path(s), name=s.spec.name) for s in streams if s.spec.kind == "image"]
     plots = [rrb.TimeSeriesView(origin=stream_path(s), name=s.spec.name) for s in streams if s.spec.kind != "image"]
-    about = [rrb.TextDocumentView(origin="about", name="about"), rrb.TextLogView(origin="findings", name="findings")]
+    logs = [rrb.TextLogView(origin=name, name=name) for name in ("findings", "segments")]
+    about = [rrb.TextDocumentView(origin="about", name="about"), *logs]
     left = rrb.Vertical(rrb.Spatial3DView(origin="world", name="robot and person"), *images, row_shares=[3] + [1] * len(images))
     first = ("joint_positions", "ee_residual", "foot_contact")
     top = [v for name in first for v in plots if v.name == name]

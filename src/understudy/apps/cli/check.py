@@ -68,7 +68,7 @@ def _print(summary: CheckSummary) -> None:
 def _row(episode: Checked, scores: list[str]) -> list[str]:
     if episode.notes is None:
         return [episode.id, episode.task, episode.outcome, *("" for _ in scores), ""]
-    value = {s.name: f"{s.value:.2f}" for s in episode.notes.scores}
+    value = {s.name: f"{s.rated:.2f}" for s in episode.notes.scores}
     rating = "" if episode.notes.quality_rating is None else f"{episode.notes.quality_rating:.2f}"
     return [episode.id, episode.task, episode.outcome, *(value.get(name, "") for name in scores), rating]
 

@@ -92,7 +92,8 @@ def _print(episode: Episode) -> None:
     for finding in episode.notes.findings:
         say(f"  {finding.severity} {finding.gate}: {finding.message}")
     for score in episode.notes.scores:
-        say(f"  score {score.name}: {score.value:.3f} ({score.raw:.4g} {score.unit})")
+        against = "" if score.in_task is None else f"; {score.value:.3f} on the fixed scale"
+        say(f"  score {score.name}: {score.rated:.3f} ({score.raw:.4g} {score.unit}{against})")
 
 
 PLUGIN = Command({"show": show, "pack": pack})

@@ -9,7 +9,7 @@ from understudy.apps.report import plots
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
 from understudy.apps.report.pictures import Pictures
 from understudy.spec.episode import Episode
-from understudy.spec.findings import Finding
+from understudy.spec.findings import Finding, ScoreResult
 from understudy.spec.robot import RobotModel
 
 _MARK = '<span class="key left">left</span> and <span class="key right">right</span>'
@@ -39,6 +39,7 @@ def clip_section(clip: Clip, pictures: Pictures | None, robot: RobotModel) -> st
         _part("Flagged frames and findings over time", plots.timeline_plot(clip)),
         _part("End-effector residual", plots.residual_plot(clip)),
         _part("Foot contacts", plots.contact_plot(clip)),
+        _part("Segments and gait phases", plots.phase_plot(clip)),
         _part("Sole height", plots.sole_plot(clip)),
         _joints(clip, robot),
     ]
@@ -126,11 +127,21 @@ def _scores(clip: Clip) -> str:
     if not clip.notes.scores:
         return ""
     rows = "".join(
-        f'<div title="{s.raw:.4g} {escape(s.unit)}"><span>{escape(s.name.replace("_", " "))}</span>'
-        f'<span class="meter"><i style="width:{100 * s.value:.0f}%"></i></span><b>{s.value:.2f}</b></div>'
+        f'<div title="{escape(_components(s))}"><span>{escape(s.name.replace("_", " "))}</span>'
+        f'<span class="meter"><i style="width:{100 * s.rated:.0f}%"></i></span><b>{s.rated:.2f}</b></div>'
         for s in clip.notes.scores
     )
-    return f'<h3>Scores, 0 to 1</h3><div class="scores">{rows}</div>'
+    against = any(s.in_task is not None for s in clip.notes.scores)
+    return f'<h3>Scores, 0 to 1{", against the task" if against else ""}</h3><div class="scores">{rows}</div>'
+
+
+def _components(score: ScoreResult) -> str:
+    """The figures behind a score, for who rests the pointer on it."""
+    said = [f"{score.raw:.4g} {score.unit}"] + [
+        f"{c.name.replace('_', ' ')} {c.raw:.4g} {c.unit}" + ("" if c.in_task is None else f" ({c.in_task:.2f} in its task)")
+        for c in score.components
+    ]
+    return "; ".join(said)
 
 
 def _film(pictures: Pictures | None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.pipeline.recollect import Segment, segments_of
+from understudy.segment.signals import known_signals, phase_spans
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
@@ -47,6 +48,8 @@ class Clip:
         sole_t_s, sole_height_m: (T, 2) lowest point of each sole above the floor.
         skate_m_s: mean horizontal speed of the soles while they should stand; None without a standing step.
         again: stretches to record again.
+        phases: (name, from, to) of every gait phase; empty where the robot's motion in the world is not known.
+        segments: (label, from, to, what is said of it) of every segment that is noted.
     """
 
     episode: Episode
@@ -68,6 +71,8 @@ class Clip:
     skate_m_s: float | None = None
     motion: Motion | None = None
     again: tuple[Segment, ...] = ()
+    phases: tuple[tuple[str, float, float], ...] = ()
+    segments: tuple[tuple[str, float, float, str], ...] = ()
 
     @property
     def id(self) -> str:
@@ -143,6 +148,28 @@ def clip_facts(episode: Episode, robot: RobotModel) -> Clip:
         skate_m_s=skate_m_s,
         motion=motion,
         again=segments_of(episode),
+        phases=_phases(episode, robot, start) if motion else (),
+        segments=_segments(episode, start),
+    )
+
+
+def _phases(episode: Episode, robot: RobotModel, start_ns: int) -> tuple[tuple[str, float, float], ...]:
+    found = known_signals(episode, robot)
+    spans = phase_spans(found) if found else []
+    return tuple((name, (a - start_ns) * 1e-9, (b - start_ns) * 1e-9) for name, a, b in spans)
+
+
+def _segments(episode: Episode, start_ns: int) -> tuple[tuple[str, float, float, str], ...]:
+    """What is noted, else what was recorded; each with its subtask, source and who set it."""
+    noted = episode.notes.segments if episode.notes else ()
+    return tuple(
+        (
+            s.label,
+            (s.start_ns - start_ns) * 1e-9,
+            (s.end_ns - start_ns) * 1e-9,
+            ", ".join(filter(None, (s.subtask, s.source, s.by))),
+        )
+        for s in (noted or episode.segments)
     )
 
 

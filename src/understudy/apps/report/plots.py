@@ -10,6 +10,7 @@ import numpy as np
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
 from understudy.apps.report.svg import Plot, label, runs
 from understudy.geom.arrays import F64, Bool
+from understudy.kinematics.support import PHASES
 from understudy.scenes.figure import bone_side
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
@@ -92,6 +93,24 @@ def timeline_plot(clip: Clip) -> str:
         start = ((found.start_ns or 0) - start_ns) * 1e-9
         end = start if found.end_ns is None else (found.end_ns - start_ns) * 1e-9
         plot.box(start, end, *_lane(len(lanes), lanes.index(found.gate)), f"bar {found.severity}", found.message)
+    return plot.svg()
+
+
+def phase_plot(clip: Clip) -> str:
+    """The segments that are noted, and the gait phases below them; one lane per label and phase that occurs."""
+    labels = list(dict.fromkeys(kind for kind, *_ in clip.segments))
+    phases = [name for name in PHASES if any(found == name for found, *_ in clip.phases)]
+    if not labels and not phases:
+        return ""
+    count = len(labels) + len(phases)
+    plot = _lanes(clip, [*labels, *phases], "Segments and gait phases over time")
+    for kind, start, end, said in clip.segments:
+        text = f"{kind}, {start:.2f} to {end:.2f} s" + (f": {said}" if said else "")
+        plot.box(start, end, *_lane(count, labels.index(kind)), "bar info", text)
+    for name, start, end in clip.phases:
+        row = len(labels) + phases.index(name)
+        css = {"left_support": "bar left", "right_support": "bar right"}.get(name, "bar info")
+        plot.box(start, end, *_lane(count, row), css, f"{name.replace('_', ' ')}, {start:.2f} to {end:.2f} s")
     return plot.svg()
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, Bool
 from understudy.geom.filters import derivative, lowpass
+from understudy.kinematics.contact import SIDES, standing
+from understudy.kinematics.contact_states import GRAVITY_M_S2, feet_on_ground
+from understudy.kinematics.support import support_margin
 from understudy.quality.posture import NEEDS, Posture, posture
+from understudy.quality.scales import between
 from understudy.quality.skip import NotApplicable
 from understudy.quality.spans import median_step_s
 from understudy.spec.episode import Episode
-from understudy.spec.findings import ScoreResult
+from understudy.spec.findings import Component, ScoreResult
 from understudy.spec.protocols import GateContext, Score
 
 COM = "debug/com_world"
 BEST, WORST = 1.0, 1.5
-ON_FLOOR_M, GRAVITY_M_S2 = 0.05, 9.81
+ON_FLOOR_M = 0.05
 LIGHTEST = 0.4
 """Share of its weight under which the robot counts as in flight."""
 BAND_HZ = 5.0
@@ -29,19 +33,43 @@ class Balance:
     weight = 1.0
 
     def rate(self, episode: Episode, context: GateContext) -> ScoreResult:
-        """The 95th percentile of the lateral deviation as a share of the half width of the stance."""
+        """The 95th percentile of the lateral deviation as a share of the half width of the stance.
+
+        Beside it, how far from the edge of its support polygon the robot presses, in its worst twentieth.
+        """
         seen = posture(episode, context.robot)
         if len(seen.t_ns) < 8 or len(episode.stream(COM)) == 0 or median_step_s(seen.t_ns) <= 0:
             raise NotApplicable("under 8 usable samples of the joints, the base or the centre of mass")
         com_world_m = np.asarray(episode.stream(COM).sample_at(seen.t_ns), dtype=np.float64)
         if not np.isfinite(com_world_m).all():
             raise NotApplicable(f"{COM} is not finite everywhere")
-        share = lateral_deviation(seen, pressing_point(com_world_m, seen))
+        point_m = pressing_point(com_world_m, seen)
+        share = lateral_deviation(seen, point_m)
         share = np.abs(share[np.isfinite(share)])
         if len(share) < 0.1 * len(seen.t_ns):
             raise NotApplicable("the feet are on the ground, with the pelvis upright, in under 10 % of the samples")
         raw = float(np.percentile(share, 95))
-        return ScoreResult(name="balance", value=float(np.clip((WORST - raw) / (WORST - BEST), 0.0, 1.0)), raw=raw, unit="1")
+        value = between(raw, BEST, WORST)
+        parts = [Component(name="lateral", raw=raw, resolution=0.05, value=value)]
+        margin_m = _margin(episode, seen, point_m)
+        if margin_m is not None:
+            parts.append(Component(name="margin", raw=margin_m, unit="m", better="high", resolution=0.005))
+        return ScoreResult(name="balance", value=value, raw=raw, unit="1", components=tuple(parts))
+
+
+def _margin(episode: Episode, seen: Posture, point_world_m: F64) -> float | None:
+    """5th percentile of the pressing point's distance from the edge of the support, metres; None in the air throughout."""
+    contact, _ = feet_on_ground(episode, seen.robot, seen.t_ns, kinematic=lambda: _by_motion(seen))
+    found = support_margin(seen.soles, contact, point_world_m)
+    found = found[np.isfinite(found)]
+    return float(np.percentile(found, 5)) if len(found) else None
+
+
+def _by_motion(seen: Posture) -> Bool:
+    """(T, 2) left and right foot on the ground z = 0, by where the soles are and how they move."""
+    lowest = np.stack([seen.soles[side][..., 2].min(axis=1) for side in SIDES], axis=1)
+    centre = np.stack([seen.soles[side].mean(axis=1) for side in SIDES], axis=1)
+    return standing(lowest, centre, seen.t_ns)
 
 
 def pressing_point(com_world_m: F64, seen: Posture) -> F64:

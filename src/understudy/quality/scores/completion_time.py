@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from understudy.quality.scales import between
 from understudy.quality.skip import NotApplicable
 from understudy.spec.episode import Episode
-from understudy.spec.findings import ScoreResult
+from understudy.spec.findings import Component, ScoreResult
 from understudy.spec.protocols import GateContext, Score
 
+NAME = "completion_time"
 FEWEST_PEERS = 3
 USUAL, WORST = 1.25, 2.5
 
@@ -27,9 +29,21 @@ class CompletionTime:
             raise NotApplicable(f"the task has {len(peers_s)} other episodes to compare with; {FEWEST_PEERS} are needed")
         if episode.duration_s <= 0:
             raise NotApplicable("the episode has no duration")
-        ratio = episode.duration_s / float(np.median(peers_s))
-        off = max(0.0, abs(np.log(ratio)) - np.log(USUAL)) / (np.log(WORST) - np.log(USUAL))
-        return ScoreResult(name="completion_time", value=float(np.clip(1.0 - off, 0.0, 1.0)), raw=ratio, unit="1")
+        return against_median(episode.duration_s, float(np.median(peers_s)))
+
+
+def against_median(duration_s: float, median_s: float) -> ScoreResult:
+    """The score of a duration in a task whose episodes have that median, both over 0 s.
+
+    Its component counts both ways and only beyond what is usual in the task: a figure that fell with every second would be a
+    measure of length.
+    """
+    ratio = duration_s / median_s
+    value = between(float(np.exp(abs(np.log(ratio)))), USUAL, WORST, log=True)
+    length = Component(
+        name="duration", raw=duration_s, unit="s", better="middle", log=True, resolution=float(np.log(USUAL)), value=value
+    )
+    return ScoreResult(name=NAME, value=value, raw=ratio, unit="1", components=(length,))
 
 
 PLUGIN: Score = CompletionTime()

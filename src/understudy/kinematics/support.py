@@ -1,0 +1,103 @@
+"""How far inside its support a robot stands, and which feet carry it: compiled, for whole motions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numba
+import numpy as np
+
+from understudy.errors import ShapeError
+from understudy.geom.arrays import F64, I8, Bool
+from understudy.kinematics.contact import SIDES
+
+PHASES = ("flight", "left_support", "right_support", "double_support")
+"""Names of the gait phases, in the order of their numbers; in `left_support` the right foot swings."""
+
+
+def gait_phases(contact: Bool) -> I8:
+    """(T,) number of the phase in `PHASES` from (T, 2) left and right foot on the ground."""
+    return np.asarray(contact[:, 0] + 2 * contact[:, 1], dtype=np.int8)
+
+
+def support_margin(soles_world_m: Mapping[str, F64], contact: Bool, point_world_m: F64) -> F64:
+    """Distance of a point on the ground from the edge of what the robot stands on.
+
+    Args:
+        soles_world_m: left and right (T, K, 3) sole outline, metres.
+        contact: (T, 2) left and right foot on the ground.
+        point_world_m: (T, 2) such as the centre of mass over the ground, metres.
+
+    Returns:
+        (T,) metres, positive inside the convex hull of the standing soles and negative outside; NaN where no foot stands.
+
+    Raises:
+        ShapeError: the arrays are not of one motion.
+    """
+    left, right = (np.ascontiguousarray(soles_world_m[side], dtype=np.float64) for side in SIDES)
+    steps = len(point_world_m)
+    if not len(left) == len(right) == len(contact) == steps:
+        raise ShapeError(f"soles have {len(left)} and {len(right)} steps, contacts {len(contact)}, points {steps}; one motion?")
+    out = np.empty(steps)
+    _fill_margin(left, right, np.ascontiguousarray(contact), np.ascontiguousarray(point_world_m, dtype=np.float64), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_margin(left: F64, right: F64, contact: Bool, point: F64, out: F64) -> None:
+    most = left.shape[1] + right.shape[1]
+    xy, hull = np.empty((most, 2)), np.empty((2 * most + 2, 2))
+    for t in range(len(out)):
+        n = 0
+        for foot, standing in ((left, contact[t, 0]), (right, contact[t, 1])):
+            if standing:
+                for k in range(foot.shape[1]):
+                    xy[n, 0], xy[n, 1] = foot[t, k, 0], foot[t, k, 1]
+                    n += 1
+        out[t] = _margin(hull, _convex_hull(xy, n, hull), point[t, 0], point[t, 1]) if n else math.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def _convex_hull(xy: F64, n: int, hull: F64) -> int:
+    """Fill `hull` with the counter-clockwise hull of the first n points and return its size. Sorts `xy`.
+
+    Source: Andrew, Information Processing Letters 9 (1979), the monotone chain.
+    """
+    for i in range(1, n):  # few points: insertion sort by x, then y
+        x, y, j = xy[i, 0], xy[i, 1], i - 1
+        while j >= 0 and (xy[j, 0] > x or (xy[j, 0] == x and xy[j, 1] > y)):
+            xy[j + 1, 0], xy[j + 1, 1] = xy[j, 0], xy[j, 1]
+            j -= 1
+        xy[j + 1, 0], xy[j + 1, 1] = x, y
+    size, fewest = 0, 2
+    for k in range(2 * n - 1):  # there along the lower chain, back along the upper one
+        at = k if k < n else 2 * n - 2 - k
+        if k == n:
+            fewest = size + 1
+        while size >= fewest and _turn(hull[size - 2], hull[size - 1], xy[at]) <= 0.0:
+            size -= 1
+        hull[size, 0], hull[size, 1] = xy[at, 0], xy[at, 1]
+        size += 1
+    return max(size - 1, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(a: F64, b: F64, c: F64) -> float:
+    """Over 0 where the way a, b, c turns left."""
+    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _margin(hull: F64, size: int, x: float, y: float) -> float:
+    """Signed distance of a point from a counter-clockwise convex outline of `size` corners."""
+    nearest, inside = math.inf, size > 2
+    for i in range(size):
+        a, b = hull[i], hull[(i + 1) % size]
+        ex, ey = b[0] - a[0], b[1] - a[1]
+        length2 = ex * ex + ey * ey
+        along = 0.0 if length2 == 0.0 else min(max(((x - a[0]) * ex + (y - a[1]) * ey) / length2, 0.0), 1.0)
+        nearest = min(nearest, math.hypot(x - a[0] - along * ex, y - a[1] - along * ey))
+        if ex * (y - a[1]) - ey * (x - a[0]) < 0.0:
+            inside = False
+    return nearest if inside else -nearest
