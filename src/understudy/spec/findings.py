@@ -51,12 +51,17 @@ class Skipped(Strict):
 
 
 class Segment(Strict):
-    """A labelled stretch of an episode; times on the dataset's clock, end exclusive."""
+    """A labelled stretch of an episode; times on the dataset's clock, end exclusive.
+
+    `subtask` says in words what is done in it; `by` who set it last: `rule`, or a person's name.
+    """
 
     start_ns: int
     end_ns: int
     label: str
     source: str
+    subtask: str = ""
+    by: str = "rule"
 
 
 class Notes(Strict):
