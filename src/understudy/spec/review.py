@@ -1,4 +1,4 @@
-"""What people say about episodes: the lines of `reviews.jsonl`, from the page, from a folder that was sent, or drawn by the program.
+"""What people say about episodes: the lines of `reviews.jsonl`.
 
 Times inside an episode are whole nanoseconds from its first step, so that a browser's numbers hold them exactly.
 """

@@ -74,6 +74,16 @@ def read_episode(path: Path) -> Episode:
         )
 
 
+def read_metadata(path: Path) -> dict[str, MetadataValue]:
+    """What is written about an episode, without a look at its streams.
+
+    Raises:
+        EpisodeError: the file is damaged, or of a newer version.
+    """
+    with current(path) as file:
+        return _metadata(group_in(file, "metadata", path), path)
+
+
 def _root_attrs(file: h5py.File, path: Path) -> dict[str, object]:
     attrs = attrs_of(file, path)
     missing = [name for name in ROOT_ATTRS if name not in attrs]

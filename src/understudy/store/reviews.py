@@ -92,7 +92,7 @@ class ReviewLog:
         return tuple(self._entries[before:])
 
     def append(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        """Append what is not there yet and force it to disk; returns what was appended, with what others had appended before read.
+        """Append what is not there yet and force it to disk; returns what was appended. What others appended is read too.
 
         Raises:
             StorageError: the disk refused; nothing of it is then in the file.

@@ -10,8 +10,6 @@ from itertools import groupby
 
 import numpy as np
 
-from understudy.geom.arrays import F64
-
 BATCH = 100
 
 
@@ -79,7 +77,7 @@ def draw(candidates: Collection[Candidate], count: int, rng: np.random.Generator
     count = min(count, len(row))
     if not count:
         return []
-    teeth: F64 = (np.arange(count) + rng.uniform()) * (len(row) / count)
+    teeth = np.asarray((np.arange(count) + rng.uniform()) * (len(row) / count))
     return [row[int(tooth)] for tooth in teeth]
 
 

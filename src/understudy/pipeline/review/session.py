@@ -185,9 +185,8 @@ class ReviewSession:
 
     def _draw(self, progress: Progress | None) -> None:
         """Make batches of what is new among the episodes that nothing refused."""
-        fresh = [
-            s.ref.id for s in self.folder.seen.values() if s.ref.partition == "episodes" and s.ref.id not in self.board.covered
-        ]
+        there = (s.ref for s in self.folder.seen.values() if s.ref.partition == "episodes")
+        fresh = [ref.id for ref in there if ref.id not in self.board.covered]
         for done, ids in enumerate(batches := batches_of(fresh)):
             if progress is not None:
                 progress(done, len(batches))

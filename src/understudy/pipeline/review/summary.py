@@ -82,7 +82,9 @@ def summarize(session: ReviewSession) -> ReviewSummary:
     decisions = [d for s in standings.values() for d in s.decisions.values()]
     rulings = Counter(s.ruling for s in standings.values())
     seconds = [d.seconds for d in decisions if d.seconds > 0.0]
-    reasons = Counter(d.reason for s in standings.values() if s.ruling == "rejected" for d in s.decisions.values() if d.reason)
+    reasons: Counter[str] = Counter(
+        d.reason for s in standings.values() if s.ruling == "rejected" for d in s.decisions.values() if d.reason
+    )
     return ReviewSummary(
         dataset=session.dataset.schema.name,
         episodes=len(session.folder.seen),
