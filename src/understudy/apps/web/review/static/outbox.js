@@ -42,6 +42,10 @@ export class Outbox {
     return this.drawer.names().length;
   }
 
+  get entries() {
+    return this.drawer.all().map(({ thing }) => thing);
+  }
+
   get refused() {
     return this.refusals.all().map(({ thing }) => thing);
   }

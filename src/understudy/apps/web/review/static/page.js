@@ -26,6 +26,8 @@ class Page {
     this.ahead = new Map();
     this.fresh = new Map();
     this.mine = [];
+    this.history = [];
+    this.version = 0;
     this.lost = "";
     this.stage = new Stage(facts.robot, bytes);
     this.player = new Player(() => this.showTransport());
@@ -37,7 +39,14 @@ class Page {
       seek: (t) => this.player.seek(t), edited: (now, before) => this.say({ kind: "segments", segments: now, before }), pick: (f) => this.show(f.start_s),
     });
     this.outbox = new Outbox(source, facts.key, (sent) => this.sent(sent));
+    for (const entry of this.outbox.entries) if (entry.reviewer === this.reviewer) this.foresee(entry);
     this.wire();
+  }
+
+  /** A line that waits to be saved, after a reload: its episode counts as decided. */
+  foresee(entry) {
+    if (entry.kind === "decision") this.fresh.set(entry.episode, entry.verdict);
+    else if (entry.kind === "undo") this.fresh.delete(entry.episode);
   }
 
   show(t) {
@@ -51,6 +60,8 @@ class Page {
   say(what, episode = this.current.episode) {
     const id = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
     const entry = { id, at: new Date().toISOString(), reviewer: this.reviewer, episode, ...what };
+    this.version++;
+    this.ahead.delete(episode);
     if (entry.kind !== "undo") this.mine.push({ id, episode, kind: entry.kind });
     this.outbox.add(entry);
     return id;
@@ -99,7 +110,6 @@ class Page {
     if (last.kind === "decision") this.remember(last.episode, { mine: null, others: [], ruling: null }, true);
     this.flash(`taken back: ${last.kind}`, "");
     this.reopen = last.kind === "segments" && last.episode === this.current.episode;
-    this.ahead.delete(last.episode);
     if (last.episode !== this.current.episode) this.open(last.episode, this.listOf(last.episode), { playing: false });
   }
 
@@ -138,7 +148,8 @@ class Page {
     return this.ahead.get(id);
   }
 
-  async open(id, list, { playing = true, at = 0 } = {}) {
+  async open(id, list, { playing = true, at = 0, back = false } = {}) {
+    if (!back && this.current.episode && this.current.episode !== id) this.history.push(this.current);
     this.current = { episode: id, list };
     this.episode = null;
     this.begunAt = performance.now();
@@ -178,14 +189,19 @@ class Page {
   next() {
     const row = this.queue.next(this.current);
     if (row) return this.open(row.episode, row.list);
+    if (this.current.episode) this.history.push(this.current);
+    this.current = { episode: "", list: "" };
+    this.episode = null;
     this.player.playing = false;
+    this.showTransport();
     this.showState();
+    document.body.dataset.state = "done";
     this.tell("All done", source.static ? "Download your decisions and send them back." : "Nothing waits for you. New episodes are drawn as soon as they are in the dataset.");
   }
 
   previous() {
-    const row = this.queue.previous(this.current);
-    if (row) this.open(row.episode, row.list);
+    const row = this.history.pop() || this.queue.previous(this.current);
+    if (row) this.open(row.episode, row.list, { back: true });
   }
 
   /** Seconds that the episode has been before somebody's eyes. */
@@ -210,16 +226,21 @@ class Page {
   }
 
   async look() {
+    const version = this.version;
     try {
       const state = await source.state(this.reviewer, this.current.episode);
-      this.state = state;
       this.lost = "";
-      if (!this.outbox.waiting) this.fresh.clear();
+      if (version !== this.version || this.outbox.waiting) Object.assign(this.state, { trouble: state.trouble, unapplied: state.unapplied });
+      else {
+        this.state = state;
+        this.fresh.clear();
+      }
     } catch (error) {
       this.lost = error instanceof TypeError || error.name === "TimeoutError" ? "The page has lost Understudy. Is `understudy review` still running? Go on: what you say is kept in this browser until it is back." : error.message;
     }
     this.showState();
     this.showSaved();
+    if (!this.current.episode && this.reviewer && !this.lost) this.next();
   }
 
   showState() {
@@ -236,8 +257,6 @@ class Page {
     const said = [this.lost, trouble, ...damaged, ...Object.values(unapplied).map((why) => `Said and saved, but not followed yet: ${why}`)].filter(Boolean);
     $("alarm").hidden = !said.length;
     $("alarm").textContent = said.join("\n");
-    if (this.current.episode && !this.episode && document.body.dataset.state !== "failed") return;
-    if (!this.current.episode && rows.length + this.queue.rows.length && this.reviewer) this.next();
   }
 
   showSaved() {

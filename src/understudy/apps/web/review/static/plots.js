@@ -2,6 +2,8 @@
 
 const HEIGHT = 92;
 const PAD = 8;
+/** A plot spans at least this much of its unit: noise is not blown up to the size of a motion. */
+const LEAST = { m: 0.1, rad: 0.2, N: 20, cm: 1 };
 const STEPS = [1, 2, 2.5, 5, 10];
 const make = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
 
@@ -41,11 +43,11 @@ export class Plots {
 
 class Panel {
   constructor({ title, unit, curves }) {
-    this.curves = curves;
+    this.curves = curves.map((curve, k) => ({ ...curve, dashed: curve.side !== "" && curves.slice(0, k).some((c) => c.side === curve.side) }));
     const values = curves.flatMap((c) => c.v.filter((v) => v !== null));
     let low = values.reduce((a, b) => Math.min(a, b), Infinity), high = values.reduce((a, b) => Math.max(a, b), -Infinity);
     if (!values.length) [low, high] = [0, 1];
-    const spare = Math.max(0.06 * (high - low), 1e-3 * Math.max(1, Math.abs(high)));
+    const spare = Math.max(0.06 * (high - low), ((LEAST[unit] || 0.1) - (high - low)) / 2);
     [this.low, this.high] = [low - spare, high + spare];
     this.row = make("div", "row panel");
     const head = make("div", "gutter");
@@ -54,10 +56,10 @@ class Panel {
     const middle = make("div", "lane plot");
     middle.append(this.canvas);
     this.legend = make("ul", "legend");
-    this.numbers = curves.map((curve, k) => {
+    this.numbers = this.curves.map((curve, k) => {
       const item = document.createElement("li"), number = make("b", "");
       item.style.setProperty("--curve", `var(${colour(curve, k)})`);
-      item.append(make("i", ""), make("span", "", curve.name), number);
+      item.append(make("i", curve.dashed ? "dashed" : ""), make("span", "", curve.name), number);
       this.legend.append(item);
       return number;
     });
@@ -73,14 +75,13 @@ class Panel {
     const x = (t) => (t / (duration || 1)) * width, y = (v) => HEIGHT - PAD - ((v - this.low) / (this.high - this.low)) * (HEIGHT - 2 * PAD);
     pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
-    for (const v of ticks(this.low, this.high, 3)) {
+    const marks = ticks(this.low, this.high, 4).filter((v) => y(v) > 14);
+    for (const v of marks) {
       pen.strokeStyle = style.getPropertyValue("--line");
       pen.beginPath();
       pen.moveTo(0, Math.round(y(v)) + 0.5);
       pen.lineTo(width, Math.round(y(v)) + 0.5);
       pen.stroke();
-      pen.fillStyle = style.getPropertyValue("--soft");
-      pen.fillText(String(Number(v.toPrecision(4))).replace("-", "\u2212"), 3, Math.round(y(v)) - 2);
     }
     pen.lineWidth = 1.4;
     pen.lineJoin = "round";
@@ -95,8 +96,20 @@ class Panel {
           down = true;
         }
       });
+      pen.setLineDash(curve.dashed ? [5, 3] : []);
       pen.stroke();
     });
+    pen.setLineDash([]);
+    for (const v of marks) this.label(pen, style, String(Number(v.toPrecision(4))).replace("-", "\u2212"), Math.round(y(v)) - 2);
+  }
+
+  /** A number that stays legible on whatever curve runs under it. */
+  label(pen, style, text, at) {
+    pen.lineWidth = 3;
+    pen.strokeStyle = style.getPropertyValue("--card");
+    pen.strokeText(text, 3, at);
+    pen.fillStyle = style.getPropertyValue("--soft");
+    pen.fillText(text, 3, at);
   }
 
   show(t) {

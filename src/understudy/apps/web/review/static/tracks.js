@@ -62,6 +62,7 @@ export class Tracks {
 
   put(lane, from, to, className, text = "") {
     const box = make("div", className, text);
+    [from, to] = [from, to].map((t) => Math.min(this.duration, Math.max(0, t)));
     box.style.left = `${(100 * from) / this.duration}%`;
     if (to > from) box.style.width = `${(100 * (to - from)) / this.duration}%`;
     lane.append(box);
@@ -77,7 +78,7 @@ export class Tracks {
       const { line, lane } = this.row(gate.replaceAll("_", " "), make("div", "lane track"), mine[mine.length - 1].severity);
       line.classList.add(`worst-${mine[mine.length - 1].severity}`);
       for (const f of mine) {
-        const box = this.put(lane, Math.max(0, f.start_s), f.end_s ?? f.start_s, `box ${f.severity}`);
+        const box = this.put(lane, f.start_s, f.end_s ?? f.start_s, `box ${f.severity}`);
         box.title = f.message;
         box.addEventListener("click", () => this.pick(f));
       }

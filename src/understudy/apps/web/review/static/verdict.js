@@ -61,7 +61,7 @@ export class Verdict {
     const timed = (f) => (f.start_s === null ? 1e9 : f.start_s);
     const findings = [...episode.findings].sort((a, b) => ORDER[a.severity] - ORDER[b.severity] || timed(a) - timed(b));
     $("findings").replaceChildren(...findings.map((f) => this.finding(f)));
-    if (!findings.length) $("findings").append(make("li", "soft", "none"));
+    if (!findings.length) $("findings").append(make("li", "soft", "nothing found"));
     $("gates").className = `pill ${episode.verdict}`;
     $("gates").textContent = WORDS[episode.verdict];
     const rows = [...episode.scores.map((s) => [s.name.replaceAll("_", " "), s.value]), ...(episode.rating === null ? [] : [["rating, the weakest", episode.rating]])];
@@ -74,7 +74,8 @@ export class Verdict {
 
   finding(f) {
     const item = make("li", f.severity), head = make("button", "found");
-    const when = f.start_s === null ? "" : f.end_s === null || f.end_s - f.start_s < 0.005 ? ` at ${f.start_s.toFixed(2)} s` : ` ${f.start_s.toFixed(2)} to ${f.end_s.toFixed(2)} s`;
+    const [from, to] = [f.start_s, f.end_s ?? f.start_s].map((t) => Math.max(0, t ?? 0).toFixed(2));
+    const when = f.start_s === null ? "" : from === to ? ` at ${from} s` : ` ${from} to ${to} s`;
     head.append(make("b", "", f.gate.replaceAll("_", " ")), make("span", "soft", when));
     head.disabled = f.start_s === null;
     head.addEventListener("click", () => {
