@@ -83,8 +83,8 @@ class ReviewSession:
             InputError: the folder is no dataset any more.
         """
         with self.lock:
-            self._learn()
             changed = self.folder.look()
+            self._learn()
             if changed:
                 self.changes += 1
                 self._pending |= set(changed) & set(self.board.spoken_of)
