@@ -29,9 +29,7 @@ _ids = itertools.count(1)
 
 
 def say(episode: str, verdict: Verdict, reason: Reason = "", *, by: str = "ana", seconds: float = 9.0) -> Decision:
-    return Decision(
-        id=f"{next(_ids):032x}", at=AT, reviewer=by, episode=episode, verdict=verdict, reason=reason, seconds=seconds
-    )
+    return Decision(id=f"{next(_ids):032x}", at=AT, reviewer=by, episode=episode, verdict=verdict, reason=reason, seconds=seconds)
 
 
 def take_back(said: Said) -> Undo:
@@ -48,7 +46,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     robot = stand_in_robot()
     made = Dataset.create(tmp_path_factory.mktemp("made") / "kitchen", default_schema(robot, "kitchen"), robot)
     for k in range(6):
-        add(made, f"e{k}", who=f"p{k % 2}", notes=Notes(episode=f"e{k}", verdict="accepted", checked_with="x", quality_rating=0.1 * k))
+        add(
+            made,
+            f"e{k}",
+            who=f"p{k % 2}",
+            notes=Notes(episode=f"e{k}", verdict="accepted", checked_with="x", quality_rating=0.1 * k),
+        )
     return made.root
 
 
@@ -110,9 +113,7 @@ def test_an_operators_discard_stands_again_when_a_review_is_taken_back(dataset: 
     assert dataset.ref("e2").partition == "failures"
 
 
-def test_the_gates_do_not_overrule_a_person(
-    dataset: Dataset, session: ReviewSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gates_do_not_overrule_a_person(dataset: Dataset, session: ReviewSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.pipeline.check.load_robot", lambda source: stand_in_robot())
     session.add(say("e3", "rejected", "unnatural motion"))
     assert check_one(dataset, dataset.ref("e3")).outcome == "rejected"
@@ -311,7 +312,11 @@ def test_decisions_of_a_file_are_taken_in_once_and_the_rest_is_named(
 
 
 def test_the_summary_adds_up(session: ReviewSession) -> None:
-    for name, verdict, reason in (("e1", "accepted", ""), ("e2", "rejected", "unnatural motion"), ("e3", "rejected", "unnatural motion")):
+    for name, verdict, reason in (
+        ("e1", "accepted", ""),
+        ("e2", "rejected", "unnatural motion"),
+        ("e3", "rejected", "unnatural motion"),
+    ):
         session.add(say(name, verdict, reason, seconds=30.0))  # type: ignore[arg-type]
     found = summarize(session)
     assert (found.accepted, found.rejected, found.reasons["unnatural motion"]) == (1, 2, 2)
