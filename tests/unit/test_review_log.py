@@ -126,8 +126,8 @@ from understudy.spec.review import Decision
 from understudy.store.reviews import ReviewLog
 log, who = ReviewLog(Path(sys.argv[1])), int(sys.argv[2])
 for k in range(40):
-    said = Decision(id=f"{1000 * who + k:032x}", at="2026-11-28T14:03:09Z", reviewer=f"r{who}", episode="e" * 100, verdict="accepted")
-    log.append([said])
+    name = f"{1000 * who + k:032x}"
+    log.append([Decision(id=name, at="2026-11-28T14:03:09Z", reviewer=f"r{who}", episode="e" * 100, verdict="accepted")])
 """
 
 

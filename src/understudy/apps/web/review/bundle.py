@@ -1,4 +1,4 @@
-"""The page as a folder without a server: one classic script, and data as scripts and images. Browsers load no modules from a disk."""
+"""The page as a folder without a server: one classic script, for browsers load no modules from a disk."""
 
 from __future__ import annotations
 

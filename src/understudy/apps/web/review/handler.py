@@ -8,22 +8,27 @@ import struct
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
 
 from understudy.apps.web.access import Access
 from understudy.apps.web.answers import Answer, refusal, static_files
 from understudy.apps.web.review.facts import RobotFacts, camera_keys, episode_facts
 from understudy.apps.web.review.state import Claims, state_json
-from understudy.errors import InputError, UnderstudyError
+from understudy.errors import EpisodeError, InputError, UnderstudyError
 from understudy.pipeline.review.session import ReviewSession
 from understudy.record.commands import finite
 from understudy.spec.episode import Episode
 from understudy.spec.review import MOST_LINE_BYTES, REASONS, parse_said
 from understudy.spec.robot import RobotModel
+from understudy.store.dataset import EpisodeRef
+from understudy.store.episode_file import read_episode
 from understudy.store.names import path_name
+from understudy.store.notes import read_notes
 
 FILES = (
     "index.html", "page.css", "page.js", "cameras.js", "folder.js", "keys.js", "kinematics.js", "outbox.js", "player.js",
@@ -36,6 +41,8 @@ MOST_IMAGES, MOST_IMAGE_BYTES = 60, 12 * 1024 * 1024
 LOOK_EVERY_S = 2.0
 OPEN = 4
 """Episodes that are kept open for their images."""
+MOVES = 3
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -53,7 +60,7 @@ class ReviewSite:
     access: Access
     command: str = "understudy review"
     most_bytes: int = MOST_BYTES
-    _open: OrderedDict[str, Episode] = field(default_factory=OrderedDict)
+    _open: OrderedDict[Path, Episode] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _claims: Claims = field(default_factory=Claims)
     _looked_s: float = -1e9
@@ -113,18 +120,19 @@ class ReviewSite:
 
     def _episode(self, query: Mapping[str, str]) -> Answer:
         name = path_name(query.get("id", ""), what="episode id")
-        ref = self.session.dataset.find(name)
-        if ref is None:
-            raise InputError(f"{name} is not in the dataset now: it was renamed or taken out while this page was open")
-        episode = self.session.dataset.read(name)
-        self._keep(episode)
-        facts = finite(episode_facts(episode, ref, self.robot))
+        facts = self._where_it_lies(name, lambda ref: finite(episode_facts(self._read(ref), ref, self.robot)))
         return Answer(json.dumps(facts, allow_nan=False, separators=(",", ":")).encode())
 
     def _images(self, query: Mapping[str, str]) -> Answer:
         name, camera = path_name(query.get("id", ""), what="episode id"), query.get("camera", "")
         first, count = _number(query.get("first", "")), _number(query.get("count", ""))
-        episode = self._kept(name)
+        found = self._where_it_lies(name, lambda ref: self._block(ref, camera, first, count))
+        head = struct.pack(f"<{len(found) + 1}I", len(found), *map(len, found))
+        return Answer(head + b"".join(found), "application/octet-stream")
+
+    def _block(self, ref: EpisodeRef, camera: str, first: int, count: int) -> list[bytes]:
+        """Images of a camera from `first` on: at most so many, and at most so many bytes."""
+        name, episode = ref.id, self._read(ref)
         if camera not in camera_keys(episode):
             raise InputError(f"{name} has no camera {camera[:80]!r}")
         stream = episode.stream(camera)
@@ -136,28 +144,37 @@ class ReviewSite:
             if found and sum(map(len, found)) + len(image) > MOST_IMAGE_BYTES:
                 break
             found.append(image)
-        head = struct.pack(f"<{len(found) + 1}I", len(found), *map(len, found))
-        return Answer(head + b"".join(found), "application/octet-stream")
+        return found
 
-    def _kept(self, name: str) -> Episode:
+    def _where_it_lies(self, name: str, read: Callable[[EpisodeRef], _T]) -> _T:
+        """Read from an episode's file, again where it moved to the other partition meanwhile.
+
+        Raises:
+            InputError: the dataset does not have it, or it is damaged.
+        """
+        for _ in range(MOVES):
+            ref = self.session.dataset.find(name)
+            if ref is None:
+                break
+            try:
+                return read(ref)
+            except EpisodeError:
+                if ref.path.is_file():
+                    raise
+        raise InputError(f"{name} is not in the dataset now: it was renamed or taken out while this page was open")
+
+    def _read(self, ref: EpisodeRef) -> Episode:
+        """An episode, with the notes as they are now; its file is opened anew where it moved."""
         with self._lock:
-            kept = self._open.get(name)
-        if kept is None or not self._still_there(name):
-            kept = self.session.dataset.read(name)
-            self._keep(kept)
-        return kept
-
-    def _still_there(self, name: str) -> bool:
-        """Whether an episode lies where it was read: one that moved is opened again."""
-        seen = self.session.seen(name)
-        return seen is not None and seen.ref.path.is_file()
-
-    def _keep(self, episode: Episode) -> None:
+            kept = self._open.get(ref.path)
+        if kept is not None:
+            return replace(kept, notes=read_notes(ref.path) or kept.notes)
+        episode = read_episode(ref.path)
         with self._lock:
-            self._open.pop(episode.id, None)
-            self._open[episode.id] = episode
+            self._open[ref.path] = episode
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
+        return episode
 
 
 def dataset_facts(session: ReviewSession, robot: RobotFacts) -> dict[str, object]:

@@ -12,6 +12,7 @@ import { Verdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 const LOOK_MS = 2500;
+const SETTLES_MS = 1500;
 const NAME = "understudy reviewer";
 const root = document.documentElement;
 const source = window.understudyFolder ? new Folder(window.understudyFolder) : new Server();
@@ -275,10 +276,20 @@ class Page {
     for (const button of $("speeds").children) button.setAttribute("aria-pressed", String(Number(button.dataset.speed) === speed));
   }
 
+  /** Whether anything moves, or did a moment ago: a still picture costs nothing. */
+  stirred(now, time) {
+    const { azimuth, elevation, distance } = this.stage.scene.camera, box = $("middle");
+    const seen = [time, azimuth, elevation, distance, box.clientWidth, box.clientHeight, $("tracks").scrollHeight, root.dataset.theme, document.body.dataset.view, this.episode && this.episode.id].join();
+    if (seen !== this.seen) this.until = now + SETTLES_MS;
+    this.seen = seen;
+    return now < this.until;
+  }
+
   draw(now) {
     this.player.tick(now);
     const { time, duration } = this.player;
     $("time").textContent = `${clock(time)} / ${clock(duration)}`;
+    if (!this.stirred(now, time)) return;
     this.stage.draw(time);
     if (this.episode) this.tracks.show(time);
   }
