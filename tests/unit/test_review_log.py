@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import InputError, StorageError
-from understudy.spec.review import Decision, Mark, Rating, Segments, Stretch, Undo, parse_entry, parse_said
+from understudy.spec.review import Decision, Entry, Mark, Rating, Segments, Stretch, Undo, parse_entry, parse_said
 from understudy.store.reviews import REVIEWS, ReviewLog
 
 AT = "2026-11-28T14:03:09.250Z"
@@ -22,7 +22,7 @@ def decision(k: int, *, reviewer: str = "ana", episode: str = "e") -> Decision:
 
 
 def test_what_is_appended_is_read_again_by_whomever(tmp_path: Path) -> None:
-    said = [
+    said: list[Entry] = [
         decision(1),
         Rating(id=f"{2:032x}", at=AT, reviewer="ana", episode="e", stars=4),
         Mark(id=f"{3:032x}", at=AT, reviewer="Jürgen – 2", episode="e", start_ns=5, end_ns=9, text="arm"),

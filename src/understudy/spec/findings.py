@@ -53,7 +53,11 @@ class Skipped(Strict):
 class Segment(Strict):
     """A labelled stretch of an episode; times on the dataset's clock, end exclusive.
 
-    `subtask` says in words what is done in it; `by` who set it last: `rule`, or a person's name.
+    Attributes:
+        label: `locomotion`, `manipulation`, `idle`, or a word of the person's own.
+        source: where the motion came from: `mocap`, `teleop`, `simulation`, as in the episode's `motion_source`.
+        subtask: what is done there, in words, such as `reach for the cup`.
+        by: `rule`, or who set it; empty where nobody knows. Only what is the rule's own is ever replaced by the rule.
     """
 
     start_ns: int
@@ -61,7 +65,7 @@ class Segment(Strict):
     label: str
     source: str
     subtask: str = ""
-    by: str = "rule"
+    by: str = ""
 
 
 class Notes(Strict):

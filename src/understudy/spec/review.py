@@ -109,7 +109,7 @@ class Stretch(Strict):
     label: Line
     source: Line
     subtask: Line = ""
-    by: Line = "rule"
+    by: Line = ""
 
 
 class Segments(_Entry):

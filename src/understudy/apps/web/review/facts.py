@@ -86,7 +86,7 @@ def episode_facts(episode: Episode, ref: EpisodeRef, robot: RobotModel) -> Json:
         "instruction": str(episode.metadata.get("language_instruction", "")),
         "source": str(episode.metadata.get("motion_source", "")),
         "duration_s": episode.duration_s,
-        "duration_ns": int(episode.timeline_ns[-1]) - start_ns,
+        "span_ns": int(episode.timeline_ns[-1]) - start_ns + _step_ns(episode.timeline_ns),
         "segments": [stretch.model_dump() for stretch in relative(segments, start_ns)],
         "motion": motion(episode, robot),
         "panels": panels(episode, robot),
@@ -143,11 +143,16 @@ def motion(episode: Episode, robot: RobotModel) -> Json | None:
     }
 
 
+def _step_ns(timeline_ns: I64) -> int:
+    """Usual length of a step: what stands at the last one holds until that long after it."""
+    return int(np.median(np.diff(timeline_ns))) if len(timeline_ns) > 1 else 1
+
+
 def stride(timeline_ns: I64) -> int:
     """Steps from one that is shown to the next, so that at most 60 a second are."""
     if len(timeline_ns) < 2:
         return 1
-    return max(1, int(np.ceil(1e9 / (MOST_HZ * float(np.median(np.diff(timeline_ns)))) - 1e-6)))
+    return max(1, int(np.ceil(1e9 / (MOST_HZ * _step_ns(timeline_ns)) - 1e-6)))
 
 
 def _root(episode: Episode, robot: RobotModel, at: I64) -> F64:

@@ -93,7 +93,7 @@ class Page {
       this.flash("mark begun: m ends it", "");
       return;
     }
-    const [from, to] = [this.tracks.begun, now].sort((a, b) => a - b), most = this.episode.duration_ns;
+    const [from, to] = [this.tracks.begun, now].sort((a, b) => a - b), most = this.episode.span_ns;
     const mark = { start_ns: Math.min(most, Math.round(from * 1e9)), end_ns: Math.min(most, Math.round(to * 1e9)) };
     this.say({ kind: "mark", ...mark, text: "" });
     this.tracks.begun = null;

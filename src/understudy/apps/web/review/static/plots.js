@@ -1,6 +1,6 @@
 // Curves over time: one row per panel, title and unit on the left, the values under the cursor on the right.
 
-const HEIGHT = 92;
+const HEIGHT = 84;
 const PAD = 8;
 /** A plot spans at least this much of its unit: noise is not blown up to the size of a motion. */
 const LEAST = { m: 0.1, rad: 0.2, N: 20, cm: 1 };

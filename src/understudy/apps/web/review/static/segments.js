@@ -15,7 +15,8 @@ export class SegmentLane {
 
   load(episode, reviewer, duration) {
     this.reviewer = reviewer;
-    this.total = episode.duration_ns;
+    this.total = episode.span_ns;
+    this.source = episode.source;
     this.duration = duration;
     this.parts = episode.segments.map((s) => ({ ...s }));
     this.saved = JSON.stringify(this.parts);
@@ -24,15 +25,15 @@ export class SegmentLane {
   }
 
   draw() {
-    const total = Math.max(this.total, 1);
+    const total = 1e9 * this.duration, share = (ns) => `${Math.min(100, (100 * ns) / total)}%`;
     this.lane.replaceChildren();
     this.parts.forEach((part, k) => {
       const box = make("button", `segment ${LABELS.includes(part.label) ? part.label : "other"}`);
       box.append(make("b", "", part.label), make("span", "", part.subtask ? ` ${part.subtask}` : ""));
-      box.title = `${part.label}${part.subtask ? `: ${part.subtask}` : ""}, ${(part.start_ns / 1e9).toFixed(2)} to ${(part.end_ns / 1e9).toFixed(2)} s, by ${part.by}. Double-click to edit`;
+      box.title = `${part.label}${part.subtask ? `: ${part.subtask}` : ""}, ${(part.start_ns / 1e9).toFixed(2)} to ${(part.end_ns / 1e9).toFixed(2)} s${part.by ? `, by ${part.by}` : ""}. Double-click to edit`;
       box.classList.toggle("chosen", k === this.chosen);
-      box.style.left = `${(100 * part.start_ns) / total}%`;
-      box.style.width = `${(100 * (part.end_ns - part.start_ns)) / total}%`;
+      box.style.left = share(part.start_ns);
+      box.style.width = share(Math.min(part.end_ns, total) - part.start_ns);
       box.addEventListener("dblclick", () => this.open(k));
       this.lane.append(box);
     });
@@ -45,7 +46,7 @@ export class SegmentLane {
     const at = this.parts[k][end], next = this.parts[k + 1], shared = end === "end_ns" && next && next.start_ns === at;
     if (end === "start_ns" && k > 0 && this.parts[k - 1].end_ns === at) return;
     const handle = make("div", "edge");
-    handle.style.left = `${(100 * at) / total}%`;
+    handle.style.left = `${Math.min(100, (100 * at) / total)}%`;
     handle.title = "drag the boundary";
     handle.addEventListener("pointerdown", (e) => {
       e.preventDefault();
@@ -54,7 +55,7 @@ export class SegmentLane {
         const box = this.lane.getBoundingClientRect();
         const wanted = Math.round(((m.clientX - box.left) / box.width) * total);
         const low = end === "start_ns" ? (k ? this.parts[k - 1].end_ns : 0) : this.parts[k].start_ns + LEAST_NS;
-        const high = end === "start_ns" ? this.parts[k].end_ns - LEAST_NS : shared ? next.end_ns - LEAST_NS : next ? next.start_ns : total;
+        const high = end === "start_ns" ? this.parts[k].end_ns - LEAST_NS : shared ? next.end_ns - LEAST_NS : next ? next.start_ns : this.total;
         const moved = Math.min(high, Math.max(low, wanted));
         this.parts[k][end] = moved;
         if (shared) next.start_ns = moved;
@@ -77,7 +78,7 @@ export class SegmentLane {
   /** Edit the segment at a time; where there is none at all, one over the whole episode. */
   edit(t) {
     if (!this.parts.length && this.total > 0) {
-      this.parts = [{ start_ns: 0, end_ns: this.total, label: LABELS[0], source: "review", subtask: "", by: this.reviewer }];
+      this.parts = [{ start_ns: 0, end_ns: this.total, label: LABELS[0], source: this.source, subtask: "", by: this.reviewer }];
       this.commit();
     }
     const k = this.indexAt(t);

@@ -59,7 +59,7 @@ export class Stage {
     if (!this.motion) return;
     const row = this.motion.at(t), [w, x, y, z] = row.subarray(4, 8);
     const yaw = Math.atan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z));
-    Object.assign(this.scene.camera, { azimuth: yaw + 0.5, elevation: 0.16, distance: 3.8 });
+    Object.assign(this.scene.camera, { azimuth: yaw + 0.5, elevation: 0.16, distance: 4.3 });
   }
 
   draw(t) {
