@@ -147,7 +147,7 @@ def test_ratings_are_kept_apart_from_the_score(dataset: Dataset, session: Review
     for who, stars in (("ana", 2), ("ben", 5)):
         session.add(Rating(id=f"{next(_ids):032x}", at=AT, reviewer=who, episode="e1", stars=stars))
     noted = notes_of(dataset, "e1")
-    assert noted.review["human_rating"] == "3.5"
+    assert noted.review["rating"] == "3.5"
     assert noted.quality_rating == pytest.approx(0.1)
     assert dataset.ref("e1").partition == "episodes"
     assert summarize(session).human_ratings == {2: 1, 5: 1}

@@ -74,16 +74,6 @@ def read_episode(path: Path) -> Episode:
         )
 
 
-def read_metadata(path: Path) -> dict[str, MetadataValue]:
-    """What is written about an episode, without a look at its streams.
-
-    Raises:
-        EpisodeError: the file is damaged, or of a newer version.
-    """
-    with current(path) as file:
-        return _metadata(group_in(file, "metadata", path), path)
-
-
 def _root_attrs(file: h5py.File, path: Path) -> dict[str, object]:
     attrs = attrs_of(file, path)
     missing = [name for name in ROOT_ATTRS if name not in attrs]
@@ -114,6 +104,16 @@ def _stamps(group: h5py.Group, path: Path, *, strict: bool) -> I64:
 
 def _metadata(group: h5py.Group, path: Path) -> dict[str, MetadataValue]:
     return {name: value for name, value in attrs_of(group, path).items() if isinstance(value, str | int | float | bool)}
+
+
+def read_metadata(path: Path) -> dict[str, MetadataValue]:
+    """What is written about an episode, without a look at its streams.
+
+    Raises:
+        EpisodeError: the file is damaged, or of a newer version.
+    """
+    with current(path) as file:
+        return _metadata(group_in(file, "metadata", path), path)
 
 
 def _packed_notes(group: h5py.Group, path: Path) -> Notes | None:

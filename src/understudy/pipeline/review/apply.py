@@ -15,7 +15,9 @@ from understudy.store.notes import read_notes
 
 BEFORE = "before_review"
 """Key of `Notes.review` that keeps a decision made elsewhere, such as an operator's discard, until the review is taken back."""
-_OWN = ("reason", "text", "by", "human_rating", "votes", BEFORE)
+RATING = "rating"
+"""Key of `Notes.review` for the mean of people's ratings, 1 to 5; the computed score is `Notes.quality_rating`."""
+_OWN = ("reason", "text", "by", RATING, "votes", BEFORE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def reviewed_notes(notes: Notes, standing: Standing) -> Notes:
     ours = "by" in notes.review
     before = notes.review.get(BEFORE, "") if ours else notes.review.get(REVIEW_KEY, "")
     if standing.ratings:
-        review["human_rating"] = f"{mean(r.stars for r in standing.ratings.values()):.3g}"
+        review[RATING] = f"{mean(r.stars for r in standing.ratings.values()):.3g}"
     if standing.ruling is None:
         if not ours:
             return notes.model_copy(update={"review": review}) if review != notes.review else notes
