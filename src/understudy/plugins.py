@@ -76,6 +76,14 @@ def load(group: str, name: str) -> object:
     raise UnknownNameError(_WHAT[group], name, names(group))
 
 
+def outside_versions(*groups: str) -> tuple[str, ...]:
+    """`group name package version` of every gate and score (or plugin of other groups) that another package brings, sorted."""
+    found = [(group, point) for group in groups or ("gates", "scores") for point in _outside(group).values()]
+    return tuple(
+        sorted(f"{group} {p.name} {p.dist.name} {p.dist.version}" if p.dist else f"{group} {p.name}" for group, p in found)
+    )
+
+
 def source_file(group: str, name: str) -> Path | None:
     """File of a plugin that lives in this package, without importing it; None for one from outside."""
     _known(group)

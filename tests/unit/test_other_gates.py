@@ -1,4 +1,4 @@
-"""Wrench spikes, integrity, retargeting and foot skate on both sides of their thresholds."""
+"""Wrench spikes, numbers, quaternions, stuck joints, retargeting and foot skate on both sides of their thresholds."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_is_not_a_number(key: str, severity: str, bad: float) -> None:
     episode = make_episode(ROBOT, duration_s=1.0)
     data = episode.data(key).copy()
     data[7, 1] = bad
-    (found,) = gate_findings("integrity", with_data(episode, key, data), ROBOT)
+    (found,) = gate_findings("nan", with_data(episode, key, data), ROBOT)
     assert (found.severity, found.stream, found.value) == (severity, key, 1.0)
     assert episode.stream(key).spec.names[1] in found.message
 
@@ -86,13 +86,13 @@ def test_a_quaternion_off_unit_length(scale: float, is_bad: bool) -> None:
     episode = make_episode(ROBOT, duration_s=1.0)
     pose = episode.data("debug/base_pose_world").copy()
     pose[30, 3:] *= scale
-    assert bool(gate_findings("integrity", with_data(episode, "debug/base_pose_world", pose), ROBOT)) is is_bad
+    assert bool(gate_findings("quaternion_norm", with_data(episode, "debug/base_pose_world", pose), ROBOT)) is is_bad
 
 
 def test_the_length_of_a_position_is_not_that_of_a_quaternion() -> None:
     episode = make_episode(ROBOT, duration_s=1.0)
     moved = with_base_shift(episode, ROBOT, np.array([40.0, -3.0, 0.0]))
-    assert gate_findings("integrity", moved, ROBOT) == []
+    assert gate_findings("quaternion_norm", moved, ROBOT) == []
 
 
 @pytest.mark.parametrize(("samples", "command_rad", "is_bad"), [(130, 0.2, True), (100, 0.2, False), (130, 0.05, False)])
@@ -105,12 +105,12 @@ def test_a_joint_that_is_stuck_while_commanded(samples: int, command_rad: float,
     target = told.data.astype(np.float64).copy()
     target[:, 3] = np.where(told.t_ns > 1_200_000_000, command_rad, 0.0)
     commanded = with_stream(with_data(episode, POSITIONS, q), replace(told, values=target, derived=""))
-    found = gate_findings("integrity", commanded, ROBOT)
+    found = gate_findings("frozen_joints", commanded, ROBOT)
     assert bool(found) is is_bad
     if is_bad:
         assert found[0].message.startswith("left_knee_joint does not move")
     assert (
-        gate_findings("integrity", with_stream(commanded, replace(told, values=target)), ROBOT) == []
+        gate_findings("frozen_joints", with_stream(commanded, replace(told, values=target)), ROBOT) == []
     )  # derived targets tell nothing
 
 
@@ -170,4 +170,4 @@ def test_only_the_foot_that_is_planted_can_slide() -> None:
 
 def test_nan_is_never_silent() -> None:
     for key in (POSITIONS, "debug/base_pose_world"):
-        assert gate_findings("integrity", with_nan(make_episode(ROBOT, duration_s=1.0), key), ROBOT)
+        assert gate_findings("nan", with_nan(make_episode(ROBOT, duration_s=1.0), key), ROBOT)

@@ -1,4 +1,4 @@
-"""The sync gate on both sides of 2 % and 50 ms."""
+"""The gates `missing_frames`, `gaps` and `monotone` on both sides of 2 %, 50 ms and 0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VELOCITIES = "observations/joint_velocities"
 
 
 def _found(episode: Episode) -> list[Finding]:
-    return gate_findings("sync", episode, ROBOT)
+    return [f for name in ("monotone", "missing_frames", "gaps") for f in gate_findings(name, episode, ROBOT)]
 
 
 def _episode() -> Episode:
@@ -119,7 +119,7 @@ def test_samples_that_are_no_numbers_are_missing_ones() -> None:
     data[300:320, 4] = np.nan
     (found,) = [f for f in _found(with_data(episode, VELOCITIES, data)) if f.unit == "s"]
     assert found.value == pytest.approx(21 / 120.0, abs=1e-6)
-    assert _found(with_nan(episode, VELOCITIES)) == []  # one is under 2 %, and for `integrity` to refuse
+    assert _found(with_nan(episode, VELOCITIES)) == []  # one is under 2 %, and for `nan` to refuse
 
 
 def test_samples_marked_invalid_are_missing_ones() -> None:

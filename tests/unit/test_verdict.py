@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from understudy import plugins
-from understudy.errors import JointOrderError, SchemaError
+from understudy.errors import SchemaError
+from understudy.quality.fingerprint import fingerprint
 from understudy.quality.thresholds import merged
 from understudy.quality.verdict import check_hash, judge, load_gates
 from understudy.spec.default_schema import GATES, default_schema
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.protocols import Score
 from understudy.spec.schema import GateValue, Schema, TaskRules
-from understudy.testing.episodes import make_episode, make_fall_episode, make_squat_episode, with_gap, without
+from understudy.testing.episodes import make_episode, make_fall_episode, make_squat_episode, with_gap, with_stream, without
 from understudy.testing.stand_in import stand_in_robot
 
 ROBOT = stand_in_robot()
@@ -31,7 +33,7 @@ def test_a_good_episode_is_accepted_and_rated() -> None:
     assert (notes.verdict, notes.findings, notes.episode) == ("accepted", (), episode.id)
     assert {s.name for s in notes.scores} == set(plugins.names("scores"))
     assert notes.quality_rating == min(s.value for s in notes.scores)
-    assert {s.name for s in notes.skipped} == {"wrench_spike"}
+    assert {s.name for s in notes.skipped} == {"wrench_spike", "duplicates"}
 
 
 @pytest.mark.parametrize(("make", "verdict"), [(make_fall_episode, "rejected"), (make_squat_episode, "accepted")])
@@ -43,7 +45,7 @@ def test_a_fall_is_rejected_and_a_squat_is_not(make: object, verdict: str) -> No
 def test_what_is_missing_is_skipped_and_never_silently() -> None:
     notes = judge(without(make_episode(ROBOT, duration_s=2.0), "debug/base_pose_world"), ROBOT, SCHEMA, peers={})
     reasons = {s.name: s.reason for s in notes.skipped}
-    assert {"fall", "self_collision", "foot_skate", "balance", "completion_time", "wrench_spike"} == set(reasons)
+    assert {"fall", "self_collision", "foot_skate", "balance", "completion_time", "wrench_spike", "duplicates"} == set(reasons)
     assert "debug/base_pose_world" in reasons["fall"]
     ran = {s.name for s in notes.scores} | (set(plugins.names("gates")) - set(reasons))
     assert ran | set(reasons) == {*plugins.names("gates"), *plugins.names("scores")}
@@ -67,9 +69,9 @@ def test_severity_lowers_and_never_raises() -> None:
 
 def test_a_task_overrides_the_dataset_and_only_for_itself() -> None:
     gapped = with_gap(make_episode(ROBOT, duration_s=10.0), "observations/projected_gravity", start_s=2.0, gap_s=0.1)
-    loose = TaskRules(gates={"sync": {"max_gap_s": 0.2}})
+    loose = TaskRules(gates={"gaps": {"max_gap_s": 0.2}})
     assert judge(gapped, ROBOT, _schema({}), peers={}).verdict == "rejected"
-    assert judge(gapped, ROBOT, _schema({"sync": {"max_gap_s": 0.01}}, {"stand": loose}), peers={}).verdict == "accepted"
+    assert judge(gapped, ROBOT, _schema({"gaps": {"max_gap_s": 0.01}}, {"stand": loose}), peers={}).verdict == "accepted"
     assert judge(gapped, ROBOT, _schema({}, {"walk": loose}), peers={}).verdict == "rejected"
 
 
@@ -106,12 +108,64 @@ def test_segments_and_review_are_kept() -> None:
     assert (notes.segments, notes.review, notes.verdict) == ((segment,), {"by": "kim"}, "accepted")
 
 
-def test_another_robots_episode_is_refused() -> None:
-    from dataclasses import replace
-
+def test_another_robots_episode_is_refused_by_that_alone() -> None:
     episode = replace(make_episode(ROBOT, duration_s=1.0), joint_names=("a", *ROBOT.joint_names[1:]))
-    with pytest.raises(JointOrderError):
-        judge(episode, ROBOT, SCHEMA, peers={})
+    notes = judge(episode, ROBOT, SCHEMA, peers={})
+    assert (notes.verdict, {f.gate for f in notes.findings}, notes.scores) == ("rejected", {"schema_match"}, ())
+    assert "unknown a" in notes.findings[0].message
+    assert {s.reason for s in notes.skipped} == {"the episode is of another robot"}
+
+
+def test_old_tables_of_gates_that_were_split_still_hold() -> None:
+    gapped = with_gap(make_episode(ROBOT, duration_s=10.0), "observations/projected_gravity", start_s=2.0, gap_s=0.1)
+    old = _schema({"sync": {"max_gap_s": 0.2}})
+    assert judge(gapped, ROBOT, old).verdict == "accepted"
+    own = _schema({"sync": {"max_gap_s": 0.2}, "gaps": {"max_gap_s": 0.05}})
+    assert judge(gapped, ROBOT, own).verdict == "rejected"  # the gate's own table lies over the old one
+    off = judge(gapped, ROBOT, _schema({"sync": {"enabled": False}}))
+    assert off.verdict == "accepted"
+    assert {"gaps", "missing_frames", "monotone"} <= {s.name for s in off.skipped if "turned off" in s.reason}
+    task = _schema({}, {"stand": TaskRules(gates={"sync": {"max_gap_s": 0.2}})})
+    assert judge(gapped, ROBOT, task).verdict == "accepted"
+    with pytest.raises(SchemaError, match="did you mean 'max_gap_s'"):
+        judge(gapped, ROBOT, _schema({"sync": {"max_gap": 0.2}}))
+
+
+def test_a_finding_names_the_steps_of_the_timeline() -> None:
+    gapped = with_gap(make_episode(ROBOT, duration_s=10.0), "observations/projected_gravity", start_s=2.0, gap_s=0.1)
+    (found,) = [f for f in judge(gapped, ROBOT, SCHEMA).findings if f.gate == "gaps"]
+    assert found.steps == (100, 105)  # 50 steps a second
+    assert found.start_ns is not None
+    assert gapped.timeline_ns[found.steps[0]] <= found.start_ns
+    whole = judge(replace(gapped, model_sha256="1" * 64), ROBOT, SCHEMA)
+    assert [f.steps for f in whole.findings if f.gate == "schema_match"] == [None]
+
+
+def test_what_others_are_held_against_is_noted() -> None:
+    notes = judge(make_episode(ROBOT, duration_s=2.0), ROBOT, SCHEMA, file_bytes=123)
+    assert notes.facts is not None
+    assert (notes.facts.duration_s, notes.facts.bytes) == (pytest.approx(2.0), 123)
+    assert notes.facts.fingerprint == fingerprint(make_episode(ROBOT, duration_s=2.0))
+
+
+def test_samples_that_do_not_fit_are_said_once() -> None:
+    episode = make_episode(ROBOT, duration_s=1.0)
+    short = episode.stream("observations/joint_positions")
+    notes = judge(with_stream(episode, replace(short, values=short.data[:-3])), ROBOT, SCHEMA)
+    said = [f.message for f in notes.findings]
+    assert len(said) == len(set(said))
+    assert "lengths" in {f.gate for f in notes.findings}
+    assert sum("cannot be checked" in text for text in said) == 1
+
+
+def test_a_gate_that_fails_itself_stops_nobody_and_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: object, episode: object, context: object) -> list[object]:
+        raise IndexError("off by one")
+
+    monkeypatch.setattr(type(load_gates()["nan"]), "check", broken)
+    notes = judge(make_episode(ROBOT, duration_s=1.0), ROBOT, SCHEMA)
+    assert notes.verdict == "accepted"
+    assert {s.name: s.reason for s in notes.skipped}["nan"] == "the gate itself failed: IndexError: off by one"
 
 
 def test_the_hash_follows_the_thresholds() -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from understudy.errors import EpisodeError
+from understudy.errors import EpisodeError, UnknownNameError
 from understudy.kinematics.load import load_robot
+from understudy.pipeline.check_judging import judged_by, judged_here
+from understudy.pipeline.check_known import Known, known_of, noted, standing
 from understudy.quality.rating import score_weights, weighted_mean
-from understudy.quality.verdict import check_hash, judge
-from understudy.spec.findings import Notes
+from understudy.quality.verdict import check_hash
+from understudy.spec.findings import Finding, Notes
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
+from understudy.store.alone import alone
 from understudy.store.dataset import Dataset, EpisodeRef, Partition
+from understudy.store.journal_state import JOURNAL_DIR, read_state, takes_in
 
 REVIEW_KEY = "verdict"
 """Key of `Notes.review` under which a person's decision stands: `accepted` or `rejected`. It outranks the gates."""
+PEOPLE = ("operator", "review")
+"""Names that stand for a gate in findings which people left; a check keeps them."""
 Outcome = Literal["accepted", "rejected", "unreadable"]
 
 
@@ -46,9 +51,15 @@ class Checked:
 
 @dataclass(frozen=True)
 class CheckSummary:
-    """What `check_dataset` found, episode by episode in the order of the dataset."""
+    """What `check_dataset` found, episode by episode in the order of the dataset.
+
+    Attributes:
+        episodes: what became of each.
+        waiting: takes that a recorder or its finalizer still works on, or died on; they have no episode yet.
+    """
 
     episodes: tuple[Checked, ...]
+    waiting: tuple[str, ...] = ()
 
     @property
     def refused(self) -> tuple[Checked, ...]:
@@ -66,16 +77,21 @@ class CheckSummary:
         return tuple(e for e in self.episodes if e.outcome == "accepted" and e.moved)
 
 
-def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: bool = False) -> CheckSummary:
+def check_dataset(
+    dataset: Dataset, progress: Progress | None = None, *, redo: bool = False, restore: bool = False, workers: int = 1
+) -> CheckSummary:
     """Judge every episode, write its notes, and move it to where its verdict says.
 
     What is refused moves to `failures/` and is never deleted. An episode that has a verdict by the same schema, robot, gates
-    and scores is not judged again. A person's decision in the notes' review stands whatever the gates say.
+    and scores is not judged again, and its file not opened. A person's decision in the notes' review stands whatever the gates
+    say. Others may record, check and review meanwhile: notes and moves are made one at a time, on what is newest.
 
     Args:
         dataset: to check.
         progress: called with (done, total).
         redo: judge everything again, and what is in `failures/` as well; what passes now comes back.
+        restore: look at `failures/` alone, and bring back what passes now.
+        workers: processes that judge; one judges here.
 
     Raises:
         SchemaError: thresholds that no gate can work with.
@@ -83,19 +99,22 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, *, redo: b
         StorageError: the disk refused.
     """
     robot = load_robot(dataset.robot_source)
-    refs = dataset.refs("all" if redo else "episodes")
+    refs = dataset.refs("failures" if restore else "all" if redo else "episodes")
     current = check_hash(dataset.schema, robot)
-    notes = {ref.id: _current_notes(dataset, ref, current) for ref in refs} if not redo else {}
-    to_judge = [ref for ref in refs if notes.get(ref.id) is None]
-    peers = _durations_by_task(dataset) if to_judge else {}
+    held = {} if redo or restore else {ref.id: notes for ref in refs if (notes := standing(ref, current)) is not None}
+    to_judge = [ref for ref in refs if ref.id not in held]
+    known = known_of(dataset, held, but=[ref.id for ref in to_judge]) if to_judge else Known()
     weights = score_weights()
+    judged = _judged(dataset, to_judge, robot, known, workers)
     done: list[Checked] = []
     for i, ref in enumerate(refs):
-        held = notes.get(ref.id)
-        done.append(_check(dataset, ref, robot, peers.get(ref.task, {}), held, weights))
+        said = held.get(ref.id)
+        done.append(_placed(dataset, ref, said if said is not None else next(judged), weights, looked_at=said is None))
+        if (notes := done[-1].notes) is not None and done[-1].outcome == "accepted":
+            known.add(ref, notes)
         if progress is not None:
             progress(i + 1, len(refs))
-    return CheckSummary(tuple(done))
+    return CheckSummary(tuple(done), _waiting(dataset))
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
@@ -106,57 +125,86 @@ def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
         ModelError: the dataset's robot cannot be loaded.
         StorageError: the disk refused.
     """
-    peers = _durations_by_task(dataset, task=ref.task).get(ref.task, {})
-    return _check(dataset, ref, load_robot(dataset.robot_source), peers, None, score_weights())
+    known = known_of(dataset, {}, task=ref.task, but=[ref.id])
+    said = judged_here(dataset, ref, load_robot(dataset.robot_source), known)
+    return _placed(dataset, ref, said, score_weights(), looked_at=True)
 
 
-def _check(
-    dataset: Dataset,
-    ref: EpisodeRef,
-    robot: RobotModel,
-    peers: Mapping[str, float],
-    held: Notes | None,
-    weights: Mapping[str, float],
-) -> Checked:
-    """Judge one episode, unless `held` says what holds already; notes are written before the file moves."""
+def settle(dataset: Dataset, notes: Notes) -> EpisodeRef:
+    """Write an episode's notes and move it to where they say, alone among all who do so.
+
+    What people did while it was judged stays: their decision, their findings, their segments.
+
+    Args:
+        dataset: that the episode is in.
+        notes: as judged; those beside the file are replaced by them.
+
+    Raises:
+        UnknownNameError: the episode is gone.
+        EpisodeError: notes that cannot be read, or another episode of that id in the partition it should move to.
+        StorageError: the disk refused.
+    """
+    with alone(dataset.root):
+        ref = dataset.ref(notes.episode)
+        newest = noted(ref)
+        wanted = _with_people(notes, newest)
+        if newest != wanted:
+            dataset.write_notes(wanted)
+        target: Partition = "failures" if wanted.verdict == "rejected" else "episodes"
+        return dataset.move(ref.id, target)
+
+
+def _judged(dataset: Dataset, refs: Sequence[EpisodeRef], robot: RobotModel, known: Known, workers: int) -> Iterator[Notes | str]:
+    """What the gates say of each, in order; `known` grows meanwhile by what was accepted before."""
+    if workers <= 1 or len(refs) < 2:
+        yield from (judged_here(dataset, ref, robot, known) for ref in refs)
+        return
+    for ref, said in zip(refs, judged_by(dataset, refs, known, workers), strict=True):
+        again = isinstance(said, Notes) and said.facts is not None and known.motions.alike(said.facts.fingerprint, but=ref.id)
+        yield judged_here(dataset, ref, robot, known) if again else said  # workers do not know each other's
+
+
+def _placed(dataset: Dataset, ref: EpisodeRef, said: Notes | str, weights: Mapping[str, float], *, looked_at: bool) -> Checked:
+    """Notes written and the episode where they say; what cannot be read stays where it is."""
+    if isinstance(said, str):
+        return Checked(ref.id, ref.task, "unreadable", None, None, looked_at=True, moved=False, error=said)
+    if not looked_at and _decided(said, said).verdict == ("rejected" if ref.partition == "failures" else "accepted"):
+        return Checked(ref.id, ref.task, "accepted", said, weighted_mean(said.scores, weights), looked_at=False, moved=False)
     try:
-        notes = held or judge(dataset.read(ref.id), robot, dataset.schema, peers=peers)
-    except EpisodeError as error:
-        return Checked(ref.id, ref.task, "unreadable", None, None, looked_at=True, moved=False, error=str(error))
-    if held is None:
-        notes = _with_review(notes)
-        dataset.write_notes(notes)
-    target: Partition = "failures" if notes.verdict == "rejected" else "episodes"
-    moved = target != ref.partition
-    if moved:
-        dataset.move(ref.id, target)
-    outcome: Outcome = "rejected" if notes.verdict == "rejected" else "accepted"
-    return Checked(ref.id, ref.task, outcome, notes, weighted_mean(notes.scores, weights), looked_at=held is None, moved=moved)
+        now = settle(dataset, said)
+        notes = dataset.notes(ref.id) or said
+    except (EpisodeError, UnknownNameError) as error:
+        return Checked(ref.id, ref.task, "unreadable", None, None, looked_at=looked_at, moved=False, error=str(error))
+    outcome: Outcome = "rejected" if now.partition == "failures" else "accepted"
+    moved = now.partition != ref.partition
+    return Checked(ref.id, ref.task, outcome, notes, weighted_mean(notes.scores, weights), looked_at=looked_at, moved=moved)
 
 
-def _with_review(notes: Notes) -> Notes:
-    """A person's decision in place of the gates'; their findings stay."""
+def _with_people(notes: Notes, newest: Notes | None) -> Notes:
+    """The gates' notes with what people left in the newest ones."""
+    if newest is None:
+        return _decided(notes, notes)
+    return _decided(notes.model_copy(update={"review": newest.review, "segments": newest.segments or notes.segments}), newest)
+
+
+def _decided(notes: Notes, newest: Notes) -> Notes:
+    """A person's decision in place of the gates'; the gates' findings stay, and so do those of people."""
+    said: tuple[Finding, ...] = tuple(f for f in newest.findings if f.gate in PEOPLE and f not in notes.findings)
     decision = notes.review.get(REVIEW_KEY)
-    return notes.model_copy(update={"verdict": decision}) if decision in ("accepted", "rejected") else notes
+    changed: dict[str, object] = {"findings": (*said, *notes.findings)} if said else {}
+    if decision in ("accepted", "rejected"):
+        changed["verdict"] = decision
+    return notes.model_copy(update=changed) if changed else notes
 
 
-def _current_notes(dataset: Dataset, ref: EpisodeRef, current: str) -> Notes | None:
-    """The notes of an episode whose verdict still holds; None where it has to be judged."""
-    try:
-        notes = dataset.read(ref.id).notes
-    except EpisodeError:
-        return None
-    return notes if notes is not None and notes.verdict != "unchecked" and notes.checked_with == current else None
-
-
-def _durations_by_task(dataset: Dataset, *, task: str | None = None) -> dict[str, dict[str, float]]:
-    """Task to episode id to seconds, of the episodes that are not refused; of one task only where it is given."""
-    out: dict[str, dict[str, float]] = defaultdict(dict)
-    for ref in dataset.refs("episodes"):
-        if task not in (None, ref.task):
-            continue
+def _waiting(dataset: Dataset) -> tuple[str, ...]:
+    """Takes whose episodes are still to be made."""
+    folder, found = dataset.root / JOURNAL_DIR, []
+    for take in takes_in(folder):
         try:
-            out[ref.task][ref.id] = dataset.read(ref.id).duration_s
+            state = read_state(folder, take).state
         except EpisodeError:
-            continue
-    return out
+            state = "FAILED"
+        if state != "DONE":
+            found.append(take)
+    return tuple(found)

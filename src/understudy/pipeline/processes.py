@@ -6,15 +6,19 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy.errors import MissingDependencyError
 from understudy.pipeline.run import Engine, TaskResult, attempt
 from understudy.pipeline.tasks import Job, Step
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Each worker computes on one core: the workers are the parallelism."""
@@ -31,24 +35,36 @@ def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
     """
 
     def engine(step: Step, jobs: Sequence[Job], manifests: Path) -> Iterator[TaskResult]:
-        from pebble import ProcessPool
-
-        context = _context()
-        _check_semaphores(context)
-        with _one_thread_each():
-            pool = ProcessPool(max_workers=max(1, min(workers, len(jobs))), context=context, initializer=_ignore_interrupt)
-            try:
-                futures = {pool.schedule(attempt, args=(step, job, manifests), timeout=timeout_s): job for job in jobs}
-                for future in as_completed(futures):
-                    yield _result(future, futures[future], timeout_s)
-                pool.close()
-            except BaseException:
-                pool.stop()
-                raise
-            finally:
-                pool.join()
+        with worker_pool(max(1, min(workers, len(jobs)))) as pool:
+            futures = {pool.schedule(attempt, args=(step, job, manifests), timeout=timeout_s): job for job in jobs}
+            for future in as_completed(futures):
+                yield _result(future, futures[future], timeout_s)
 
     return engine
+
+
+@contextmanager
+def worker_pool(workers: int, begin: Callable[..., None] | None = None, args: tuple[object, ...] = ()) -> Iterator[ProcessPool]:
+    """Fresh processes for tasks; stopped when the block fails, left to finish when it ends well.
+
+    Args:
+        workers: how many.
+        begin: called in each before its first task, with `args`.
+    """
+    from pebble import ProcessPool
+
+    context = _context()
+    _check_semaphores(context)
+    with _one_thread_each():
+        pool = ProcessPool(max_workers=workers, context=context, initializer=_begin, initargs=(begin, args))
+        try:
+            yield pool
+            pool.close()
+        except BaseException:
+            pool.stop()
+            raise
+        finally:
+            pool.join()
 
 
 def prepare() -> None:
@@ -102,9 +118,11 @@ def _how(exit_code: int | None) -> str:
     return f"signal {name}{', perhaps out of memory' if name == 'SIGKILL' else ''}"
 
 
-def _ignore_interrupt() -> None:
+def _begin(begin: Callable[..., None] | None, args: tuple[object, ...]) -> None:
     """Ctrl-C goes to every process of the terminal; only the driver acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if begin is not None:
+        begin(*args)
 
 
 @contextmanager

@@ -14,6 +14,18 @@ COMMON: tuple[str, ...] = ("enabled", "severity")
 """Keys that every gate's table may hold: `enabled = false` turns it off, `severity = "warn"` keeps it from refusing."""
 
 
+RENAMED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "sync": {"monotone": (), "missing_frames": ("max_missing",), "gaps": ("max_gap_s", "slow_gap_steps")},
+    "integrity": {
+        "nan": (),
+        "lengths": (),
+        "quaternion_norm": ("max_norm_error",),
+        "frozen_joints": ("frozen_s", "frozen_command_rad"),
+    },
+}
+"""Gates that were split: old name to the gates they became, each with the keys it took. Old tables are read as those of all."""
+
+
 def merged(name: str, gate: Gate, schema: Schema, task_id: str) -> dict[str, GateValue]:
     """Thresholds of one gate for one task.
 
@@ -21,15 +33,34 @@ def merged(name: str, gate: Gate, schema: Schema, task_id: str) -> dict[str, Gat
         SchemaError: a key that the gate does not know, or a value of another type than its default.
     """
     out: dict[str, GateValue] = {"enabled": True, **gate.defaults}
-    layers = {
-        f"gates.{name}": schema.gates.get(name, {}),
-        f"tasks.{task_id}.gates.{name}": schema.task(task_id).gates.get(name, {}),
-    }
-    for where, table in layers.items():
+    layers = (("gates.{}", schema.gates), (f"tasks.{task_id}.gates.{{}}", schema.task(task_id).gates))
+    for where, table in ((place.format(title), own) for place, tables in layers for title, own in _tables(name, tables)):
         for key, value in table.items():
             _check(where, key, value, out)
             out[key] = value
     return out
+
+
+def _tables(name: str, tables: Mapping[str, Mapping[str, GateValue]]) -> list[tuple[str, Mapping[str, GateValue]]]:
+    """Tables that hold for a gate, with their names: what an old schema says of the gate it came from, then its own."""
+    found = []
+    for old, parts in RENAMED.items():
+        if name in parts and old in tables:
+            kept = {key: value for key, value in tables[old].items() if key in (*parts[name], *COMMON)}
+            found.append((old, kept))
+    return [*found, (name, tables.get(name, {}))]
+
+
+def check_old_table(where: str, old: str, table: Mapping[str, GateValue]) -> None:
+    """Refuse a key in the table of a gate that was split which none of its parts takes.
+
+    Raises:
+        SchemaError: there is one, with the nearest that is known.
+    """
+    known = {*COMMON, *(key for keys in RENAMED[old].values() for key in keys)}
+    for key in table:
+        if key not in known:
+            raise SchemaError(f"schema.toml [{where}.{old}]: {UnknownNameError('key', key, known)}")
 
 
 def _check(where: str, key: str, value: GateValue, known: Mapping[str, GateValue]) -> None:

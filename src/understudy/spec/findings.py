@@ -20,6 +20,7 @@ class Finding(Strict):
         message: where, what was found, what is allowed, what to do: one or two sentences.
         stream: key of the stream it was seen in; empty for the whole episode.
         start_ns, end_ns: first and last time it was seen; None for the whole episode.
+        steps: first and last step of the timeline it was seen in; None where it has no times. `judge` fills it in.
         value: the worst figure found, and `limit` what is allowed, both in `unit`.
     """
 
@@ -29,6 +30,7 @@ class Finding(Strict):
     stream: str = ""
     start_ns: int | None = None
     end_ns: int | None = None
+    steps: tuple[int, int] | None = None
     value: float | None = None
     limit: float | None = None
     unit: str = ""
@@ -68,10 +70,25 @@ class Segment(Strict):
     by: str = ""
 
 
+class Facts(Strict):
+    """What the other episodes of a dataset are held against, kept in the notes so that no file is opened for it again.
+
+    Attributes:
+        duration_s: of the timeline.
+        bytes: size of the file the notes are about; one of another size is looked at anew.
+        fingerprint: of the joints' motion, as `quality.fingerprint` makes it; empty where it has none.
+    """
+
+    duration_s: float
+    bytes: int = 0
+    fingerprint: str = ""
+
+
 class Notes(Strict):
     """What was learned about an episode after it was written; kept beside the file and replaced as a whole.
 
-    `checked_with` is a hash of the schema, robot, gates and scores that the verdict was reached with.
+    `checked_with` is a hash of the schema, robot, gates and scores that the verdict was reached with; `facts` are what other
+    episodes are compared with.
     """
 
     format: Literal["understudy-notes"] = "understudy-notes"
@@ -84,4 +101,5 @@ class Notes(Strict):
     segments: tuple[Segment, ...] = ()
     quality_rating: float | None = None
     checked_with: str = ""
+    facts: Facts | None = None
     review: dict[str, str] = {}

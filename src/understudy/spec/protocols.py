@@ -34,6 +34,28 @@ class MocapReader(Protocol):
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Another episode of the dataset whose motion is partly the same.
+
+    Attributes:
+        id: of the other.
+        share: of this episode that the other has too, 0 to 1; `share_of_other`: the reverse.
+    """
+
+    id: str
+    share: float
+    share_of_other: float
+
+
+class Others(Protocol):
+    """What is known of the other episodes of a dataset without opening them."""
+
+    def alike(self, fingerprint: str, *, but: str) -> Sequence[Alike]:
+        """Those that share some of a motion, the likest first; the episode `but` is left out."""
+        ...
+
+
+@dataclass(frozen=True)
 class GateContext:
     """What a gate may look at besides the episode.
 
@@ -42,12 +64,14 @@ class GateContext:
         schema: the dataset's schema.
         thresholds: the gate's own table in the schema, with a task's overrides laid over it.
         peers: id to duration in seconds of the episodes of the same task.
+        others: the dataset's other episodes, whatever their task; None where they are not known.
     """
 
     robot: RobotModel
     schema: Schema
     thresholds: Mapping[str, float | str | bool]
     peers: Mapping[str, float] = field(default_factory=dict)
+    others: Others | None = None
 
 
 class Gate(Protocol):

@@ -22,7 +22,7 @@ from understudy.store.atomic import disk_errors, remove_stale_parts, sync_folder
 from understudy.store.episode_check import check_joint_order
 from understudy.store.episode_file import read_episode, write_episode
 from understudy.store.names import path_name
-from understudy.store.notes import NOTES_SUFFIX, notes_path, write_notes
+from understudy.store.notes import NOTES_SUFFIX, notes_path, read_notes, write_notes
 
 Partition = Literal["episodes", "failures"]
 PARTITIONS: tuple[Partition, ...] = ("episodes", "failures")
@@ -200,6 +200,15 @@ class Dataset:
         if episode.notes is not None:
             write_notes(path, episode.notes)
         return EpisodeRef(episode.id, path, task, "episodes")
+
+    def notes(self, episode_id: str) -> Notes | None:
+        """What is noted beside an episode's file, which is not opened; None where there is nothing.
+
+        Raises:
+            UnknownNameError: the dataset has no such episode.
+            EpisodeError: the notes are damaged.
+        """
+        return read_notes(self.ref(episode_id).path)
 
     def write_notes(self, notes: Notes) -> None:
         """Replace the notes of the episode they name.

@@ -74,6 +74,18 @@ def read_episode(path: Path) -> Episode:
         )
 
 
+def read_duration_s(path: Path) -> float:
+    """Length of an episode's timeline, seconds, without reading anything else of it.
+
+    Raises:
+        EpisodeError: the file is no episode, or damaged where its timeline is.
+    """
+    with current(path) as file:
+        timeline = dataset_in(group_in(file, "timeline", path), "t_ns", path)
+        stamps_ns = array_of(timeline, path).astype(np.int64)
+        return float(stamps_ns[-1] - stamps_ns[0]) * 1e-9 if stamps_ns.ndim == 1 and len(stamps_ns) else 0.0
+
+
 def _root_attrs(file: h5py.File, path: Path) -> dict[str, object]:
     attrs = attrs_of(file, path)
     missing = [name for name in ROOT_ATTRS if name not in attrs]

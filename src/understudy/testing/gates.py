@@ -25,7 +25,7 @@ from understudy.quality.verdict import run_gate
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, Severity, Skipped
-from understudy.spec.protocols import Gate, GateContext
+from understudy.spec.protocols import Gate, GateContext, Others
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import GateValue, Schema, TaskRules
 from understudy.spec.stream import Stream
@@ -44,6 +44,8 @@ class GateCase:
         bad: an episode with the defect; one whose figure a threshold of the gate decides about.
         good: an episode without it.
         severity: of what the gate finds.
+        peers: id to duration in seconds of other episodes of the task.
+        others: what is known of the dataset's other episodes.
     """
 
     name: str
@@ -53,19 +55,28 @@ class GateCase:
     bad: Episode = field(repr=False)
     good: Episode = field(repr=False)
     severity: Severity = "reject"
+    peers: Mapping[str, float] = field(default_factory=dict)
+    others: Others | None = None
 
     def run(self, episode: Episode, thresholds: Mapping[str, GateValue] | None = None) -> tuple[list[Finding], list[Skipped]]:
         """Findings and skips of the gate, as `judge` would get them; `thresholds` are laid over the schema's."""
         base = merged(self.name, self.gate, self.schema, str(episode.metadata.get("task_id", "")))
         skipped: list[Skipped] = []
-        context = GateContext(self.robot, self.schema, {**base, **(thresholds or {})})
+        context = GateContext(self.robot, self.schema, {**base, **(thresholds or {})}, self.peers, self.others)
         return list(run_gate(self.name, self.gate, episode, context, skipped)), skipped
 
 
 def gate_findings(
-    name: str, episode: Episode, robot: RobotModel, *, rules: TaskRules | None = None, **thresholds: GateValue
+    name: str,
+    episode: Episode,
+    robot: RobotModel,
+    *,
+    rules: TaskRules | None = None,
+    peers: Mapping[str, float] | None = None,
+    others: Others | None = None,
+    **thresholds: GateValue,
 ) -> list[Finding]:
-    """Findings of an installed gate under the default schema, `thresholds` and what the episode's task allows.
+    """Findings of an installed gate under the default schema, `thresholds`, what the episode's task allows, and other episodes.
 
     Raises:
         AssertionError: the gate was skipped.
@@ -74,7 +85,7 @@ def gate_findings(
     schema = default_schema(robot, "test").model_copy(update={"gates": {name: thresholds}, "tasks": {task: rules or TaskRules()}})
     gate = cast(Gate, plugins.load("gates", name))
     skipped: list[Skipped] = []
-    context = GateContext(robot, schema, merged(name, gate, schema, task))
+    context = GateContext(robot, schema, merged(name, gate, schema, task), dict(peers or {}), others)
     found = list(run_gate(name, gate, episode, context, skipped))
     if skipped:
         raise AssertionError(f"gate {name} was skipped: {skipped[0].reason}")

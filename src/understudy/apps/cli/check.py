@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from understudy.apps.cli._arguments import DatasetDir, Off
-from understudy.apps.cli._command import DONE, FINDINGS, Command
+from understudy.apps.cli._arguments import Count, DatasetDir, Off
+from understudy.apps.cli._command import DONE, FINDINGS, Command, UsageError
 
 if TYPE_CHECKING:
     from understudy.pipeline.check import Checked, CheckSummary
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ORDER = {"reject": 0, "warn": 1, "info": 2}
 
 
-def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False) -> int:
+def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False, restore: Off = False, workers: Count = 1) -> int:
     """Run gates and scores over a dataset; what is refused moves to failures/ with its findings. Nothing is deleted.
 
     Exit code 1 when this run refused an episode or could not read one.
@@ -23,14 +23,20 @@ def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False) -> in
         dataset: the dataset's folder.
         json: print everything that was found as JSON.
         redo: judge again what has a verdict, and what is in failures/; what passes now comes back.
+        restore: look at failures/ alone, and bring back what passes now.
+        workers: processes that judge beside each other.
     """
+    from understudy.apps.cli._clips import check_workers
     from understudy.apps.cli._console import progress, say_json
     from understudy.pipeline.check import check_dataset
     from understudy.store.dataset import Dataset
 
+    check_workers(workers)
+    if redo and restore:
+        raise UsageError("--redo looks at failures/ as well as --restore does; give one of the two")
     opened = Dataset.open(dataset)
     with progress("checking") as advance:
-        summary = check_dataset(opened, advance, redo=redo)
+        summary = check_dataset(opened, advance, redo=redo, restore=restore, workers=workers)
     if json:
         say_json(_as_json(summary))
     else:
@@ -51,8 +57,12 @@ def _print(summary: CheckSummary) -> None:
     looked_at = sum(e.looked_at for e in summary.episodes)
     line = f"{len(summary.episodes)} episodes, {looked_at} checked now: {len(summary.refused)} refused"
     say(line + (f", {len(summary.restored)} brought back from failures/" if summary.restored else ""))
+    if summary.waiting:
+        count, takes = len(summary.waiting), ", ".join(summary.waiting[:3])
+        what = "take is" if count == 1 else "takes are"
+        say(f"{count} {what} in journal/ without an episode yet ({takes}): checked when it is made")
     if summary.refused:
-        say("Refused episodes are in failures/ with their findings in <episode>.notes.json. After a change of thresholds: --redo")
+        say("Refused episodes are in failures/, findings in <episode>.notes.json. After a change of thresholds: --restore")
 
 
 def _row(episode: Checked, scores: list[str]) -> list[str]:
@@ -95,6 +105,7 @@ def _as_json(summary: CheckSummary) -> dict[str, object]:
         ],
         "refused": [e.id for e in summary.refused],
         "restored": [e.id for e in summary.restored],
+        "waiting": list(summary.waiting),
     }
 
 

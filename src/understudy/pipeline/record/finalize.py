@@ -18,6 +18,7 @@ from understudy.pipeline.record.digest import StreamDigest
 from understudy.pipeline.record.gather import Gathered, gather
 from understudy.pipeline.record.take_episode import Cut, Made, take_episode
 from understudy.spec.findings import Finding, Notes
+from understudy.store.alone import alone
 from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_verify import verify_episode
 from understudy.store.journal_alive import read_alive
@@ -160,11 +161,12 @@ def discard_episode(dataset: Dataset, take: str) -> tuple[EpisodeRef, tuple[Find
         StorageError: the disk refused.
     """
     finding = Finding(gate=GATE, severity="reject", message="discarded by the operator")
-    notes = dataset.read(take).notes or Notes(episode=take)
-    others = tuple(f for f in notes.findings if f.gate != GATE)
-    changed = {"verdict": "rejected", "findings": (finding, *others), "review": {**notes.review, REVIEW_KEY: "rejected"}}
-    dataset.write_notes(notes.model_copy(update=changed))
-    return dataset.move(take, "failures"), (finding, *others)
+    with alone(dataset.root):
+        notes = dataset.notes(take) or Notes(episode=take)
+        others = tuple(f for f in notes.findings if f.gate != GATE)
+        changed = {"verdict": "rejected", "findings": (finding, *others), "review": {**notes.review, REVIEW_KEY: "rejected"}}
+        dataset.write_notes(notes.model_copy(update=changed))
+        return dataset.move(take, "failures"), (finding, *others)
 
 
 def flag_discard(root: Path, take: str) -> None:

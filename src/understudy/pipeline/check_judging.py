@@ -1,0 +1,87 @@
+"""Judging one episode of a dataset, here or in several processes; what is written and moved is not done here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.errors import EpisodeError, UnknownNameError
+from understudy.kinematics.load import load_robot
+from understudy.pipeline.check_known import Known, size_of
+from understudy.pipeline.processes import worker_pool
+from understudy.quality.verdict import judge
+from understudy.spec.findings import Notes
+from understudy.spec.robot import RobotModel
+from understudy.store.dataset import Dataset, EpisodeRef
+
+_MOVED_MEANWHILE = 3
+
+
+def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Known) -> Notes | str:
+    """What the gates say of an episode, or why it cannot be read.
+
+    Its samples are read while it is judged: where somebody moves it meanwhile it is judged again where it lies now.
+    """
+    for _ in range(_MOVED_MEANWHILE):
+        try:
+            now = dataset.ref(ref.id)
+        except UnknownNameError:
+            return f"{ref.path}: the episode is gone; somebody moved or removed it during the check"
+        try:
+            peers = known.peers.get(ref.task, {})
+            notes = judge(dataset.read(ref.id), robot, dataset.schema, peers=peers, others=known.motions, file_bytes=size_of(now))
+        except UnknownNameError:
+            continue
+        except EpisodeError as error:
+            if now.path.exists():
+                return str(error)
+            continue
+        if now.path.exists():
+            return notes
+    return f"{ref.path}: the episode was moved again and again during the check; run it once more"
+
+
+@dataclass
+class _Here:
+    """What a worker keeps between episodes."""
+
+    dataset: Dataset
+    robot: RobotModel
+    known: Known
+
+
+_here: _Here | None = None
+
+
+def judged_by(dataset: Dataset, refs: Sequence[EpisodeRef], known: Known, workers: int) -> Iterator[Notes | str]:
+    """What the gates say of each, or why it cannot be read, in order.
+
+    Args:
+        dataset: that they are in.
+        refs: to judge.
+        known: of the others before any of these is judged.
+        workers: processes.
+    """
+    from pebble import ProcessExpired
+
+    with worker_pool(min(workers, len(refs)), _open, (dataset.root, known)) as pool:
+        futures = [pool.schedule(_judge, args=(ref,)) for ref in refs]
+        for ref, future in zip(refs, futures, strict=True):
+            try:
+                said: Notes | str = future.result()
+            except ProcessExpired as error:
+                said = f"{ref.path}: the process that judged it died ({error}); check its file, and that there is memory enough"
+            yield said
+
+
+def _open(root: Path, known: Known) -> None:
+    global _here
+    dataset = Dataset.open(root)
+    _here = _Here(dataset, load_robot(dataset.robot_source), known)
+
+
+def _judge(ref: EpisodeRef) -> Notes | str:
+    if _here is None:
+        raise RuntimeError("a worker that did not begin with _open")
+    return judged_here(_here.dataset, ref, _here.robot, _here.known)

@@ -1,0 +1,88 @@
+"""What a check knows of a dataset's episodes without opening their files: earlier verdicts, durations, fingerprints."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from understudy.errors import EpisodeError
+from understudy.quality.fingerprint import KnownMotions
+from understudy.spec.findings import Notes
+from understudy.store.dataset import Dataset, EpisodeRef
+from understudy.store.episode_file import read_duration_s
+from understudy.store.notes import read_notes
+
+
+def noted(ref: EpisodeRef) -> Notes | None:
+    """The notes beside an episode's file; None where there are none, or none that can be read."""
+    try:
+        return read_notes(ref.path)
+    except EpisodeError:
+        return None
+
+
+def standing(ref: EpisodeRef, current: str) -> Notes | None:
+    """Notes whose verdict still holds, by the same schema, robot and gates, of a file of this size; else None: judge it."""
+    notes = noted(ref)
+    if notes is None or notes.verdict == "unchecked" or notes.checked_with != current or notes.facts is None:
+        return None
+    return notes if notes.facts.bytes == size_of(ref) else None
+
+
+def size_of(ref: EpisodeRef) -> int:
+    """Bytes of an episode's file; 0 where it is gone."""
+    try:
+        return ref.path.stat().st_size
+    except OSError:
+        return 0
+
+
+@dataclass
+class Known:
+    """What the episodes of a dataset are held against: those that are not refused, and came before.
+
+    Attributes:
+        peers: task to episode id to duration in seconds.
+        motions: fingerprints.
+    """
+
+    peers: defaultdict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    motions: KnownMotions = field(default_factory=KnownMotions)
+
+    def add(self, ref: EpisodeRef, notes: Notes) -> None:
+        """Take note of an episode that is not refused."""
+        if notes.facts is not None:
+            self.peers[ref.task][ref.id] = notes.facts.duration_s
+            self.motions.add(ref.id, notes.facts.fingerprint)
+
+
+def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = None, but: Iterable[str] = ()) -> Known:
+    """What is known before anything is judged.
+
+    Args:
+        dataset: whose episodes, without `failures/`.
+        held: id to notes that still stand.
+        task: durations of this task alone are wanted.
+        but: ids whose motion is judged in this run: they are known by their durations only, until it is.
+    """
+    known, judged = Known(), frozenset(but)
+    for ref in dataset.refs("episodes"):
+        notes = held.get(ref.id) or noted(ref)
+        if notes is not None and notes.verdict == "rejected":
+            continue  # refused, and not moved yet
+        if notes is not None and notes.facts is not None and notes.facts.bytes == size_of(ref):
+            if ref.id not in judged:
+                known.add(ref, notes)
+                continue
+            known.peers[ref.task][ref.id] = notes.facts.duration_s
+        elif task in (None, ref.task):
+            _add_duration(known, ref)
+    return known
+
+
+def _add_duration(known: Known, ref: EpisodeRef) -> None:
+    try:
+        known.peers[ref.task][ref.id] = read_duration_s(ref.path)
+    except EpisodeError:
+        return  # the run that judges it says so
