@@ -10,6 +10,7 @@ from understudy.pipeline.check import REVIEW_KEY
 from understudy.pipeline.review.standing import Standing
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.review import Stretch
+from understudy.store.alone import alone
 from understudy.store.dataset import Dataset, EpisodeRef, Partition
 from understudy.store.notes import read_notes
 
@@ -48,17 +49,18 @@ def apply_standing(dataset: Dataset, episode_id: str, standing: Standing) -> App
         EpisodeError: its notes are damaged.
         StorageError: the disk refused.
     """
-    ref = dataset.ref(episode_id)
-    notes = read_notes(ref.path) or Notes(episode=episode_id)
-    new = reviewed_notes(notes, standing)
-    changed = new != notes
-    if changed:
-        dataset.write_notes(new)
-    target: Partition = "failures" if new.verdict == "rejected" else "episodes"
-    decided = bool(standing.decisions) or "by" in notes.review
-    if decided and ref.partition != target:
-        ref, changed = dataset.move(episode_id, target), True
-    return Applied(ref, new, changed)
+    with alone(dataset.root):
+        ref = dataset.ref(episode_id)
+        notes = read_notes(ref.path) or Notes(episode=episode_id)
+        new = reviewed_notes(notes, standing)
+        changed = new != notes
+        if changed:
+            dataset.write_notes(new)
+        target: Partition = "failures" if new.verdict == "rejected" else "episodes"
+        decided = bool(standing.decisions) or "by" in notes.review
+        if decided and ref.partition != target:
+            ref, changed = dataset.move(episode_id, target), True
+        return Applied(ref, new, changed)
 
 
 def write_segments(dataset: Dataset, episode_id: str, stretches: Sequence[Stretch]) -> None:
@@ -69,10 +71,11 @@ def write_segments(dataset: Dataset, episode_id: str, stretches: Sequence[Stretc
         EpisodeError: the episode or its notes are damaged.
         StorageError: the disk refused.
     """
-    episode = dataset.read(episode_id)
-    notes = episode.notes or Notes(episode=episode_id)
-    segments = absolute(stretches, int(episode.timeline_ns[0]) if len(episode.timeline_ns) else 0)
-    dataset.write_notes(notes.model_copy(update={"segments": segments}))
+    with alone(dataset.root):
+        episode = dataset.read(episode_id)
+        notes = episode.notes or Notes(episode=episode_id)
+        segments = absolute(stretches, int(episode.timeline_ns[0]) if len(episode.timeline_ns) else 0)
+        dataset.write_notes(notes.model_copy(update={"segments": segments}))
 
 
 def reviewed_notes(notes: Notes, standing: Standing) -> Notes:
