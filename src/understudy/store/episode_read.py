@@ -118,6 +118,16 @@ def _metadata(group: h5py.Group, path: Path) -> dict[str, MetadataValue]:
     return {name: value for name, value in attrs_of(group, path).items() if isinstance(value, str | int | float | bool)}
 
 
+def read_metadata(path: Path) -> dict[str, MetadataValue]:
+    """What is written about an episode, without a look at its streams.
+
+    Raises:
+        EpisodeError: the file is damaged, or of a newer version.
+    """
+    with current(path) as file:
+        return _metadata(group_in(file, "metadata", path), path)
+
+
 def _packed_notes(group: h5py.Group, path: Path) -> Notes | None:
     if "notes" not in names_in(group, path):
         return None

@@ -1,4 +1,4 @@
-// Two views of one camera: the person on the left, the robot on the right. Nothing but WebGL 2.
+// Two views of one camera: the person on the left, the robot on the right; or the robot alone. Nothing but WebGL 2.
 
 import { add, lookAt, multiply, perspective, rigid, sub, unit } from "./matrix.js";
 import { CAPSULE, FLOOR, GRID, LIT, MESH } from "./shaders.js";
@@ -60,9 +60,9 @@ export class Scene {
     this.elapsed = (now - (this.drawn ?? now)) / 1000;
     this.drawn = now;
     gl.enable(gl.SCISSOR_TEST);
-    const half = width / 2;
-    this.view([0, 0, half, height], 0, shown.human && shown.human.slice(0, 3), theme, () => this.person(shown, theme));
-    this.view([half, 0, half, height], 1, shown.bodies && shown.bodies.slice(9, 12), theme, () => this.machine(shown, theme));
+    const half = shown.alone ? 0 : width / 2;
+    if (half) this.view([0, 0, half, height], 0, shown.human && shown.human.slice(0, 3), theme, () => this.person(shown, theme));
+    this.view([half, 0, width - half, height], 1, shown.bodies && shown.bodies.slice(9, 12), theme, () => this.machine(shown, theme));
   }
 
   view(box, side, middle, theme, subject) {

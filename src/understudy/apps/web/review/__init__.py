@@ -1,0 +1,1 @@
+"""The page on which people review episodes, served or as a folder."""
