@@ -42,7 +42,7 @@ RECORDED: dict[str, Mapping[str, str | float]] = {
     "rec_squat": {"mover": "squat", "lift_m": 0.3},
     "rec_carry": {"mover": "carry", "lift_m": 0.3},
     "rec_turn": {"mover": "turn", "lift_m": 0.25},
-    "rec_swing": {"mover": "swing", "lift_m": -0.004},
+    "rec_swing": {"mover": "swing", "lift_m": 0.25},
 }
 """Name to how the robot is moved: by waves, or along the joints of a retargeted motion, held so high that its feet are free."""
 _HUMAN = {
@@ -55,8 +55,8 @@ _HUMAN = {
     "turn": lambda: walker.turn(2.5),
     "swing": lambda: moves.swing_arms(0.6),
 }
-ARMS_ONLY = ("reach_right", "reach_left", "swing")
-"""Motions of which a robot that stands takes the arms alone."""
+ARMS_ONLY = ("reach_right", "reach_left")
+"""Motions of which a robot that stands takes the arms alone. Of wide swings it must take the trunk too, or its hands meet."""
 
 
 class Played:

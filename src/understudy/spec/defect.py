@@ -20,6 +20,7 @@ class Defect(Protocol):
         gates: any of these is meant to refuse it.
         needs: streams without which an episode cannot have it.
         touches: patterns (as of `fnmatch`) of the streams that it changes; all others stay as they are.
+        shortens: the episode is shorter afterwards; with all others it is as long as before.
     """
 
     title: str
@@ -30,9 +31,10 @@ class Defect(Protocol):
     gates: tuple[str, ...]
     needs: tuple[str, ...]
     touches: tuple[str, ...]
+    shortens: bool
 
     def inject(self, episode: Episode, strength: float, *, robot: RobotModel, seed: int) -> Episode:
-        """The episode with the defect, as long as before; the same for the same seed, and the given one is left alone.
+        """The episode with the defect; the same for the same seed, and the given one is left alone.
 
         Args:
             episode: a clean one that has the streams of `needs`.
@@ -42,6 +44,6 @@ class Defect(Protocol):
 
         Raises:
             NotApplicable: the episode cannot have this defect; the message says why.
-            ShapeError: the strength cannot be put in, such as one that is not above 0.
+            InputError: the strength cannot be put in, such as one that is not above 0.
         """
         ...

@@ -45,6 +45,7 @@ class Injector:
     touches: tuple[str, ...]
     change: Callable[[Episode, float, Chance], Episode] = field(repr=False)
     needs: tuple[str, ...] = ()
+    shortens: bool = False
 
     def inject(self, episode: Episode, strength: float, *, robot: RobotModel, seed: int) -> Episode:
         """The episode with the defect; see `Defect.inject`."""

@@ -9,6 +9,7 @@ from understudy.geom.interpolation import lerp_at
 from understudy.geom.rotations import quat_apply, quat_continuous, quat_mul, rotvec_to_quat
 from understudy.kinematics.contact import sole_points
 from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
@@ -17,11 +18,16 @@ from understudy.testing.defects._moving import FOLLOW_BASE, with_motion
 from understudy.testing.defects._pick import BASE, POSITIONS, start_of
 
 TILT_RAD, LASTS_S = 1.5, 0.6
+UPRIGHT = 0.6
+"""Share of the standing height that the pelvis is over at least when it falls."""
 
 
 def _topple(episode: Episode, strength: float, at: Chance) -> Episode:
     stream = episode.stream(BASE)
     pose, start_ns = stream.data.astype(np.float64), start_of(stream.t_ns, 2.0 * LASTS_S, at.rng)
+    high_m = float(pose[np.searchsorted(stream.t_ns, start_ns), 2])
+    if high_m < UPRIGHT * at.robot.profile.standing_height_m:
+        raise NotApplicable(f"the pelvis is at {high_m:.2f} m: who is down cannot fall")
     progress = np.clip((stream.t_ns - start_ns) * 1e-9 / LASTS_S, 0.0, 1.0) ** 2
     landed = int(np.searchsorted(stream.t_ns, start_ns + round(LASTS_S * 1e9)))
     pose[landed:] = pose[min(landed, len(pose) - 1)]  # who lies walks no further

@@ -29,4 +29,5 @@ PLUGIN: Defect = Injector(
     gates=("duration", "truncation"),
     touches=("*",),
     change=_cut,
+    shortens=True,
 )
