@@ -17,8 +17,8 @@ from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import GateContext
 from understudy.spec.skeleton import BONES, INDEX
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 POSITIONS = "observations/joint_positions"

@@ -6,10 +6,10 @@ import numpy as np
 
 from understudy.quality.skip import NotApplicable
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance
-from understudy.testing.defects._moving import with_motion
 from understudy.testing.defects._pick import BASE
 from understudy.testing.defects.skate import LEAST_STANDING, stands
+from understudy.testing.injector import Chance
+from understudy.testing.moved import with_motion
 
 STRENGTHS, DOCUMENTED = (0.02, 0.03, 0.05, 0.1), 0.05
 

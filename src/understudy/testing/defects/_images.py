@@ -5,7 +5,7 @@ from __future__ import annotations
 from understudy.quality.skip import NotApplicable
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.defects._injector import Chance
+from understudy.testing.injector import Chance
 
 FEWEST_IMAGES = 10
 

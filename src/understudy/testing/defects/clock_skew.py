@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put
 from understudy.testing.defects._pick import timed_streams
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put
 
 
 def _shift(episode: Episode, strength: float, at: Chance) -> Episode:

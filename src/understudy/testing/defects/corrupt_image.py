@@ -5,8 +5,8 @@ from __future__ import annotations
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.testing.defects._images import some_camera
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put
 
 
 def _damage(episode: Episode, strength: float, at: Chance) -> Episode:

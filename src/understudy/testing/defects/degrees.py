@@ -8,9 +8,9 @@ from understudy.errors import InputError
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.testing.defects._columns import JOINT_COLUMNS, joint_streams
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
 from understudy.testing.defects._pick import POSITIONS
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 PER_RAD = 180.0 / np.pi
 

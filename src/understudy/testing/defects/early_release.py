@@ -9,8 +9,8 @@ from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 OBJECTS, GRIPPER, GRIPPER_TARGET = "debug/object_poses_world", "observations/gripper", "actions/gripper_target"
 HELD, OPENS_S, GRAVITY_M_S2, LIFTED_M = 0.5, 0.15, 9.81, 0.2

@@ -13,9 +13,9 @@ from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_BASE, with_motion
 from understudy.testing.defects._pick import BASE, POSITIONS, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_BASE, with_motion
 
 TILT_RAD, LASTS_S = 1.5, 0.6
 UPRIGHT = 0.6

@@ -7,9 +7,9 @@ import numpy as np
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
 from understudy.testing.defects._pick import FEWEST, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 FORCE_N = {"ankle": 900.0, "wrist": 120.0}
 LASTS_S = 0.01

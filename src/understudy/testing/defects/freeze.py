@@ -9,9 +9,9 @@ from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_BASE, FOLLOW_JOINTS, put, with_motion, with_samples
 from understudy.testing.defects._pick import BASE, JOINT_STREAMS, POSITIONS, TARGETS
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_BASE, FOLLOW_JOINTS, put, with_motion, with_samples
 
 LEAST_RAD = 0.2
 """Some joint moves by this much while it is frozen; elsewhere nobody could see it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put
 from understudy.testing.defects._pick import kept, sampled_streams, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put
 
 
 def _silence(episode: Episode, strength: float, at: Chance) -> Episode:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put
 from understudy.testing.defects._pick import FEWEST
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put
 
 
 def _shorten(episode: Episode, strength: float, at: Chance) -> Episode:

@@ -7,9 +7,9 @@ import numpy as np
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_JOINTS, with_motion
 from understudy.testing.defects._pick import POSITIONS, bump, limb, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_JOINTS, with_motion
 
 HOLD_S, CALM = 0.5, 0.4
 """Time beyond the range; share of its speed limit at which the joint gets there at the quickest."""

@@ -8,7 +8,7 @@ from understudy.errors import InputError
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
+from understudy.testing.injector import Chance, Injector
 
 OTHER = {"mocap": "teleop", "synthetic": "teleop", "video": "teleop", "teleop": "mocap", "simulation": "mocap"}
 

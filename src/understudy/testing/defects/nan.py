@@ -7,9 +7,9 @@ import numpy as np
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
 from understudy.testing.defects._pick import FEWEST
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 
 def _blank(episode: Episode, strength: float, at: Chance) -> Episode:

@@ -12,9 +12,9 @@ from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_JOINTS, with_motion
 from understudy.testing.defects._pick import POSITIONS, bump, limb, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_JOINTS, with_motion
 
 RISE_S, HOLD_S = 0.6, 0.5
 POSES, ROUNDS, ROWS = 400, 30, 12

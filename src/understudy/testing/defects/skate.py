@@ -9,9 +9,9 @@ from understudy.quality.posture import CONTACTS
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_BASE, with_motion
 from understudy.testing.defects._pick import BASE, POSITIONS
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_BASE, with_motion
 
 LEAST_STANDING = 0.2
 

@@ -9,9 +9,9 @@ import numpy as np
 from understudy.quality.spans import median_step_s
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put
 from understudy.testing.defects._pick import sampled_streams, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put
 
 
 def _set_back(episode: Episode, strength: float, at: Chance) -> Episode:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from understudy.spec.defect import Defect
 from understudy.testing.defects._height import DOCUMENTED, STRENGTHS, raised
-from understudy.testing.defects._injector import Injector
-from understudy.testing.defects._moving import FOLLOW_BASE
 from understudy.testing.defects._pick import BASE, POSITIONS
+from understudy.testing.injector import Injector
+from understudy.testing.moved import FOLLOW_BASE
 
 PLUGIN: Defect = Injector(
     title="Sunken feet",

@@ -11,9 +11,9 @@ from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.testing.defects._columns import JOINT_COLUMNS, joint_streams
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
 from understudy.testing.defects._pick import POSITIONS
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 
 def _swap(episode: Episode, strength: float, at: Chance) -> Episode:

@@ -6,9 +6,9 @@ import numpy as np
 
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_BASE, FOLLOW_JOINTS, with_motion
 from understudy.testing.defects._pick import BASE, POSITIONS, limb, start_of
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_BASE, FOLLOW_JOINTS, with_motion
 
 JOINT_RAD, BASE_M = 0.3, 0.2
 

@@ -7,9 +7,9 @@ import numpy as np
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import FOLLOW_JOINTS, put, with_motion, with_samples
 from understudy.testing.defects._pick import POSITIONS, TARGETS, limb
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import FOLLOW_JOINTS, put, with_motion, with_samples
 
 HZ = 8.0
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from understudy.errors import InputError
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
 from understudy.testing.defects._pick import kept
+from understudy.testing.injector import Chance, Injector
 
 
 def _cut(episode: Episode, strength: float, at: Chance) -> Episode:

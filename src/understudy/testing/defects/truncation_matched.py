@@ -11,7 +11,7 @@ from understudy.geom.arrays import F64, I64
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
-from understudy.testing.defects._injector import Chance, Injector
+from understudy.testing.injector import Chance, Injector
 
 SPEEDS = {"joint_velocities": slice(None), "base_velocity": slice(None), "base_velocity_command": slice(None)}
 SPEEDS |= dict.fromkeys(("imu_pelvis", "imu_torso", "imu_head"), slice(4, 7))

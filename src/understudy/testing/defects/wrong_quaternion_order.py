@@ -8,9 +8,9 @@ from understudy.errors import InputError
 from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
-from understudy.testing.defects._injector import Chance, Injector
-from understudy.testing.defects._moving import put, with_samples
 from understudy.testing.defects._pick import BASE
+from understudy.testing.injector import Chance, Injector
+from understudy.testing.moved import put, with_samples
 
 AT = {"quaternion": 0, "imu": 0, "pose": 3}
 """Kind of stream to the first column of its quaternion."""
