@@ -9,29 +9,52 @@ from understudy.spec.robot import RobotModel
 
 
 class Defect(Protocol):
-    """Spoils an episode in one way. Group `defects`, folder `testing/defects/`.
+    """Spoils an episode in one way. Group `defects`, folder `testing/defects/`."""
 
-    Attributes:
-        title: what it is called in tables.
-        imitates: what goes wrong like this in real life, one sentence.
-        unit: of the strength.
-        strengths: to try, the weakest first; `documented` is one of them.
-        documented: what the gates must catch.
-        gates: any of these is meant to refuse it.
-        needs: streams without which an episode cannot have it.
-        touches: patterns (as of `fnmatch`) of the streams that it changes; all others stay as they are.
-        shortens: the episode is shorter afterwards; with all others it is as long as before.
-    """
+    @property
+    def title(self) -> str:
+        """What it is called in tables."""
+        ...
 
-    title: str
-    imitates: str
-    unit: str
-    strengths: tuple[float, ...]
-    documented: float
-    gates: tuple[str, ...]
-    needs: tuple[str, ...]
-    touches: tuple[str, ...]
-    shortens: bool
+    @property
+    def imitates(self) -> str:
+        """What goes wrong like this in real life, one sentence."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Of the strength."""
+        ...
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """To try, the weakest first; `documented` is one of them."""
+        ...
+
+    @property
+    def documented(self) -> float:
+        """The strength that the gates must catch."""
+        ...
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Any of these is meant to refuse it."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Streams without which an episode cannot have it."""
+        ...
+
+    @property
+    def touches(self) -> tuple[str, ...]:
+        """Patterns (as of `fnmatch`) of the streams that it changes; all others stay as they are."""
+        ...
+
+    @property
+    def shortens(self) -> bool:
+        """The episode is shorter afterwards; with all others it is as long as before."""
+        ...
 
     def inject(self, episode: Episode, strength: float, *, robot: RobotModel, seed: int) -> Episode:
         """The episode with the defect; the same for the same seed, and the given one is left alone.

@@ -87,5 +87,5 @@ def ramp(x: F64) -> F64:
 
 def bump(t_ns: I64, start_ns: int, *, rise_s: float, hold_s: float) -> F64:
     """(N,) 0, rising to 1 from `start_ns` on within `rise_s`, held for `hold_s`, and falling as it rose."""
-    t_s = (t_ns - start_ns) * 1e-9
+    t_s: F64 = (t_ns - start_ns).astype(np.float64) * 1e-9
     return np.asarray(ramp(t_s / rise_s) - ramp((t_s - rise_s - hold_s) / rise_s))
