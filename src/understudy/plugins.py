@@ -22,6 +22,7 @@ GROUPS: dict[str, str] = {
     "devices": "understudy.devices",
     "benches": "understudy.devices.benches",
     "commands": "understudy.apps.cli",
+    "defects": "understudy.testing.defects",
 }
 _WHAT: dict[str, str] = {
     "mocap": "motion capture format",
@@ -32,6 +33,7 @@ _WHAT: dict[str, str] = {
     "devices": "device",
     "benches": "bench",
     "commands": "command",
+    "defects": "defect",
 }
 """What a plugin of each group is called in messages."""
 _ROOT = Path(__file__).parent
