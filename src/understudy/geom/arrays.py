@@ -10,6 +10,7 @@ F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
 AnyArray = NDArray[np.generic]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from understudy.geom.arrays import I64
+from understudy.spec.h264 import PacketReader
 from understudy.spec.stream import StreamSpec
 
 RECENT = 256
@@ -39,7 +40,9 @@ class Ledger:
         last_seen_ns: recorder's clock when the newest sample came.
         lead_ns: how far its stamps run ahead since its clock stepped.
         expected_hz: of the schema; for a stream without a rate there, as it was learned; 0 for events.
-        newest_image: the newest JPEG of a camera.
+        newest_image: the newest of a camera's images that can be shown alone: a JPEG file, or an H.264 keyframe.
+        codec: of its images; empty before the first.
+        packets: reads the heads of its H.264 packets.
         recent: per message in the last window the recorder's clock, and samples and bytes that had come before it.
         stamps, numbers: of the newest samples.
         key: `group/name`.
@@ -69,6 +72,8 @@ class Ledger:
     odd: int = 0
     expected_hz: float = 0.0
     newest_image: bytes = field(default=b"", repr=False)
+    codec: str = ""
+    packets: PacketReader = field(default_factory=PacketReader, repr=False)
     recent: deque[tuple[int, int, int]] = field(default_factory=deque, repr=False)
     stamps: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
     numbers: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)

@@ -9,3 +9,9 @@ ROOT_ATTRS = ("format", "format_version", "schema_sha256", "robot", "model_sha25
 STREAM_ATTRS = ("unit", "frame", "rate_hz", "names", "kind", "derived")
 EXTRA_COLUMNS = ("t_device_ns", "t_arrival_ns", "seq", "valid")
 SEGMENT_COLUMNS = ("start_ns", "end_ns", "label", "source")
+IMAGE_DATASETS = ("jpeg", "h264")
+"""What an image stream has in place of `data`: one of them."""
+VIDEO_COLUMNS = ("keyframe", "crc32")
+"""What it has beside `h264`."""
+EXTRADATA = "extradata"
+"""Attribute of `h264`: the parameter sets."""

@@ -31,6 +31,7 @@ class StreamDigest:
         refused, lost, late, duplicates, dropped_by_producer, dropped_by_recorder, clock_steps: see `record.ledger.Ledger`.
         last_refusal: why the newest was refused.
         silent_s: before the end of the take, without a sample.
+        undecodable: H.264 packets that came and are left out, for a packet that they build on never came.
     """
 
     stream: str
@@ -50,6 +51,7 @@ class StreamDigest:
     clock_steps: int = 0
     last_refusal: str = ""
     silent_s: float = 0.0
+    undecodable: int = 0
 
 
 def stream_digest(stream: Stream, *, end_ns: int, size: int, first: Mapping[str, Any], last: Mapping[str, Any]) -> StreamDigest:
@@ -108,6 +110,8 @@ def sentences(digests: Sequence[StreamDigest], missing: Sequence[str]) -> list[s
             )
         elif d.lost:
             said.append(f"{d.stream}: {d.lost} samples never came")
+        if d.undecodable:
+            said.append(f"{d.stream}: {d.undecodable} images after a missing one are left out: H.264 begins anew at a keyframe")
         if d.refused:
             said.append(f"{d.stream}: {d.refused} samples refused, the last because of {d.last_refusal}")
         if d.clock_steps:
