@@ -54,11 +54,11 @@ class PacketHead:
     reference: bool
 
 
+@dataclass
 class PacketReader:
     """Reads the heads of one stream's packets, oldest first; the newest parameters hold until others come."""
 
-    def __init__(self) -> None:
-        self.parameters: Parameters | None = None
+    parameters: Parameters | None = None
 
     def head(self, packet: bytes) -> PacketHead:
         """What a packet is.
