@@ -145,7 +145,7 @@ def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
         expected_hz=ledger.expected_hz,
         measured_hz=measured_hz,
         age_s=age_s,
-        dead_after_s=float("inf") if ledger.events else dead_after_s(ledger),
+        dead_after_s=dead_after_s(ledger) if ledger.paced else float("inf"),
         jitter_ms=_jitter_ms(stamps),
         received=ledger.received,
         lost=ledger.lost,
@@ -186,7 +186,7 @@ def dead_after_s(ledger: Ledger) -> float:
 def _state(ledger: Ledger, age_s: float, measured_hz: float) -> StreamState:
     if ledger.last_t_ns == NONE:
         return "absent"
-    if ledger.events:
+    if not ledger.paced:
         return "event"
     if age_s > dead_after_s(ledger):
         return "dead"

@@ -46,7 +46,7 @@ class Ledger:
         recent: per message in the last window the recorder's clock, and samples and bytes that had come before it.
         stamps, numbers: of the newest samples.
         key: `group/name`.
-        events: its samples come when something happens, not at a rate.
+        events: its samples come when something happens, or may.
         gap_ns: the longest pause that is none yet.
     """
 
@@ -86,6 +86,12 @@ class Ledger:
         self.key = self.spec.key
         self.events = self.spec.rate_hz == 0 and self.spec.kind in ("discrete", "command")
         self._expect(self.spec.rate_hz)
+
+    @property
+    def paced(self) -> bool:
+        """Whether silence says something: it has a rate, or may have one; of commands only those that an episode needs, once they
+        have come steadily."""
+        return not self.events or (self.spec.required and self.expected_hz > 0)
 
     def _expect(self, rate_hz: float) -> None:
         self.expected_hz = rate_hz
@@ -129,7 +135,7 @@ class Ledger:
 
     def learn_rate(self) -> None:
         """For a stream whose rate the schema leaves open: what its stamps say, once there are enough."""
-        if self.spec.rate_hz == 0 and not self.events:
+        if self.spec.rate_hz == 0 and (not self.events or self.spec.required):
             stamps = self.newest_stamps()
             if len(stamps) >= 10:
                 seen_hz = 1e9 / float(np.median(np.diff(stamps)))

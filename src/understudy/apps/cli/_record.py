@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,39 +42,47 @@ class RecordSession:
         self.finished: list[Mapping[str, Any]] = []
         self.said: list[str] = []
         self._runners: list[DeviceRunner] = []
+        self._process: BaseProcess | None = None
+        self._commander: Commander | None = None
 
     def __enter__(self) -> RecordSession:
         for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
             signal.signal(ending, signal.default_int_handler)  # a closed terminal ends the take as Ctrl-C does
         address = parse_address(self._options.bus)
-        self._start()
-        self._commander = Commander(address)
-        self._runners = [DeviceRunner(request, self._options.root, self._options.bus) for request in self._requests]
+        try:
+            self._start()
+            self._commander = Commander(address)
+            self._runners = [DeviceRunner(request, self._options.root, self._options.bus) for request in self._requests]
+        except BaseException:  # also Ctrl-C, or this process would wait for the recorder for ever
+            self._end()
+            raise
         return self
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         told, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=serve, args=(self._options, theirs), name="recorder")
-        self._process.start()
+        process = self._process = context.Process(target=serve, args=(self._options, theirs), name="recorder")
+        process.start()
         theirs.close()
         try:
             why = str(told.recv()) if told.poll(READY_S) else "it did not begin in time"
         except EOFError:
             why = "it died while it began"
         if why:
-            self._process.join(1.0)
+            process.join(1.0)
             raise BusError(f"the recorder cannot start: {why}")
 
     def look(self) -> None:
         """Start again what died, and note it in `said`."""
-        if not self._process.is_alive():
+        if self._process is not None and not self._process.is_alive():
             self.said.append(f"the recorder died (code {self._process.exitcode}): started again, its take is recovered")
             self._start()
         self.said += [text for runner in self._runners if (text := runner.look())]
 
     def ask(self, command: str, given: Mapping[str, object] | None = None) -> Reply:
         """Have the recorder carry out a command; raises BusError where it refuses or is gone."""
+        if self._commander is None:
+            raise BusError("the recorder is not started")
         return self._commander.ask(command, given)
 
     def record_for(self, seconds: float, *, wait_s: float) -> None:
@@ -121,15 +130,20 @@ class RecordSession:
         try:
             self._finish()
         finally:
-            for runner in self._runners:
-                runner.close()
+            self._end()
+
+    def _end(self) -> None:
+        for runner in self._runners:
+            runner.close()
+        if self._commander is not None:
             self._commander.close()
-            if self._process.is_alive():
-                self._process.terminate()  # it ends the take and makes its episode all the same
-                self._process.join(ENDING_S)
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()  # it ends the take and makes its episode all the same
+            self._process.join(ENDING_S)
 
     def _finish(self) -> None:
-        if not self._process.is_alive():
+        process = self._process
+        if process is None or not process.is_alive():
             return
         try:
             if self.ask("health")["health"]["take"]["activity"] == "recording":
@@ -142,7 +156,7 @@ class RecordSession:
                     break
                 time.sleep(ASK_S)
             self.ask("quit")
-            self._process.join(ENDING_S)
+            process.join(ENDING_S)
         except BusError as error:
             self.said.append(str(error))
 
