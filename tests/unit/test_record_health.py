@@ -162,6 +162,33 @@ def test_the_terminal_shows_every_stream_and_what_was_refused(bench: RecordBench
     console.print(view(finite(health), said=[], finalizing=[], prompt="instruction: pour_"))  # type: ignore[arg-type]
     console.file.close()
     text = console.export_text()
-    for word in (JOINTS, CAMERA, "dead", "recording", "refused", "something was said", "making 1 episodes", "instruction: pour_"):
+    for word in (JOINTS, CAMERA, "dead", "recording", "refused", "something was said", "making 1 episode", "instruction: pour_"):
         assert word in text
+    bench.recorder.close()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 132, 200])
+@pytest.mark.parametrize("height", [12, 24, 50])
+def test_the_view_fits_every_window_and_what_does_badly_is_seen(bench: RecordBench, width: int, height: int) -> None:
+    from rich.console import Console
+
+    bench.run(2.0)
+    bench.recorder.start()
+    bench.silent = {"head_left"}
+    bench.bus.send([b"nonsense"], images=False)
+    bench.run(1.0)
+    health = dataclasses.asdict(take_snapshot(bench.recorder))
+    ok = next(s for s in health["streams"] if s["state"] == "ok")
+    health["streams"] = [*({**ok, "stream": f"debug/{k}"} for k in range(20)), *health["streams"]]
+    console = Console(width=width, height=height, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(
+        view(health, said=["a long sentence about something that was said " * 4], finalizing=["one"], size=(width, height))
+    )
+    console.file.close()
+    lines = console.export_text().splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert any("head_left" in line and "dead" in line for line in lines)
+    assert any("space" in line for line in lines[-1:])
+    assert any("more that do well" in line for line in lines) == (height < 50)
     bench.recorder.close()

@@ -96,7 +96,7 @@ class Intake:
         token: that every message must bring; empty for none.
         on_event: told of what the file must say later: producers that come, return or take over, and clocks that step.
         ledgers: stream to its counts.
-        clocks: producer to the kind of its clock.
+        clocks: producer to the kind of its clock; paces: to its speed, where that is not the host's.
         round_trips_ns: device to how long its newest clock exchanges took.
         refusals: the newest.
         refused: messages and samples that belong to no stream of the schema.
@@ -107,6 +107,7 @@ class Intake:
     on_event: Callable[[Event], None] = field(default=lambda event: None, repr=False)
     ledgers: dict[str, Ledger] = field(init=False)
     clocks: dict[str, ClockKind] = field(default_factory=dict)
+    paces: dict[str, float] = field(default_factory=dict)
     round_trips_ns: dict[str, deque[int]] = field(default_factory=dict, repr=False)
     refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     refused: int = 0
@@ -151,7 +152,8 @@ class Intake:
             if len(self.clocks) >= MOST_PRODUCERS:
                 raise BusError(f"producer {envelope.producer}: more than {MOST_PRODUCERS} producers; restart the recorder")
             self.clocks[envelope.producer] = envelope.clock
-            self.on_event({"event": "producer", "t_ns": now_ns, "producer": envelope.producer, "clock": envelope.clock})
+            self.paces |= {envelope.producer: envelope.pace} if envelope.pace != 1.0 else {}
+            self.on_event(self.introduced(envelope.producer, now_ns))
         for stream, total in envelope.dropped.items():
             if stream in self.ledgers:
                 self.ledgers[stream].told_dropped(envelope.producer, envelope.run, total)
@@ -159,6 +161,11 @@ class Intake:
             self._envelopes.clear()
         self._envelopes[parts[0]] = envelope
         return envelope
+
+    def introduced(self, producer: str, now_ns: int) -> Event:
+        """What the journal says of a producer."""
+        pace = {"pace": self.paces[producer]} if producer in self.paces else {}
+        return {"event": "producer", "t_ns": now_ns, "producer": producer, "clock": self.clocks[producer], **pace}
 
     def _pings(self, head: bytes) -> list[Part | PingPart]:
         pings = decode_pings(head)

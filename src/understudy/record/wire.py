@@ -27,15 +27,19 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of one message; a producer that sends more is refused by the transport."""
 MOST_HEAD_BYTES = 256 * 1024
 MOST_NAME = 64
+SLOWEST = 0.001
+"""Speed of a producer's clock; a quicker one than the host's would stamp samples of the future."""
 _HEAD = struct.Struct("<I")
 BATCH_KEYS = frozenset(("stream", "dtype", "shape", "sizes", "seq", "t_ns", "t_device_ns", "t_arrival_ns", "valid"))
 _PING_KEYS = frozenset(("clock", "t_send_ns", "t_device_ns", "t_receive_ns"))
-_ENVELOPE_KEYS = frozenset(("v", "producer", "run", "clock", "dropped", "token"))
+_ENVELOPE_KEYS = frozenset(("v", "producer", "run", "clock", "pace", "dropped", "token"))
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """First part of a message."""
     out: dict[str, Any] = {"v": VERSION, "producer": envelope.producer, "run": envelope.run, "clock": envelope.clock}
+    if envelope.pace != 1.0:
+        out["pace"] = envelope.pace
     if envelope.dropped:
         out["dropped"] = dict(envelope.dropped)
     if envelope.token:
@@ -59,7 +63,10 @@ def decode_envelope(part: bytes) -> Envelope:
         raise BusError("envelope: dropped must map streams to counts")
     if not isinstance(token, str):
         raise BusError("envelope: token must be text")
-    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), dropped, token)
+    pace = found.get("pace", 1.0)
+    if not (isinstance(pace, float) and SLOWEST <= pace <= 1.0):
+        raise BusError(f"envelope: pace is {str(pace)[:MOST_NAME]}; a number from {SLOWEST} to 1.0 is needed")
+    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), pace, dropped, token)
 
 
 def encode_batch(batch: Batch) -> tuple[bytes, bytes]:

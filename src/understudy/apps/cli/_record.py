@@ -22,6 +22,8 @@ READY_S = 60.0
 ASK_S = 0.1
 SETTLED_S = 1.0
 """No new stream came for so long: those that are there are all."""
+SHOWN = 3
+"""Findings of one gate that are printed after a take."""
 ENDING_S = 3600.0
 """The last takes of a long day may take their time."""
 
@@ -41,7 +43,9 @@ class RecordSession:
         self._options, self._requests = options, devices
         self.finished: list[Mapping[str, Any]] = []
         self.said: list[str] = []
+        self.page = ""
         self._runners: list[DeviceRunner] = []
+        self._told: dict[str, str] = {}
         self._process: BaseProcess | None = None
         self._commander: Commander | None = None
 
@@ -78,6 +82,19 @@ class RecordSession:
             self.said.append(f"the recorder died (code {self._process.exitcode}): started again, its take is recovered")
             self._start()
         self.said += [text for runner in self._runners if (text := runner.look())]
+
+    @property
+    def opening(self) -> list[str]:
+        """Devices that are not open yet, as something to say."""
+        return [f"device {runner.name}: starting" for runner in self._runners if runner.streams is None]
+
+    def say_results(self) -> None:
+        """Note in `said` what came of takes since the last call."""
+        for take in self.ask("takes")["takes"]:
+            said = f"{take['take']}: {take['error'] or take['verdict']}"
+            if self._told.get(take["take"]) != said:
+                self._told[take["take"]] = said
+                self.said.append(said)
 
     def ask(self, command: str, given: Mapping[str, object] | None = None) -> Reply:
         """Have the recorder carry out a command; raises BusError where it refuses or is gone."""
@@ -186,11 +203,23 @@ def print_results(finished: Sequence[Mapping[str, Any]], dataset: Path, *, as_js
         say(f"{take['path'] or take['take']}: {take['error'] or take['verdict']}")
         for sentence in take["warnings"]:
             say(f"  {sentence}")
-        for finding in take["findings"]:
-            if finding["severity"] == "reject":
-                say(f"  refused by {finding['gate']}: {finding['message']}")
+        _print_refusals([f for f in take["findings"] if f["severity"] == "reject"])
     if not finished:
         note(f"{dataset}: nothing was recorded")
+
+
+def _print_refusals(findings: Sequence[Mapping[str, Any]]) -> None:
+    """Of each gate the first few: one device that stops is many streams."""
+    from understudy.apps.cli._console import say
+
+    by_gate: dict[str, list[str]] = {}
+    for finding in findings:
+        by_gate.setdefault(finding["gate"], []).append(finding["message"])
+    for gate, messages in by_gate.items():
+        for message in messages[:SHOWN]:
+            say(f"  refused by {gate}: {message}")
+        if len(messages) > SHOWN:
+            say(f"  refused by {gate}: {len(messages) - SHOWN} findings more; `understudy episode show` has them all")
 
 
 def digest_row(row: Mapping[str, Any]) -> list[str]:

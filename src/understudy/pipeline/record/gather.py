@@ -134,6 +134,7 @@ class Gathered:
         pings: device to (N, 3) sent, device, received.
         end: how the journal ends; `last_log_ns`: when the last entry came.
         bytes: stream to bytes in the journal.
+        handed: stream to (M, 2) when each batch came, by the recorder's clock, and the newest arrival in it, by its producer's.
         strays: stream to images that were encoded otherwise than its first ones, which are left out.
     """
 
@@ -147,6 +148,7 @@ class Gathered:
     end: JournalEnd
     last_log_ns: int
     bytes: Mapping[str, int]
+    handed: Mapping[str, I64]
     strays: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -165,9 +167,10 @@ class _Growing:
     codec: str = ""
     heads: list[PacketHead | None] = field(default_factory=list)
     strays: int = 0
+    handed: bytearray = field(default_factory=bytearray)
     _reader: PacketReader = field(default_factory=PacketReader)
 
-    def add(self, head: Mapping[str, Any], payload: memoryview, offset: int) -> None:
+    def add(self, head: Mapping[str, Any], payload: memoryview, offset: int, t_log_ns: int) -> None:
         """One batch, as it was let in: its head holds what `wire` says."""
         seq = head["seq"]
         if "sizes" in head and (self.codec or head["dtype"]) != head["dtype"]:
@@ -177,6 +180,7 @@ class _Growing:
         self.seq += seq
         self.t_ns += head["t_ns"]
         self.t_arrival_ns += head["t_arrival_ns"]
+        self.handed += _STAMP.pack(t_log_ns) + head["t_arrival_ns"][-_STAMP.size :]
         self.t_device_ns += head.get("t_device_ns") or _NO_STAMP * (len(seq) // 8)
         self.valid += head.get("valid") or b"\1" * (len(seq) // 8)
         if "sizes" not in head:
@@ -211,6 +215,7 @@ class _Growing:
         return Columns(spec, seq, t_ns, t_device_ns, t_arrival_ns, valid, values)
 
 
+_STAMP = struct.Struct("<q")
 _NO_STAMP = np.int64(NO_STAMP).tobytes()
 
 
@@ -254,13 +259,15 @@ def _gathered(reader: JournalReader) -> Gathered:
             head, payload = _parts(entry, reader.path)
             key = entry.topic.removeprefix("/")
             size[key] += len(entry.data)
-            growing.setdefault(key, _Growing()).add(msgpack.unpackb(head), payload, entry.offset + len(entry.data) - len(payload))
+            offset = entry.offset + len(entry.data) - len(payload)
+            growing.setdefault(key, _Growing()).add(msgpack.unpackb(head), payload, offset, entry.t_log_ns)
     streams = {key: grown.columns(schema.stream(key), reader.path) for key, grown in growing.items()}
     assert reader.end is not None
     exchanges = {device: np.concatenate(rows) for device, rows in pings.items()}
     first, last = (counters[0], counters[-1]) if counters else ({}, {})
     strays = {key: grown.strays for key, grown in growing.items() if grown.strays}
-    return Gathered(about, schema, streams, tuple(events), first, last, exchanges, reader.end, last_log_ns, size, strays)
+    handed = {key: np.frombuffer(grown.handed, dtype="<i8").astype(np.int64).reshape(-1, 2) for key, grown in growing.items()}
+    return Gathered(about, schema, streams, tuple(events), first, last, exchanges, reader.end, last_log_ns, size, handed, strays)
 
 
 def _parts(entry: Entry, path: Path) -> tuple[bytes, memoryview]:

@@ -193,6 +193,8 @@ def _metadata(
         out[LATENCY_KEY] = json.dumps(dict(sorted(clocks.latencies_ns.items())))
     if "host_clock" in found.about:
         out["record_host_clock"] = found.about["host_clock"]
+    if clocks.pace is not None:
+        out["record_pace"] = clocks.pace.speed
     refused = int(found.last.get("refused", 0)) - int(found.first.get("refused", 0))
     return out | ({"record_refused_messages": refused} if refused else {})
 
