@@ -27,17 +27,17 @@ class Envelope:
         producer: its name, unique on the bus.
         run: a number drawn anew at each start of the producer, so that one that came back is told from a second one.
         clock: of its device stamps.
-        pace: how fast its clock runs against the host's: 1, but for a simulation that has more or less time.
         dropped: stream to samples that the producer could not hand over since it started.
         token: where the recorder wants one.
+        pace: how fast its clock runs against the host's: 1, but for a simulation that takes more time than the world.
     """
 
     producer: str
     run: int
     clock: ClockKind = "host"
-    pace: float = 1.0
     dropped: Mapping[str, int] = field(default_factory=dict)
     token: str = field(default="", repr=False)
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Publisher:
         self._link.send([self._envelope(), *encode_pings(device, moved)], images=False)
 
     def _envelope(self) -> bytes:
-        return encode_envelope(Envelope(self.producer, self.run, self._clock, self._pace, self.dropped, self._token))
+        return encode_envelope(Envelope(self.producer, self.run, self._clock, self.dropped, self._token, self._pace))
 
     def close(self) -> None:
         """Leave the bus."""

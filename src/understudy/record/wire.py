@@ -66,7 +66,7 @@ def decode_envelope(part: bytes) -> Envelope:
     pace = found.get("pace", 1.0)
     if not (isinstance(pace, float) and SLOWEST <= pace <= 1.0):
         raise BusError(f"envelope: pace is {str(pace)[:MOST_NAME]}; a number from {SLOWEST} to 1.0 is needed")
-    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), pace, dropped, token)
+    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), dropped, token, pace)
 
 
 def encode_batch(batch: Batch) -> tuple[bytes, bytes]:
