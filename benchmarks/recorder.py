@@ -1,9 +1,12 @@
-"""The recorder under load, as JSON: `python benchmarks/recorder.py [--seconds 60] [--kills 30] [--soak 1800] [--out FILE.json]`.
+"""The recorder under load, as JSON.
+
+    python benchmarks/recorder.py [--seconds 60] [--h264 60] [--kills 30] [--soak 1800] [--out FILE.json]
 
 16 vector streams (2 470 samples a second) and 4 cameras of 640x480 at 30 Hz in real time, each producer in a process of its own,
-JPEG encoded there. What is told of the recorder is its own process: CPU time over wall time, memory once a second. `--kills`
-kills recorders at random times and tells what was lost; `--soak` lets a recorder live for so long by a clock that runs faster,
-and tells its memory.
+JPEG encoded there. What is told of the recorder is its own process: CPU time over wall time, memory once a second.
+`--seconds 300` is the soak in real time. `--h264` does the same with 6 cameras that encode H.264. What is in the file is held
+against what was filmed. `--kills` kills recorders at random times and tells what was lost; `--soak` lets a recorder live for so
+long by a clock that runs faster, and tells its memory.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from understudy.devices._encoder import Codec
+from understudy.geom.arrays import U8
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.record.service import ServiceOptions
 from understudy.record.address import parse_address
@@ -33,8 +38,9 @@ from understudy.record.commands import Commander
 from understudy.record.producer import run_device
 from understudy.record.zmq_bus import ZmqLink
 from understudy.spec.default_schema import default_schema
+from understudy.spec.stream import Stream
 from understudy.store.dataset import Dataset
-from understudy.testing.producers import BODY_STREAMS, CAMERAS, body_device, raw_camera_device
+from understudy.testing.producers import BODY_STREAMS, CAMERA_HZ, CAMERAS, Scene, body_device, raw_camera_device
 from understudy.testing.producers_bench import RecordBench, few_devices, with_small_cameras
 from understudy.testing.producers_killed import killed_takes, start_recorder
 
@@ -42,9 +48,14 @@ BARS = {
     "cpu_share": 0.15,
     "vector_samples_lost": 0,
     "image_drop_share": 0.001,
-    "finalize_cpu_s_per_min": 3.0,
+    "finalize_s_per_min": 3.0,
+    "h264_mb_per_min": 100.0,
     "kill_lost_s": 0.5,
 }
+SIX_CAMERAS = (*CAMERAS, "debug/external_2", "debug/external_3")
+SIZE = (480, 640, 3)
+PICTURES = 30
+"""That a camera films, over and over."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,6 +63,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the take")
+    parser.add_argument("--h264", type=float, default=0.0, help="length of a take with six H.264 cameras")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--soak", type=float, default=0.0, help="seconds, by a clock that runs faster than real time")
     parser.add_argument("--cameras", type=int, default=len(CAMERAS))
@@ -60,6 +72,8 @@ def main() -> None:
     found: dict[str, Any] = {"machine": _machine(), "bars": BARS}
     if args.seconds > 0:
         found["take"] = take(args.seconds, CAMERAS[: args.cameras])
+    if args.h264 > 0:
+        found["h264"] = take(args.h264, SIX_CAMERAS, "h264")
     if args.kills:
         found["kills"] = kills(args.kills)
     if args.soak:
@@ -75,7 +89,7 @@ def _machine() -> dict[str, object]:
     return {"python": platform.python_version(), "cores": os.cpu_count(), "load_before": load, "system": platform.system()}
 
 
-def _produce(root: Path, bus: str, what: str, made: Any) -> None:
+def _produce(root: Path, bus: str, what: str, codec: Codec, made: Any) -> None:
     """Main of a producer's process; sends at its end what it made and dropped."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
@@ -83,7 +97,7 @@ def _produce(root: Path, bus: str, what: str, made: Any) -> None:
     if what == "body":
         device = body_device(schema, load_robot(schema.robot))
     else:
-        device = raw_camera_device(schema, what, seed=CAMERAS.index(what))
+        device = raw_camera_device(schema, what, seed=SIX_CAMERAS.index(what), pictures=PICTURES, codec=codec)
     publisher = Publisher(ZmqLink(parse_address(bus)), device.name)
     run_device(device, publisher, stop)
     publisher.close()
@@ -91,19 +105,19 @@ def _produce(root: Path, bus: str, what: str, made: Any) -> None:
     made.send({"dropped": publisher.dropped, "cpu_s": used.user + used.system})
 
 
-def take(seconds: float, cameras: Sequence[str]) -> dict[str, object]:
+def take(seconds: float, cameras: Sequence[str], codec: Codec = "jpeg") -> dict[str, object]:
     """One take in real time, and the episode that is made of it."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
         root, bus = Path(folder) / "set", f"ipc://{folder}/bus"
         robot = load_robot("unitree_g1")
-        Dataset.create(root, default_schema(robot, "benchmark"), robot)
+        Dataset.create(root, with_small_cameras(default_schema(robot, "benchmark"), SIZE), robot)
         recorder = start_recorder(ServiceOptions(root, bus, {"motion_source": "simulation", "task_id": "sway"}))
         commander = Commander(parse_address(bus), timeout_s=60.0)
         producers, pipes = [], []
         for what in ("body", *cameras):
             ours, theirs = context.Pipe(duplex=False)
-            producer = context.Process(target=_produce, args=(root, bus, what, theirs))
+            producer = context.Process(target=_produce, args=(root, bus, what, codec, theirs))
             producer.start()
             producers.append(producer)
             pipes.append(ours)
@@ -114,11 +128,12 @@ def take(seconds: float, cameras: Sequence[str]) -> dict[str, object]:
         made = [pipe.recv() for pipe in pipes]
         for producer in producers:
             producer.join()
-        result = _result(commander, seconds)
+        result = _result(commander, seconds, cameras)
         commander.ask("quit")
         recorder.join()
         commander.close()
-        return {**measured, **result, **_against(Dataset.open(root), measured["take"]), "producers": made}
+        against = _against(Dataset.open(root), str(measured["take"]), cameras)
+        return {**measured, **result, **against, "producers": made}
 
 
 def _wait(commander: Commander, streams: int) -> None:
@@ -142,19 +157,19 @@ def _measure(commander: Commander, recorder: BaseProcess, seconds: float) -> dic
         "seconds": seconds,
         "cpu_share": round(share, 4),
         "cpu_s_by_thread": threads,
-        "memory_mb": {"first": memory[0], "last": memory[-1], "most": max(memory)},
+        "memory_mb": {"first": memory[0], "last": memory[-1], "most": max(memory), "every_30_s": memory[::30]},
         "load_after": os.getloadavg()[0],
     }
 
 
-def _result(commander: Commander, seconds: float) -> dict[str, object]:
+def _result(commander: Commander, seconds: float, cameras: Sequence[str]) -> dict[str, object]:
     while not (takes := commander.ask("takes"))["takes"] or takes["finalizing"]:
         time.sleep(0.2)
     (found,) = takes["takes"]
     if found["error"]:
         raise SystemExit(found["error"])
     length_s = seconds + 2.0
-    images = [row for row in found["digest"] if row["stream"] in CAMERAS]
+    images = [row for row in found["digest"] if row["stream"] in cameras]
     vectors = [row for row in found["digest"] if row not in images]
     drops = sum(row["dropped_by_producer"] + row["dropped_by_recorder"] for row in images)
     return {
@@ -162,6 +177,8 @@ def _result(commander: Commander, seconds: float) -> dict[str, object]:
         "findings": [f["message"] for f in found["findings"]],
         "warnings": found["warnings"],
         "finalize_s": round(found["seconds"], 3),
+        "finalize_s_per_min": round(found["seconds"] * 60.0 / length_s, 3),
+        "check_s": round(found["check_s"], 3),
         "finalize_cpu_s": round(found["cpu_s"], 3),
         "finalize_cpu_s_per_min": round(found["cpu_s"] * 60.0 / length_s, 3),
         "vector_samples": sum(row["samples"] for row in vectors),
@@ -169,18 +186,35 @@ def _result(commander: Commander, seconds: float) -> dict[str, object]:
         "images": sum(row["samples"] for row in images),
         "images_dropped": drops,
         "image_drop_share": drops / max(sum(row["samples"] for row in images), 1),
+        "images_undecodable": sum(row["undecodable"] for row in images),
+        "images_mb_per_min": round(sum(row["bytes"] for row in images) * 60e-6 / length_s, 1),
         "journal_mb_per_min": round(sum(row["bytes"] for row in found["digest"]) * 60e-6 / length_s, 1),
     }
 
 
-def _against(dataset: Dataset, take: str) -> dict[str, object]:
-    """Numbers that are missing inside the episode, stream by stream, counted from the file itself."""
-    missing = {}
-    for key, stream in dataset.read(take).streams.items():
+def _against(dataset: Dataset, take: str, cameras: Sequence[str]) -> dict[str, object]:
+    """Numbers that are missing inside the episode, stream by stream, counted from the file itself, and how images look."""
+    missing, streams = {}, dataset.read(take).streams
+    for key, stream in streams.items():
         seq = stream.extra["seq"].astype(np.int64)
         if gaps := int(seq[-1] - seq[0]) + 1 - len(seq):
             missing[key] = gaps
-    return {"missing_in_the_file": missing}
+    db = {key: _psnr_db(streams[key], SIX_CAMERAS.index(key)) for key in cameras}
+    return {"missing_in_the_file": missing, "psnr_db": db}
+
+
+def _psnr_db(stream: Stream, seed: int) -> dict[str, float]:
+    """Peak signal over what encoding changed, in every image of some seconds."""
+    scene = Scene(SIZE, seed=seed)
+    filmed = [scene.picture(k / CAMERA_HZ) for k in range(PICTURES)]
+    steps = range(min(len(stream), 10 * PICTURES))
+    numbers = stream.extra["seq"].tolist()
+    found = [_psnr(filmed[numbers[k] % PICTURES], picture) for k, picture in zip(steps, stream.pictures(steps), strict=True)]
+    return {"mean": round(float(np.mean(found)), 2), "least": round(min(found), 2)}
+
+
+def _psnr(true: U8, seen: U8) -> float:
+    return float(10.0 * np.log10(255.0**2 / np.mean((true.astype(np.float32) - seen) ** 2)))
 
 
 def _cpu_s(process: BaseProcess) -> float:

@@ -407,4 +407,5 @@ def _recording(command: list[str]) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
             _, complaints = process.communicate(timeout=LONG_S)
-    assert (process.returncode, "Traceback" in complaints) == (0, False), complaints
+    assert process.returncode in (0, 130), complaints  # 130: it was still beginning
+    assert "Traceback" not in complaints

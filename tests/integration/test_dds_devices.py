@@ -271,6 +271,25 @@ def test_messages_that_dds_reports_as_lost_are_a_gap(
     assert second[0].seq - first[0].seq == 4
 
 
+def test_messages_that_find_no_room_are_counted_and_a_gap(
+    opened: list[TopicsDevice | Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.devices.dds.subscription.DEPTH", 20)
+    device = ros2(StreamMap(stream=POSITIONS, topic="/flood"))
+    sender = Sender("/flood", JOINT_STATE, domain=DOMAIN)
+    opened += [device, sender]
+    started(device, sender, joint_state(T0, GIVEN))
+    first = Streaming(sender, device).exchange([joint_state(T0 + 1, GIVEN)], want=1)[-1]
+    for k in range(50):  # nobody reads meanwhile
+        sender.send(joint_state(T0 + 2 + k, GIVEN))
+    time.sleep(0.5)
+    found = list(device.read(0.1))
+    assert [s.t_device_ns - T0 for s in found] == list(range(2, 22))
+    assert [s.seq - first.seq for s in found] == list(range(1, 21))
+    after = Streaming(sender, device).exchange([joint_state(T0 + 60, GIVEN)], want=1)
+    assert after[0].seq - first.seq == 51  # 30 never came
+
+
 def test_start_says_what_is_wrong(opened: list[TopicsDevice | Sender]) -> None:
     device = ros2(StreamMap(stream=POSITIONS, topic="/nobody", type=JOINT_STATE), network=IMPATIENT)
     with pytest.raises(DeviceError, match=r"nobody publishes rt/nobody in domain \d+ on interface 'lo'.*ip link"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,10 +18,12 @@ import pytest
 
 from understudy import plugins
 from understudy.apps.cli._main import main
+from understudy.apps.cli._record import RecordSession
 from understudy.apps.cli._record_keys import Keyboard
 from understudy.errors import BusError, DeviceError, UnknownNameError
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.record.devices import DeviceRequest, DeviceRunner, parse_device
+from understudy.pipeline.record.service import ServiceOptions
 from understudy.record.address import parse_address
 from understudy.record.commands import Commander
 from understudy.spec.default_schema import default_schema
@@ -219,3 +222,14 @@ def test_keys_do_what_they_say() -> None:
     assert "no take to discard" in session.said
     assert keyboard.ended
     assert keyboard.prompt == ""
+
+
+def test_ctrl_c_while_it_begins_ends_the_recorder_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("understudy.apps.cli._record.DeviceRunner", interrupted)
+    session = RecordSession(ServiceOptions(root, f"ipc://{root}/bus", check=False), [parse_device("sim")])
+    with pytest.raises(KeyboardInterrupt), session:
+        pass
+    assert [p for p in multiprocessing.active_children() if p.name == "recorder"] == []

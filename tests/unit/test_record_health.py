@@ -12,6 +12,7 @@ from understudy.record.commands import finite
 from understudy.record.health import HealthSnapshot, StreamHealth, take_snapshot
 from understudy.spec.default_schema import default_schema
 from understudy.store.dataset import Dataset
+from understudy.testing.producers import body_device
 from understudy.testing.producers_bench import RecordBench, few_devices, with_small_cameras
 from understudy.testing.stand_in import stand_in_robot
 
@@ -83,12 +84,44 @@ def test_required_streams_that_never_came_are_shown(bench: RecordBench) -> None:
     assert CAMERA not in found.dead
 
 
-def test_events_are_never_dead(bench: RecordBench) -> None:
-    bench.run(1.0)
+TARGET, GRIPPER = "actions/joint_position_target", "actions/gripper_target"
+
+
+def commanded(tmp_path: Path, *, target_hz: float) -> RecordBench:
+    robot = stand_in_robot()
+    schema = default_schema(robot, "commands")
+    assert (schema.stream(TARGET).required, schema.stream(GRIPPER).required) == (True, False)
+    rates = {JOINTS: 200.0, TARGET: target_hz, GRIPPER: 50.0}
+    return RecordBench(Dataset.create(tmp_path / "set", schema, robot), [body_device(schema, robot, rates=rates)])
+
+
+def test_a_command_that_an_episode_needs_is_dead_when_it_stops(tmp_path: Path) -> None:
+    """It came at a rate, which the schema leaves open; one that nothing needs may come when it likes."""
+    bench = commanded(tmp_path, target_hz=50.0)
+    bench.run(3.0)
+    found = take_snapshot(bench.recorder)
+    assert (_of(found, TARGET).state, _of(found, GRIPPER).state) == ("ok", "event")
+    assert _of(found, TARGET).expected_hz == pytest.approx(50.0, rel=0.01)
+    assert _of(found, TARGET).dead_after_s == 0.4
+    bench.silent = {"robot"}
+    bench.run(0.38)
+    assert _of(take_snapshot(bench.recorder), TARGET).state != "dead"
+    bench.run(0.06)
+    found = take_snapshot(bench.recorder)
+    assert (_of(found, TARGET).state, _of(found, GRIPPER).state) == ("dead", "event")
+    assert TARGET in found.dead
+    assert _of(found, GRIPPER).dead_after_s == float("inf")
+
+
+def test_a_command_that_comes_now_and_then_is_never_dead(tmp_path: Path) -> None:
+    bench = commanded(tmp_path, target_hz=2.0)
+    bench.run(5.0)
     bench.silent = {"robot"}
     bench.run(5.0)
-    target = _of(take_snapshot(bench.recorder), "actions/joint_position_target")
-    assert (target.state, target.expected_hz) == ("event", 0.0)
+    assert (_of(take_snapshot(bench.recorder), TARGET).state, _of(take_snapshot(bench.recorder), TARGET).expected_hz) == (
+        "event",
+        0.0,
+    )
 
 
 def test_a_running_take_is_shown(bench: RecordBench) -> None:
@@ -129,6 +162,33 @@ def test_the_terminal_shows_every_stream_and_what_was_refused(bench: RecordBench
     console.print(view(finite(health), said=[], finalizing=[], prompt="instruction: pour_"))  # type: ignore[arg-type]
     console.file.close()
     text = console.export_text()
-    for word in (JOINTS, CAMERA, "dead", "recording", "refused", "something was said", "making 1 episodes", "instruction: pour_"):
+    for word in (JOINTS, CAMERA, "dead", "recording", "refused", "something was said", "making 1 episode", "instruction: pour_"):
         assert word in text
+    bench.recorder.close()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 132, 200])
+@pytest.mark.parametrize("height", [12, 24, 50])
+def test_the_view_fits_every_window_and_what_does_badly_is_seen(bench: RecordBench, width: int, height: int) -> None:
+    from rich.console import Console
+
+    bench.run(2.0)
+    bench.recorder.start()
+    bench.silent = {"head_left"}
+    bench.bus.send([b"nonsense"], images=False)
+    bench.run(1.0)
+    health = dataclasses.asdict(take_snapshot(bench.recorder))
+    ok = next(s for s in health["streams"] if s["state"] == "ok")
+    health["streams"] = [*({**ok, "stream": f"debug/{k}"} for k in range(20)), *health["streams"]]
+    console = Console(width=width, height=height, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(
+        view(health, said=["a long sentence about something that was said " * 4], finalizing=["one"], size=(width, height))
+    )
+    console.file.close()
+    lines = console.export_text().splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert any("head_left" in line and "dead" in line for line in lines)
+    assert any("space" in line for line in lines[-1:])
+    assert any("more that do well" in line for line in lines) == (height < 50)
     bench.recorder.close()

@@ -7,6 +7,7 @@ import time
 from typing import Protocol, runtime_checkable
 
 from understudy.errors import DeviceError
+from understudy.spec.device import Device
 
 NS_PER_S = 1_000_000_000
 
@@ -132,3 +133,16 @@ class SimClock:
     def arrival_ns(self, t_ns: int) -> int:
         """The moment itself."""
         return t_ns
+
+
+def pace_of(device: Device) -> float:
+    """How fast a device's clock runs against the host's.
+
+    Raises:
+        DeviceError: faster: its stamps would lie in the future.
+    """
+    clock = device.time if isinstance(device, Clocked) else None
+    speed = clock.speed if isinstance(clock, PacedClock) else 1.0
+    if speed > 1.0:
+        raise DeviceError(f"device {device.name}: pace is {speed:g}; what is recorded runs in real time, or slower: 1 or less")
+    return speed

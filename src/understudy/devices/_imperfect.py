@@ -75,6 +75,7 @@ class Imperfect:
         self.clock_fault = clock_fault or ClockFault()
         self.clock = self.clock_fault.kind
         self._clock, self._faults = clock or HostClock(), dict(faults or {})
+        self.time = self._clock
         self.start_ns = 0
         for pattern in self._faults:
             if not any(fnmatchcase(spec.key, pattern) for spec in device.streams):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from understudy.devices._encoder import Encoding
 from understudy.devices._settings import Settings
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
@@ -13,7 +14,8 @@ from understudy.spec.schema import Schema
 
 class CameraFactory:
     """Settings: `url`, `stream` (observations/head_left), `name` (cam_ and the stream's name), `format`, `stamp` (arrival or
-    capture), `exposure_s`, `readout_s`, `loop`, `scale`, `quality` (90), `timeout_s` (5), and FFmpeg's own as `option.NAME`.
+    capture), `exposure_s`, `readout_s`, `loop`, `scale`, `codec` (jpeg or h264), `quality` (90),
+    `crf` (21), `mbit_s` (at most; 0: by size and rate), `timeout_s` (5), and FFmpeg's own as `option.NAME`.
     """
 
     title = "camera by FFmpeg: USB, RTSP, HTTP, or a video file"
@@ -35,7 +37,7 @@ class CameraFactory:
         exposure_s = settings.number("exposure_s", 0.0, low=0.0, high=10.0)
         readout_s = settings.number("readout_s", 0.0, low=-10.0, high=10.0)
         loop, scale = settings.switch("loop", False), settings.switch("scale", False)
-        quality = settings.count("quality", 90, low=1, high=100)
+        encoding = Encoding.of(settings)
         timeout_s = settings.number("timeout_s", 5.0, low=0.1, high=600.0)
         settings.close()
         source = VideoSource(
@@ -47,7 +49,7 @@ class CameraFactory:
             readout_s=readout_s,
             loop=loop,
             scale=scale,
-            quality=quality,
+            encoding=encoding,
             timeout_s=timeout_s,
         )
         return [VideoCamera(spec, source, name=name)]

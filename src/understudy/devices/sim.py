@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.devices._clocks import Clock, HostClock, PacedClock
+from understudy.devices._encoder import Encoding
 from understudy.devices._settings import Settings
 from understudy.spec.device import Device
 from understudy.spec.protocols import DeviceFactory
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from understudy.devices.robot.mujoco import MujocoRobot
 
 MOVERS = ("waves", "sharp", "still")
+_NICENESS = {"cameras_head": 0, "cameras_external": 10}
+"""Where the machine is too slow for all, those from outside lose images first."""
 
 
 class Simulated:
     """Settings: `name` (robot), `mover` (waves, sharp or still), `scene` (empty or table), `lift_m` (0.05), `pace` (1: real
-    time), `head` (true), `external` (2: how many external cameras), `quality` (90, of JPEGs), `noise` (true: sensors have
-    the noise of real ones). Rates and picture sizes are the schema's.
+    time), `head` (true), `external` (2: how many external cameras), `codec` (jpeg or h264), `quality` (90, of JPEGs), `crf`
+    (21) and `mbit_s` (at most; 0: by size and rate) of H.264, `noise` (true: sensors have the noise of real ones). Rates and
+    picture sizes are the schema's.
     """
 
     title = "simulated robot in a gantry, with all sensors and rendered cameras"
@@ -44,14 +48,14 @@ class Simulated:
         lift_m = settings.number("lift_m", 0.05, low=-0.05, high=1.0)
         pace = settings.number("pace", 1.0, low=0.01, high=100.0)
         head, external = settings.switch("head", True), settings.count("external", 2, low=0, high=4)
-        quality = settings.count("quality", 90, low=1, high=100)
+        encoding = Encoding.of(settings)
         noise_seed = 0 if settings.switch("noise", True) else None
         settings.close()
         clock: Clock = HostClock() if pace == 1.0 else PacedClock(pace)
         made = {"waves": ArmWaves, "sharp": SharpMotions, "still": Still}[mover](robot)
         device = MujocoRobot(robot, schema, name=name, clock=clock, mover=made, scene=scene, lift_m=lift_m, noise_seed=noise_seed)
         cameras = _groups(robot, schema, head=head, external=external)
-        return [device, *_cameras(device, cameras, clock, scene=scene, quality=quality)]
+        return [device, *_cameras(device, cameras, clock, scene=scene, encoding=encoding)]
 
 
 def _groups(
@@ -80,12 +84,12 @@ def _cameras(
     clock: Clock,
     *,
     scene: str,
-    quality: int,
+    encoding: Encoding,
 ) -> list[Device]:
     from understudy.devices.robot.mujoco import RenderedCameras
 
     return [
-        RenderedCameras(robot, streams, mounts, name=name, clock=clock, scene=scene, quality=quality)
+        RenderedCameras(robot, streams, mounts, name=name, clock=clock, scene=scene, encoding=encoding, niceness=_NICENESS[name])
         for name, (streams, mounts) in groups.items()
     ]
 

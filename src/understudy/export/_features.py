@@ -5,14 +5,14 @@ Only what the schema declares under `observations` and `actions` is taken, never
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from understudy.errors import ExportError, UnknownNameError
-from understudy.geom.arrays import F32, I64
+from understudy.errors import EpisodeError, ExportError, UnknownNameError
+from understudy.geom.arrays import F32, I64, U8
 from understudy.spec.episode import Episode, even_timeline
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
@@ -152,12 +152,22 @@ def sample(episode: Episode, feature: Feature, grid_ns: I64, *, robot: RobotMode
     return np.ascontiguousarray(flat)
 
 
-def jpeg_runs(episode: Episode, camera: Camera, grid_ns: I64) -> Iterable[tuple[bytes, int]]:
-    """The JPEG standing at each frame, by the stream's rule the newest known then, as (bytes, for how many frames in a row)."""
+def picture_runs(episode: Episode, camera: Camera, grid_ns: I64) -> Iterator[tuple[U8, int]]:
+    """The RGB image (H, W, 3) standing at each frame, by the stream's rule the newest known then, and for how many in a row.
+
+    Raises:
+        ExportError: one cannot be decoded.
+    """
     stream = episode.stream(camera.spec.key)
-    data = stream.data
-    for index, run in groupby(stream.index_at(grid_ns).tolist()):
-        yield bytes(data[index]), len(list(run))
+    runs = [(index, len(list(run))) for index, run in groupby(stream.index_at(grid_ns).tolist())]
+    pictures = stream.pictures([index for index, _ in runs])
+    for index, times in runs:
+        try:
+            picture = next(pictures)
+        except EpisodeError as error:
+            reason = f"image {index} cannot be decoded ({error}); `understudy check` moves such episodes away"
+            raise ExportError(f"episode {episode.id}, stream {stream.spec.key}: {reason}") from None
+        yield picture, times
 
 
 def _feature(spec: StreamSpec, robot: RobotModel, action: str) -> Feature:

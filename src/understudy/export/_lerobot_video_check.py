@@ -9,10 +9,10 @@ import numpy as np
 from understudy.errors import ExportError, UnderstudyError
 from understudy.export import _lerobot_files as files
 from understudy.export._faults import Faults
-from understudy.export._features import Camera, export_grid, jpeg_runs
+from understudy.export._features import Camera, export_grid, picture_runs
 from understudy.export._lerobot_read import EpisodeRow, Exported
 from understudy.export._stats import channel_counts, image_stats, sampled_steps
-from understudy.export._video import decode_jpeg, read_video
+from understudy.export._video import read_video
 from understudy.geom.arrays import F64, U8
 from understudy.spec.episode import Episode
 from understudy.spec.stream import StreamSpec
@@ -116,9 +116,8 @@ def _check_source(
     camera = Camera(name, StreamSpec(name=key.split("/", 1)[1], group="observations", kind="image"))
     step = 0
     try:
-        for jpeg, times in jpeg_runs(episode, camera, export_grid(episode, exported.info.fps)):
+        for source, times in picture_runs(episode, camera, export_grid(episode, exported.info.fps)):
             for frame in set(range(step, step + times)) & kept.keys():
-                source = decode_jpeg(jpeg, where=f"episode {episode.id}, {key}")
                 _judge(_tiles(kept[frame]), _tiles(source), f"{path}, episode {row.index}, frame {frame}", name, faults)
             step += times
     except UnderstudyError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from understudy.errors import ExportError
 from understudy.export import _lerobot_files as files
 from understudy.export._describe import Description, task_of
-from understudy.export._features import Camera, export_grid, jpeg_runs, sample
+from understudy.export._features import Camera, export_grid, picture_runs, sample
 from understudy.export._plan import Plan
 from understudy.export._stats import (
     STD_FLOOR,
@@ -24,7 +24,7 @@ from understudy.export._stats import (
     stats_json,
     vector_stats,
 )
-from understudy.export._video import VideoSettings, VideoWriter, decode_jpeg
+from understudy.export._video import VideoSettings, VideoWriter
 from understudy.geom.arrays import I64, AnyArray
 from understudy.spec.episode import Episode
 
@@ -150,8 +150,7 @@ class LeRobotWriter:
         looked_at, counts = sampled_steps(len(grid)), np.zeros((3, 256), dtype=np.int64)
         video: VideoWriter | None = None
         step = first = 0
-        for jpeg, times in jpeg_runs(episode, state.camera, grid):
-            image = decode_jpeg(jpeg, where=f"episode {episode.id}, stream {state.camera.spec.key}, frame {step}")
+        for image, times in picture_runs(episode, state.camera, grid):
             if video is None:
                 video = self._video(state, image.shape)
                 first = video.frames

@@ -122,19 +122,3 @@ def read_video(path: Path) -> Iterator[tuple[float, U8]]:
                 yield float(frame.time), np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     except (av.error.FFmpegError, IndexError) as error:
         raise ExportError(f"{path}: cannot be decoded: {error}") from None
-
-
-def decode_jpeg(data: bytes, *, where: str) -> U8:
-    """(H, W, 3) RGB.
-
-    Raises:
-        ExportError: not a JPEG.
-    """
-    import simplejpeg
-
-    try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"), dtype=np.uint8)
-    except ValueError as error:
-        raise ExportError(
-            f"{where}: not a readable JPEG ({error}); run `understudy check`, it moves such episodes away"
-        ) from None

@@ -11,6 +11,7 @@ I64 = NDArray[np.int64]
 I8 = NDArray[np.int8]
 Bool = NDArray[np.bool_]
 U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
 AnyArray = NDArray[np.generic]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from understudy.errors import SyncError
 from understudy.geom.arrays import F64, I64, U8, AnyArray, Bool
 from understudy.geom.interpolation import latest_index
-from understudy.pipeline.sync_images import small_greys
+from understudy.pipeline.sync_images import small_greys, video_greys
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
 from understudy.sync.landmark import window
@@ -94,10 +94,11 @@ def _track(stream: Stream) -> Track | None:
         return None
     t_ns = stream.t_ns[kept]
     if nature == "image":
-        data = stream.data
 
         def greys(part: slice) -> U8:
-            return small_greys([data[k] for k in kept[part]], where=f"stream {stream.spec.key}")
+            if stream.video is not None:
+                return video_greys(stream.video, kept[part].tolist())
+            return small_greys([stream.data[k] for k in kept[part]], where=f"stream {stream.spec.key}")
 
         return Track(stream.spec.key, nature, t_ns, np.zeros(0), greys)
     return Track(stream.spec.key, nature, t_ns, stream.data[kept].astype(np.float64))
@@ -108,8 +109,8 @@ def usable(stream: Stream) -> Bool:
     good = np.ones(len(stream), dtype=np.bool_)
     if "valid" in stream.extra:
         good &= stream.extra["valid"].astype(np.bool_)
-    data: AnyArray = stream.data
-    if stream.spec.kind != "image" and data.dtype.kind == "f" and data.ndim > 0:
+    data: AnyArray | None = None if stream.spec.kind == "image" else stream.data
+    if data is not None and data.dtype.kind == "f" and data.ndim > 0:
         good &= np.isfinite(data.astype(np.float64)).all(axis=tuple(range(1, data.ndim)))
     best = np.maximum.accumulate(np.where(good, stream.t_ns, np.iinfo(np.int64).min))
     earlier = np.concatenate([[np.iinfo(np.int64).min], best[:-1]])

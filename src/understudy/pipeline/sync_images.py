@@ -1,4 +1,4 @@
-"""JPEG images as small grey ones, which is all that a motion is read from."""
+"""Images as small grey ones, which is all that a motion is read from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from understudy.errors import SyncError
+from understudy.errors import EpisodeError, SyncError
 from understudy.geom.arrays import U8
+from understudy.spec.video import Video
 
 _LEAST_HEIGHT = 110
 """Decoding skips what is not needed down to this many rows: a quarter of the work for a camera of 480."""
@@ -34,4 +35,22 @@ def small_greys(images: Sequence[bytes], *, where: str) -> U8:
         greys.append(grey[:, :, 0])
     if len({grey.shape for grey in greys}) > 1:
         raise SyncError(f"{where}: images of different sizes around one motion; the camera was set meanwhile")
+    return np.stack(greys) if greys else np.zeros((0, 1, 1), dtype=np.uint8)
+
+
+def video_greys(video: Video, steps: Sequence[int]) -> U8:
+    """(n, H, W) the images at `steps`, which go up, as means of square tiles of their brightness.
+
+    Raises:
+        SyncError: one cannot be decoded.
+    """
+    greys = []
+    try:
+        for grey in video.greys(steps):
+            tile = max(grey.shape[0] // _LEAST_HEIGHT, 1)
+            height, width = (size // tile for size in grey.shape)
+            tiles = grey[: height * tile, : width * tile].reshape(height, tile, width, tile)
+            greys.append(tiles.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8))
+    except EpisodeError as error:
+        raise SyncError(str(error)) from None
     return np.stack(greys) if greys else np.zeros((0, 1, 1), dtype=np.uint8)

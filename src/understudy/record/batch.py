@@ -11,10 +11,12 @@ import numpy as np
 from understudy.errors import BusError
 from understudy.geom.arrays import I64, AnyArray, Bool
 from understudy.spec.device import ClockKind
+from understudy.spec.h264 import H264, START_CODES
 from understudy.spec.sample import Sample
 
 JPEG = "jpeg"
-"""The dtype of images."""
+CODECS = (JPEG, H264)
+"""The dtypes of images: whole JPEG files, or H.264 packets of one image each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Envelope:
         clock: of its device stamps.
         dropped: stream to samples that the producer could not hand over since it started.
         token: where the recorder wants one.
+        pace: how fast its clock runs against the host's: 1, but for a simulation that takes more time than the world.
     """
 
     producer: str
@@ -34,6 +37,7 @@ class Envelope:
     clock: ClockKind = "host"
     dropped: Mapping[str, int] = field(default_factory=dict)
     token: str = field(default="", repr=False)
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ class Batch:
 
     Attributes:
         stream: `group/name`.
-        dtype: numpy name of one value, or `jpeg`.
+        dtype: numpy name of one value, or `jpeg` or `h264`.
         shape: of one sample; empty for images.
         seq, t_ns, t_device_ns, t_arrival_ns: (N,) as in `spec.sample.Sample`.
         valid: (N,).
-        payload: samples one behind the other, little-endian in C order; images as whole JPEG files.
+        payload: samples one behind the other, little-endian in C order; images as whole JPEG files or packets.
         sizes: (N,) bytes of each image; None for arrays.
     """
 
@@ -122,10 +126,13 @@ def _batch(stream: str, group: list[Sample]) -> Batch:
         np.array([getattr(s, name) for s in group], dtype=np.int64) for name in ("seq", "t_ns", "t_device_ns", "t_arrival_ns")
     )
     valid = np.array([s.valid for s in group], dtype=np.bool_)
-    images = [s.data for s in group if isinstance(s.data, bytes | bytearray | memoryview)]
+    images = [bytes(s.data) for s in group if isinstance(s.data, bytes | bytearray | memoryview)]
     if len(images) == len(group):
         sizes = np.array([len(image) for image in images], dtype=np.int64)
-        return Batch(stream, JPEG, (), seq, t_ns, t_device_ns, t_arrival_ns, valid, b"".join(images), sizes)
+        codecs = {H264 if image.startswith(START_CODES) else JPEG for image in images}
+        if len(codecs) > 1:
+            raise BusError(f"stream {stream}: JPEG files and H.264 packets in one stream; a stream is one or the other")
+        return Batch(stream, codecs.pop(), (), seq, t_ns, t_device_ns, t_arrival_ns, valid, b"".join(images), sizes)
     if images:
         raise BusError(f"stream {stream}: images and arrays in one stream; a stream is one or the other")
     arrays = [np.asarray(s.data) for s in group]

@@ -55,6 +55,7 @@ class Publisher:
         link: to the recorder.
         producer: its name, unique on the bus.
         clock: of its device stamps.
+        pace: how fast its clock runs against the host's.
         token: the recorder's, where it wants one.
         offset_ns: from this computer's monotonic clock to the recorder's, where they are two.
     """
@@ -65,10 +66,12 @@ class Publisher:
         producer: str,
         *,
         clock: ClockKind = "host",
+        pace: float = 1.0,
         token: str = "",
         offset_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self._link, self._clock, self._token, self._offset_ns = link, clock, token, offset_ns
+        self._pace = pace
         self.producer = checked_name(producer, "producer")
         self.run = secrets.randbits(62)
         self.dropped: dict[str, int] = {}
@@ -100,7 +103,7 @@ class Publisher:
         self._link.send([self._envelope(), *encode_pings(device, moved)], images=False)
 
     def _envelope(self) -> bytes:
-        return encode_envelope(Envelope(self.producer, self.run, self._clock, self.dropped, self._token))
+        return encode_envelope(Envelope(self.producer, self.run, self._clock, self.dropped, self._token, self._pace))
 
     def close(self) -> None:
         """Leave the bus."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from understudy.record.batch import JPEG
+from understudy.record.batch import CODECS
 from understudy.record.ledger import NONE, Ledger
 from understudy.record.rows import AHEAD_NS, OLD_NS
 from understudy.record.wire import MOST_SAMPLES
@@ -26,12 +26,12 @@ class Expected:
     """What a stream's batches look like.
 
     Attributes:
-        dtype, shape: as in a head; `jpeg` and None for images.
+        dtypes, shape: as in a head; codecs and None for images.
         sample_bytes: of one sample; 0 for images, which differ.
         floats: numpy's name where values may be no numbers; empty where they cannot.
     """
 
-    dtype: str
+    dtypes: tuple[str, ...]
     shape: list[int] | None
     sample_bytes: int
     floats: str
@@ -40,10 +40,10 @@ class Expected:
     def of(cls, spec: StreamSpec) -> Expected:
         """Of a stream of the schema."""
         if spec.kind == "image":
-            return cls(JPEG, None, 0, "")
+            return cls(CODECS, None, 0, "")
         dtype = np.dtype(spec.dtype)
         size = dtype.itemsize * int(np.prod(spec.shape, dtype=np.int64))
-        return cls(dtype.name, list(spec.shape), size, dtype.name if dtype.kind == "f" else "")
+        return cls((dtype.name,), list(spec.shape), size, dtype.name if dtype.kind == "f" else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _columns_fit(found: Mapping[str, Any], n: int) -> bool:
 
 
 def _samples_fit(found: Mapping[str, Any], payload: bytes, expected: Expected, n: int) -> bool:
-    if found.get("dtype") != expected.dtype or found.get("shape") != expected.shape:
+    if found.get("dtype") not in expected.dtypes or found.get("shape") != expected.shape:
         return False
     if expected.shape is not None:
         return "sizes" not in found and len(payload) == n * expected.sample_bytes

@@ -131,7 +131,7 @@ def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
     """How one stream of `intake` does."""
     nothing = (now_ns - 1_000_000_000, ledger.received, ledger.size)
     since_ns, received, size = next((item for item in list(ledger.recent) if item[0] >= now_ns - WINDOW_NS), nothing)
-    span_s = max(now_ns - since_ns, 1) * 1e-9
+    span_s, pace = max(now_ns - since_ns, 1) * 1e-9, intake.paces.get(ledger.owner, 1.0)
     stamps = ledger.newest_stamps()
     age_s = max(now_ns - ledger.last_seen_ns, 0) * 1e-9 if ledger.received else float("inf")
     by_stamps = age_s < WINDOW_NS * 1e-9 and len(stamps) > 1  # they do not come in batches as messages do
@@ -141,11 +141,11 @@ def stream_health(ledger: Ledger, now_ns: int, intake: Intake) -> StreamHealth:
         kind=ledger.spec.kind,
         required=ledger.spec.required,
         producer=ledger.owner,
-        state=_state(ledger, age_s, measured_hz),
+        state=_state(ledger, age_s, measured_hz, pace),
         expected_hz=ledger.expected_hz,
         measured_hz=measured_hz,
         age_s=age_s,
-        dead_after_s=float("inf") if ledger.events else dead_after_s(ledger),
+        dead_after_s=dead_after_s(ledger, pace) if ledger.paced else float("inf"),
         jitter_ms=_jitter_ms(stamps),
         received=ledger.received,
         lost=ledger.lost,
@@ -178,17 +178,17 @@ def _sync_ms(ledger: Ledger, intake: Intake) -> float:
     return min(intake.round_trips_ns.get(ledger.owner, ()), default=float("inf")) * 0.5e-6
 
 
-def dead_after_s(ledger: Ledger) -> float:
-    """Silence after which a stream is dead."""
-    return max(DEAD_S, DEAD_STEPS / ledger.expected_hz) if ledger.expected_hz > 0 else DEAD_S
+def dead_after_s(ledger: Ledger, pace: float = 1.0) -> float:
+    """Silence after which a stream is dead; `pace` is that of its producer's clock."""
+    return max(DEAD_S, DEAD_STEPS / (ledger.expected_hz * pace)) if ledger.expected_hz > 0 else DEAD_S / pace
 
 
-def _state(ledger: Ledger, age_s: float, measured_hz: float) -> StreamState:
+def _state(ledger: Ledger, age_s: float, measured_hz: float, pace: float) -> StreamState:
     if ledger.last_t_ns == NONE:
         return "absent"
-    if ledger.events:
+    if not ledger.paced:
         return "event"
-    if age_s > dead_after_s(ledger):
+    if age_s > dead_after_s(ledger, pace):
         return "dead"
     if ledger.expected_hz > 0 and ledger.received > 10:
         if measured_hz < SLOW * ledger.expected_hz:

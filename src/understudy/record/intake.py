@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from understudy.errors import BusError, UnknownNameError
 from understudy.record.batch import Batch, Envelope
 from understudy.record.glance import Expected, glance
-from understudy.record.jpeg import jpeg_fault
 from understudy.record.ledger import NONE, Ledger
+from understudy.record.pictures import look
 from understudy.record.rows import kept_rows, skipped
 from understudy.record.wire import (
     BATCH_KEYS,
@@ -96,7 +96,7 @@ class Intake:
         token: that every message must bring; empty for none.
         on_event: told of what the file must say later: producers that come, return or take over, and clocks that step.
         ledgers: stream to its counts.
-        clocks: producer to the kind of its clock.
+        clocks: producer to the kind of its clock; paces: to its speed, where that is not the host's.
         round_trips_ns: device to how long its newest clock exchanges took.
         refusals: the newest.
         refused: messages and samples that belong to no stream of the schema.
@@ -107,6 +107,7 @@ class Intake:
     on_event: Callable[[Event], None] = field(default=lambda event: None, repr=False)
     ledgers: dict[str, Ledger] = field(init=False)
     clocks: dict[str, ClockKind] = field(default_factory=dict)
+    paces: dict[str, float] = field(default_factory=dict)
     round_trips_ns: dict[str, deque[int]] = field(default_factory=dict, repr=False)
     refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     refused: int = 0
@@ -151,7 +152,8 @@ class Intake:
             if len(self.clocks) >= MOST_PRODUCERS:
                 raise BusError(f"producer {envelope.producer}: more than {MOST_PRODUCERS} producers; restart the recorder")
             self.clocks[envelope.producer] = envelope.clock
-            self.on_event({"event": "producer", "t_ns": now_ns, "producer": envelope.producer, "clock": envelope.clock})
+            self.paces |= {envelope.producer: envelope.pace} if envelope.pace != 1.0 else {}
+            self.on_event(self.introduced(envelope.producer, now_ns))
         for stream, total in envelope.dropped.items():
             if stream in self.ledgers:
                 self.ledgers[stream].told_dropped(envelope.producer, envelope.run, total)
@@ -159,6 +161,11 @@ class Intake:
             self._envelopes.clear()
         self._envelopes[parts[0]] = envelope
         return envelope
+
+    def introduced(self, producer: str, now_ns: int) -> Event:
+        """What the journal says of a producer."""
+        pace = {"pace": self.paces[producer]} if producer in self.paces else {}
+        return {"event": "producer", "t_ns": now_ns, "producer": producer, "clock": self.clocks[producer], **pace}
 
     def _pings(self, head: bytes) -> list[Part | PingPart]:
         pings = decode_pings(head)
@@ -178,15 +185,13 @@ class Intake:
             return self._slowly(head, payload, envelope, now_ns)
         seen = glance(found, payload, ledger, self._expected[ledger.key], now_ns=now_ns)
         image = ledger.spec.kind == "image"
-        if seen is None or (image and jpeg_fault(payload, ledger.spec.shape)):
+        if seen is None or (image and not self._shown(ledger, str(found["dtype"]), payload)):
             return self._slowly(head, payload, envelope, now_ns)
         seq, t_ns = seen.seq, seen.t_ns
         if seq[-1] - ledger.last_seq != len(seq) and ledger.last_seq != NONE:
             ledger.lost += seq[-1] - ledger.last_seq - len(seq)
         ledger.odd = 0
         ledger.count(seq, t_ns, now_ns, len(head) + len(payload))
-        if image:
-            ledger.newest_image = payload
         return [Part(ledger, head, payload, len(seq), t_ns[0], seq[0], image)]
 
     def _slowly(self, head: bytes, payload: bytes, envelope: Envelope, now_ns: int) -> list[Part | PingPart]:
@@ -195,7 +200,7 @@ class Intake:
         ledger = self.ledgers.get(batch.stream)
         if ledger is None:
             raise UnknownNameError("stream of the schema", batch.stream, self.ledgers)
-        reason = self._misfit(batch, ledger) or self._not_owner(ledger, envelope, now_ns)
+        reason = self._misfit(batch, ledger) or self._not_owner(ledger, envelope, now_ns) or _other_codec(batch, ledger)
         if reason:
             self._refuse(ledger, envelope.producer, reason, now_ns, len(batch))
             return []
@@ -217,8 +222,19 @@ class Intake:
         ledger.count(batch.seq.tolist(), batch.t_ns.tolist(), now_ns, len(head) + len(payload))
         image = batch.sizes is not None
         if image:
-            ledger.newest_image = batch.images()[-1]
+            ledger.codec = batch.dtype
+            for each in batch.images():
+                self._shown(ledger, batch.dtype, each)
         return [Part(ledger, head, payload, len(batch), int(batch.t_ns[0]), int(batch.seq[0]), image)]
+
+    def _shown(self, ledger: Ledger, codec: str, image: bytes) -> bool:
+        """Whether an image is as it should be; it is what a page shows of its camera from now on, where it stands alone."""
+        if codec != ledger.codec:
+            return False
+        fault, alone = look(codec, image, ledger.spec.shape, ledger.packets)
+        if alone and not fault:
+            ledger.newest_image = image
+        return not fault
 
     def _step(self, ledger: Ledger, t_ns: int, now_ns: int) -> None:
         times = {"t_ns": now_ns, "from_ns": ledger.last_t_ns, "to_ns": t_ns}
@@ -226,12 +242,13 @@ class Intake:
 
     def _misfit(self, batch: Batch, ledger: Ledger) -> str:
         """Where a batch departs from the schema; empty where it does not."""
-        spec, dtype = ledger.spec, self._expected[batch.stream].dtype
-        if batch.dtype != dtype:
-            return f"dtype {batch.dtype}; the schema says {dtype}"
+        spec, dtypes = ledger.spec, self._expected[batch.stream].dtypes
+        if batch.dtype not in dtypes:
+            return f"dtype {batch.dtype}; the schema says {' or '.join(dtypes)}"
         if batch.sizes is None:
             return "" if batch.shape == spec.shape else f"shape {list(batch.shape)}; the schema says {list(spec.shape)}"
-        return next((fault for image in batch.images() if (fault := jpeg_fault(image, spec.shape))), "")
+        looks = (look(batch.dtype, image, spec.shape, ledger.packets) for image in batch.images())
+        return next((found.fault for found in looks if found.fault), "")
 
     def _not_owner(self, ledger: Ledger, envelope: Envelope, now_ns: int) -> str:
         """Why a batch does not come from the stream's own producer; empty where it does, or where the stream changes hands."""
@@ -245,7 +262,7 @@ class Intake:
             kind = "returned" if ledger.owner == envelope.producer else "takes over"
             self.on_event({"event": kind, "t_ns": now_ns, "stream": ledger.key, "producer": envelope.producer})
         ledger.owner, ledger.run = sender
-        ledger.last_seq, ledger.last_seen_ns = NONE, now_ns
+        ledger.last_seq, ledger.last_seen_ns, ledger.codec = NONE, now_ns, ""
         return ""
 
     def _refuse(self, ledger: Ledger, producer: str, reason: str, now_ns: int, samples: int) -> None:
@@ -256,3 +273,10 @@ class Intake:
     def _refuse_message(self, now_ns: int, producer: str, reason: str) -> None:
         self.refused += 1
         self.refusals.append(Refusal(now_ns, producer, "", reason))
+
+
+def _other_codec(batch: Batch, ledger: Ledger) -> str:
+    """What is wrong about images that are encoded otherwise than those before; empty where nothing is."""
+    if batch.sizes is None or ledger.codec in ("", batch.dtype):
+        return ""
+    return f"{batch.dtype} images after {ledger.codec} ones; a producer keeps to one codec, start it again to change it"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from understudy.geom.arrays import I64
+from understudy.spec.h264 import PacketReader
 from understudy.spec.stream import StreamSpec
 
 RECENT = 256
@@ -39,11 +40,13 @@ class Ledger:
         last_seen_ns: recorder's clock when the newest sample came.
         lead_ns: how far its stamps run ahead since its clock stepped.
         expected_hz: of the schema; for a stream without a rate there, as it was learned; 0 for events.
-        newest_image: the newest JPEG of a camera.
+        newest_image: the newest of a camera's images that can be shown alone: a JPEG file, or an H.264 keyframe.
+        codec: of its images; empty before the first.
+        packets: reads the heads of its H.264 packets.
         recent: per message in the last window the recorder's clock, and samples and bytes that had come before it.
         stamps, numbers: of the newest samples.
         key: `group/name`.
-        events: its samples come when something happens, not at a rate.
+        events: its samples come when something happens, or may.
         gap_ns: the longest pause that is none yet.
     """
 
@@ -69,6 +72,8 @@ class Ledger:
     odd: int = 0
     expected_hz: float = 0.0
     newest_image: bytes = field(default=b"", repr=False)
+    codec: str = ""
+    packets: PacketReader = field(default_factory=PacketReader, repr=False)
     recent: deque[tuple[int, int, int]] = field(default_factory=deque, repr=False)
     stamps: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
     numbers: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT), repr=False)
@@ -81,6 +86,12 @@ class Ledger:
         self.key = self.spec.key
         self.events = self.spec.rate_hz == 0 and self.spec.kind in ("discrete", "command")
         self._expect(self.spec.rate_hz)
+
+    @property
+    def paced(self) -> bool:
+        """Whether silence says something: it has a rate, or may have one; of commands only those that an episode needs, once they
+        have come steadily."""
+        return not self.events or (self.spec.required and self.expected_hz > 0)
 
     def _expect(self, rate_hz: float) -> None:
         self.expected_hz = rate_hz
@@ -124,7 +135,7 @@ class Ledger:
 
     def learn_rate(self) -> None:
         """For a stream whose rate the schema leaves open: what its stamps say, once there are enough."""
-        if self.spec.rate_hz == 0 and not self.events:
+        if self.spec.rate_hz == 0 and (not self.events or self.spec.required):
             stamps = self.newest_stamps()
             if len(stamps) >= 10:
                 seen_hz = 1e9 / float(np.median(np.diff(stamps)))

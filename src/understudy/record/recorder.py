@@ -118,8 +118,8 @@ class Recorder:
         self.take = open_take(plan, opener=self.opener)
         self.unfinished.add(self.take.id)
         self.take.note({"event": "start", "t_ns": now_ns}, now_ns)
-        for producer, clock in self.intake.clocks.items():
-            self.take.note({"event": "producer", "t_ns": now_ns, "producer": producer, "clock": clock}, now_ns)
+        for producer in self.intake.clocks:
+            self.take.note(self.intake.introduced(producer, now_ns), now_ns)
         self.take.note_counters(self.counters(), now_ns)
         for came_ns, part in self._preroll.since(start_ns):
             self.take.add(part, came_ns)

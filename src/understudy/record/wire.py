@@ -14,7 +14,7 @@ import numpy as np
 
 from understudy.errors import BusError, UnknownNameError, did_you_mean
 from understudy.geom.arrays import I64, Bool
-from understudy.record.batch import JPEG, Batch, Envelope, Pings
+from understudy.record.batch import CODECS, Batch, Envelope, Pings
 from understudy.spec.device import ClockKind
 from understudy.spec.sample import NO_STAMP, ClockPing
 
@@ -27,15 +27,19 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of one message; a producer that sends more is refused by the transport."""
 MOST_HEAD_BYTES = 256 * 1024
 MOST_NAME = 64
+SLOWEST = 0.001
+"""Speed of a producer's clock; a quicker one than the host's would stamp samples of the future."""
 _HEAD = struct.Struct("<I")
 BATCH_KEYS = frozenset(("stream", "dtype", "shape", "sizes", "seq", "t_ns", "t_device_ns", "t_arrival_ns", "valid"))
 _PING_KEYS = frozenset(("clock", "t_send_ns", "t_device_ns", "t_receive_ns"))
-_ENVELOPE_KEYS = frozenset(("v", "producer", "run", "clock", "dropped", "token"))
+_ENVELOPE_KEYS = frozenset(("v", "producer", "run", "clock", "pace", "dropped", "token"))
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """First part of a message."""
     out: dict[str, Any] = {"v": VERSION, "producer": envelope.producer, "run": envelope.run, "clock": envelope.clock}
+    if envelope.pace != 1.0:
+        out["pace"] = envelope.pace
     if envelope.dropped:
         out["dropped"] = dict(envelope.dropped)
     if envelope.token:
@@ -59,7 +63,10 @@ def decode_envelope(part: bytes) -> Envelope:
         raise BusError("envelope: dropped must map streams to counts")
     if not isinstance(token, str):
         raise BusError("envelope: token must be text")
-    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), dropped, token)
+    pace = found.get("pace", 1.0)
+    if not (isinstance(pace, float) and SLOWEST <= pace <= 1.0):
+        raise BusError(f"envelope: pace is {str(pace)[:MOST_NAME]}; a number from {SLOWEST} to 1.0 is needed")
+    return Envelope(cast(str, name), cast(int, run), cast(ClockKind, clock), dropped, token, pace)
 
 
 def encode_batch(batch: Batch) -> tuple[bytes, bytes]:
@@ -96,7 +103,7 @@ def decode_batch(head: bytes, payload: bytes | memoryview) -> Batch:
     t_device_ns = _stamps(found, "t_device_ns", where, n) if "t_device_ns" in found else np.full(n, NO_STAMP, dtype=np.int64)
     valid = _valid(found["valid"], where, n) if "valid" in found else np.ones(n, dtype=np.bool_)
     dtype, sizes, shape = found.get("dtype"), None, tuple[int, ...]()
-    if dtype == JPEG:
+    if dtype in CODECS:
         sizes = _sizes(found, where, n, len(payload))
     else:
         shape = _shape(found, where, n, len(payload))
@@ -199,7 +206,7 @@ def _valid(value: object, where: str, n: int) -> Bool:
 
 def _sizes(found: Mapping[str, Any], where: str, n: int, payload: int) -> I64:
     if "shape" in found:
-        raise BusError(f"{where}: images have no shape; leave it out, the JPEG says it")
+        raise BusError(f"{where}: images have no shape; leave it out, they say it themselves")
     sizes = _stamps(found, "sizes", where, n)
     if int(sizes.min()) <= 0 or int(sizes.max()) > payload or int(sizes.sum()) != payload:
         raise BusError(f"{where}: images of {int(sizes.sum())} bytes by their sizes, {payload} bytes came")
@@ -209,7 +216,7 @@ def _sizes(found: Mapping[str, Any], where: str, n: int, payload: int) -> I64:
 def _shape(found: Mapping[str, Any], where: str, n: int, payload: int) -> tuple[int, ...]:
     dtype, shape = found.get("dtype"), found.get("shape")
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise BusError(f"{where}: {UnknownNameError('dtype', str(dtype)[:MOST_NAME], {*DTYPES, JPEG})}")
+        raise BusError(f"{where}: {UnknownNameError('dtype', str(dtype)[:MOST_NAME], {*DTYPES, *CODECS})}")
     if "sizes" in found:
         raise BusError(f"{where}: sizes are for images only")
     if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(_whole(k, 1, MOST_BYTES) for k in shape):

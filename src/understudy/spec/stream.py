@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Literal, Protocol, cast
 
 import numpy as np
 from pydantic import Field
 
-from understudy.errors import ShapeError
-from understudy.geom.arrays import F64, I64, AnyArray
+from understudy.errors import EpisodeError, ShapeError
+from understudy.geom.arrays import F64, I64, U8, AnyArray
 from understudy.geom.interpolation import latest_index, lerp_at, nearest_index, slerp_at
 from understudy.spec.robot import Strict
+from understudy.spec.video import Video
 
 Group = Literal["observations", "actions", "debug"]
 Kind = Literal["vector", "quaternion", "pose", "imu", "discrete", "image", "command"]
@@ -85,7 +87,7 @@ class Stream:
         spec: what it is.
         t_ns: (N,) non-decreasing stamps on the dataset's reference clock.
         values: (N, *shape) array, or a function that reads it; images are (N,) object arrays of JPEG bytes, and may be
-            `Piecewise`.
+            `Piecewise`, or a `Video`, which gives JPEG bytes where it is read so.
         derived: how it was made when it was not measured, such as `next_state`; empty otherwise.
         extra: further columns of recorded streams: t_device_ns, t_arrival_ns, seq, valid, each (N,).
         nearest: images and discrete samples are picked by distance in time, before or after, not by age. Off unless somebody
@@ -98,6 +100,7 @@ class Stream:
     derived: str = ""
     extra: dict[str, AnyArray] = field(default_factory=dict, repr=False)
     nearest: bool = False
+    _read: AnyArray | None = field(default=None, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -109,6 +112,8 @@ class Stream:
         Raises:
             ShapeError: the samples do not fit the stamps or the spec.
         """
+        if self._read is not None:
+            return self._read
         values = self.values
         if callable(values):
             values = values()
@@ -116,9 +121,16 @@ class Stream:
             raise ShapeError(
                 f"stream {self.spec.key}: data {values.shape} does not fit {len(self.t_ns)} stamps of shape {self.spec.shape}"
             )
-        if values is not self.values:
+        if self.video is not None:
+            object.__setattr__(self, "_read", values)  # the packets stay what the stream is
+        elif values is not self.values:
             object.__setattr__(self, "values", values)
         return values
+
+    @property
+    def video(self) -> Video | None:
+        """The images as they are kept where that is H.264; None where they are JPEG files, or no images."""
+        return self.values if isinstance(self.values, Video) else None
 
     @property
     def piecewise(self) -> bool:
@@ -133,6 +145,29 @@ class Stream:
         """One image of an image stream."""
         found = cast(Piecewise, self.values).at(step) if self.piecewise else self.data[step]
         return cast(bytes, found)
+
+    def pictures(self, steps: Iterable[int]) -> Iterator[U8]:
+        """(H, W, 3) RGB of the images at `steps`, which go up.
+
+        Raises:
+            EpisodeError: one cannot be decoded.
+        """
+        return self._jpeg_pictures(steps) if self.video is None else self.video.pictures(steps)
+
+    def _jpeg_pictures(self, steps: Iterable[int]) -> Iterator[U8]:
+        import simplejpeg
+
+        at = 0
+        images = self.each_image()  # one after the other: to open a file for each takes longer than to pass some over
+        for step in steps:
+            image = next(islice(images, step - at, None))
+            at = step + 1
+            try:
+                yield np.asarray(simplejpeg.decode_jpeg(image, colorspace="RGB"), dtype=np.uint8)
+            except ValueError as error:
+                raise EpisodeError(
+                    f"stream {self.spec.key}: image {step} is not a readable JPEG ({error}); run `understudy check`"
+                ) from None
 
     def with_values(self, values: Values, t_ns: I64) -> Stream:
         """The same stream with other samples."""

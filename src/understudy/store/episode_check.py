@@ -97,7 +97,7 @@ def _check_stream(stream: Stream, spec: StreamSpec, where: str) -> None:
     check_stamps(stream.t_ns, where, strict=False)
     if spec.kind == "image":
         if not (stream.piecewise or all(isinstance(image, bytes) for image in stream.data)):
-            raise SchemaError(f"{where}: images must be JPEG bytes, one per stamp")  # piecewise: as they are written
+            raise SchemaError(f"{where}: images must be bytes of JPEG or H.264, one per stamp")  # piecewise: as they are written
     elif stream.data.dtype != np.dtype(spec.dtype):
         raise SchemaError(f"{where}: samples are {stream.data.dtype}, the schema says {spec.dtype}")
     for name, column in stream.extra.items():

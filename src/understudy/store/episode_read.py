@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from understudy.spec.findings import Notes, Segment
 from understudy.spec.schema import Schema
 from understudy.spec.stream import Stream, StreamSpec, Values
 from understudy.store.episode_check import check_stamps, schema_of
+from understudy.store.episode_images import images_in
 from understudy.store.h5_guard import (
     ADVICE,
     array_of,
@@ -182,24 +182,22 @@ def _check_alignment(group: h5py.Group, path: Path, *, steps: int) -> None:
 
 def _stream(group: h5py.Group, declared: StreamSpec, path: Path) -> Stream:
     stamps_ns = _stamps(group, path, strict=False)
-    name = "jpeg" if declared.kind == "image" else "data"
-    dataset = dataset_in(group, name, path)
     attrs = attrs_of(group, path)
     missing = [a for a in STREAM_ATTRS if a not in attrs]
     if missing:
         raise EpisodeError(f"{path}: attributes of {group.name} are missing: {', '.join(missing)}")
     spec = _spec(attrs, declared, f"{path}: {group.name}")
+    samples: Values
     if declared.kind == "image":
-        _check_images(dataset, len(stamps_ns), path)
+        samples = images_in(group, path, count=len(stamps_ns))
     else:
-        _check_samples(dataset, spec, len(stamps_ns), path)
+        _check_samples(dataset_in(group, "data", path), spec, len(stamps_ns), path)
+        samples = partial(_read, path, f"{declared.key}/data")
     columns = [n for n in EXTRA_COLUMNS if n in names_in(group, path)]
     extra = {n: array_of(dataset_in(group, n, path), path) for n in columns}
     for column, values in extra.items():
         if values.shape != stamps_ns.shape:
             raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
-    place = f"{declared.key}/{name}"
-    samples: Values = _Images(path, place) if declared.kind == "image" else partial(_read, path, place)
     return Stream(spec, stamps_ns, samples, str(attrs["derived"]), extra)
 
 
@@ -228,15 +226,6 @@ def _check_samples(dataset: h5py.Dataset, spec: StreamSpec, samples: int, path: 
         )
 
 
-def _check_images(dataset: h5py.Dataset, samples: int, path: Path) -> None:
-    import h5py
-
-    with damaged(path, str(dataset.name)):
-        if h5py.check_vlen_dtype(dataset.dtype) != np.dtype(np.uint8) or dataset.shape != (samples,):
-            found = f"{dataset.dtype} {dataset.shape}"
-            raise EpisodeError(f"{path}: {dataset.name} is {found}; {samples} JPEG images as bytes are needed")
-
-
 def _read(path: Path, place: str) -> AnyArray:
     """The samples at `place`; the file is opened for this only."""
     with current(path) as file:
@@ -249,31 +238,3 @@ def _dataset(file: h5py.File, path: Path, place: str) -> h5py.Dataset:
     for part in groups:
         group = group_in(group, part, path)
     return dataset_in(group, name, path)
-
-
-@dataclass(frozen=True)
-class _Images:
-    """The images at `place`, all together or one after the other; the file is open while they are read."""
-
-    path: Path
-    place: str
-
-    def __call__(self) -> AnyArray:
-        found = list(self)
-        images = np.empty(len(found), dtype=object)
-        images[:] = found
-        return images
-
-    def __iter__(self) -> Iterator[bytes]:
-        with current(self.path) as file:
-            dataset = _dataset(file, self.path, self.place)
-            for step in range(len(dataset)):
-                yield self._image(dataset, step)
-
-    def at(self, step: int) -> bytes:
-        with current(self.path) as file:
-            return self._image(_dataset(file, self.path, self.place), step)
-
-    def _image(self, dataset: h5py.Dataset, step: int) -> bytes:
-        with damaged(self.path, f"/{self.place}"):
-            return np.asarray(dataset[step], dtype=np.uint8).tobytes()

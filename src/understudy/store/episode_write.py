@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -23,7 +23,15 @@ from understudy.store.atomic import atomic_file
 from understudy.store.episode_check import check_episode, schema_of
 from understudy.store.h5_chunks import Chunks
 from understudy.store.h5_disk import DiskFile
-from understudy.store.layout import EXTRA_COLUMNS, FORMAT, FORMAT_VERSION, GROUPS, SEGMENT_COLUMNS, SEGMENT_EXTRA
+from understudy.store.layout import (
+    EXTRA_COLUMNS,
+    EXTRADATA,
+    FORMAT,
+    FORMAT_VERSION,
+    GROUPS,
+    SEGMENT_COLUMNS,
+    SEGMENT_EXTRA,
+)
 from understudy.store.schema_hash import schema_hash
 
 if TYPE_CHECKING:
@@ -199,8 +207,15 @@ def _write_streams(file: h5py.File, episode: Episode, check: Callable[[], None])
 
 def _write_stream(group: h5py.Group, stream: Stream, chunks: Chunks, check: Callable[[], None]) -> None:
     chunks.write(group, "t_ns", stream.t_ns)
-    if stream.spec.kind == "image":
-        _write_images(group, stream, check)
+    video = stream.video
+    if video is not None:
+        packets = _write_images(group, "h264", video.packets.span(0, len(stream)), stream, check)
+        packets.attrs[EXTRADATA] = np.frombuffer(video.extradata, dtype=np.uint8)
+        chunks.write(group, "keyframe", video.keyframe)
+        if video.crc32 is not None:
+            chunks.write(group, "crc32", video.crc32)
+    elif stream.spec.kind == "image":
+        _write_images(group, "jpeg", stream.each_image(), stream, check)
     else:
         chunks.write(group, "data", stream.data)
     for name, column in stream.extra.items():
@@ -209,15 +224,14 @@ def _write_stream(group: h5py.Group, stream: Stream, chunks: Chunks, check: Call
         chunks.write(group, name, column)
 
 
-def _write_images(group: h5py.Group, stream: Stream, check: Callable[[], None]) -> None:
+def _write_images(group: h5py.Group, name: str, each: Iterator[bytes], stream: Stream, check: Callable[[], None]) -> h5py.Dataset:
     import h5py
 
     kind = h5py.vlen_dtype(np.uint8)
-    images = group.create_dataset("jpeg", shape=(len(stream),), dtype=kind, track_times=False)
-    each, step = stream.each_image(), 0
+    images, step = group.create_dataset(name, shape=(len(stream),), dtype=kind, track_times=False), 0
     while found := list(islice(each, _IMAGES_AT_A_TIME)):
         if not all(isinstance(image, bytes) for image in found):
-            raise SchemaError(f"stream {stream.spec.key}: images must be JPEG bytes, one per stamp")
+            raise SchemaError(f"stream {stream.spec.key}: images must be bytes of JPEG or H.264, one per stamp")
         if step + len(found) <= len(stream):
             block = np.empty(len(found), dtype=kind)
             for i, image in enumerate(found):
@@ -230,6 +244,7 @@ def _write_images(group: h5py.Group, stream: Stream, check: Callable[[], None]) 
         check()
     if step != len(stream):
         raise EpisodeError(f"stream {stream.spec.key}: {step} images for {len(stream)} stamps")
+    return images
 
 
 def _attributes(group: h5py.Group, values: Mapping[str, MetadataValue]) -> None:

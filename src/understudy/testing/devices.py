@@ -9,6 +9,7 @@ import numpy as np
 from understudy.devices import Clock
 from understudy.devices._schedule import Schedule
 from understudy.spec.device import ClockKind, Device
+from understudy.spec.h264 import START_CODES
 from understudy.spec.sample import NO_STAMP, ClockPing, Sample
 from understudy.spec.stream import StreamSpec
 
@@ -96,7 +97,8 @@ def _check_stream(device: Device, spec: StreamSpec, samples: Sequence[Sample]) -
     for sample in samples:
         if spec.kind == "image":
             assert isinstance(sample.data, bytes), f"{spec.key}: an image is bytes"
-            assert sample.data[:2] == b"\xff\xd8", f"{spec.key}: an image is a whole JPEG"
+            whole = sample.data.startswith((b"\xff\xd8", *START_CODES))
+            assert whole, f"{spec.key}: an image is a whole JPEG file or an H.264 packet"
         else:
             assert isinstance(sample.data, np.ndarray), f"{spec.key}: a sample is an array"
             assert sample.data.shape == spec.shape, f"{spec.key}: shape {sample.data.shape}, {spec.shape} was declared"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from understudy.devices._encoder import Codec, Encoding, PictureEncoder
 from understudy.geom.arrays import F64, U8, AnyArray
 from understudy.spec.device import ClockKind
 from understudy.spec.robot import RobotModel
@@ -112,7 +113,9 @@ def body_device(
     return FakeDevice(name, tuple(specs), Sway(robot))
 
 
-def camera_device(schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed: int = 0, images: int = 0) -> FakeDevice:
+def camera_device(
+    schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed: int = 0, images: int = 0, codec: Codec = "jpeg"
+) -> FakeDevice:
     """A camera that pans over noise.
 
     Args:
@@ -121,26 +124,29 @@ def camera_device(schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed:
         rate_hz: of its images.
         seed: of the noise.
         images: encoded beforehand and shown in turn; 0 encodes each as it is due.
+        codec: of images that are encoded beforehand; the first one of H.264 is a keyframe.
     """
     spec = schema.stream(key).model_copy(update={"rate_hz": rate_hz})
     scene = Scene(spec.shape, seed=seed)
     if images:
-        shown = [scene(spec, k / rate_hz) for k in range(images)]
+        encoder = PictureEncoder(Encoding(codec, quality=scene.quality), spec.shape[1], spec.shape[0], rate_hz)
+        shown = [encoder.encode(scene.picture(k / rate_hz)) for k in range(images)]
         return FakeDevice(key.partition("/")[2], (spec,), lambda _, t_s: shown[round(t_s * rate_hz) % images])
     return FakeDevice(key.partition("/")[2], (spec,), scene)
 
 
-def raw_camera_device(schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed: int = 0, pictures: int = 30) -> FakeDevice:
+def raw_camera_device(
+    schema: Schema, key: str, *, rate_hz: float = CAMERA_HZ, seed: int = 0, pictures: int = 30, codec: Codec = "jpeg"
+) -> FakeDevice:
     """A camera that pans over noise; every image is encoded when it is due, as a camera's process does."""
-    import simplejpeg
-
     spec = schema.stream(key).model_copy(update={"rate_hz": rate_hz})
     scene = Scene(spec.shape, seed=seed)
     shown = [scene.picture(k / rate_hz) for k in range(pictures)]
 
+    encoder = PictureEncoder(Encoding(codec, quality=scene.quality), spec.shape[1], spec.shape[0], rate_hz)
+
     def encoded(_: StreamSpec, t_s: float) -> bytes:
-        out: bytes = simplejpeg.encode_jpeg(shown[round(t_s * rate_hz) % pictures], quality=scene.quality)
-        return out
+        return encoder.encode(shown[round(t_s * rate_hz) % pictures])
 
     return FakeDevice(key.partition("/")[2], (spec,), encoded)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from understudy.devices._encoder import Codec
 from understudy.pipeline.record.finalize import Finished, finalize
 from understudy.record.bus import LocalBus, Publisher
 from understudy.record.recorder import Ended, Recorder
@@ -34,9 +35,13 @@ def with_small_cameras(schema: Schema, shape: tuple[int, int, int] = SMALL) -> S
     return schema.model_copy(update={"streams": tuple(streams)})
 
 
-def few_devices(schema: Schema, robot: RobotModel, *, cameras: Sequence[str] = ("observations/head_left",)) -> list[FakeDevice]:
+def few_devices(
+    schema: Schema, robot: RobotModel, *, cameras: Sequence[str] = ("observations/head_left",), codec: Codec = "jpeg"
+) -> list[FakeDevice]:
     """A robot with a few streams, and cameras."""
-    return [body_device(schema, robot, rates=FEW_STREAMS), *(camera_device(schema, key, images=5) for key in cameras)]
+    images = 5 if codec == "jpeg" else 30
+    seen = [camera_device(schema, key, images=images, codec=codec) for key in cameras]
+    return [body_device(schema, robot, rates=FEW_STREAMS), *seen]
 
 
 @dataclass

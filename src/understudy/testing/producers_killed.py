@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from understudy.devices._encoder import Codec
 from understudy.errors import BusError
 from understudy.pipeline.record.recover import recover
 from understudy.pipeline.record.service import ServiceOptions, serve
@@ -142,7 +143,15 @@ def _wait_for_streams(commander: Commander, wanted: set[str]) -> None:
 
 
 def killed_takes(
-    folder: Path, schema: Schema, robot: RobotModel, *, kills: int, seed: int = 0, workers: int = 3, longest_s: float = 1.2
+    folder: Path,
+    schema: Schema,
+    robot: RobotModel,
+    *,
+    kills: int,
+    seed: int = 0,
+    workers: int = 3,
+    longest_s: float = 1.2,
+    codec: Codec = "jpeg",
 ) -> list[Killed]:
     """Takes killed at random times, recovered by the next start, and held against the truth.
 
@@ -154,13 +163,14 @@ def killed_takes(
         seed: of the times.
         workers: recorders at a time, each with its own dataset.
         longest_s: of the times.
+        codec: of the cameras.
     """
     times_s = np.random.default_rng(seed).uniform(SHORTEST_S, longest_s, kills)
 
     def work(worker: int) -> list[Killed]:
         root, bus = folder / f"set{worker}", f"ipc://{folder}/bus{worker}"
         Dataset.create(root, schema, robot)
-        return [_one(root, bus, few_devices(schema, robot), after_s=float(t)) for t in times_s[worker::workers]]
+        return [_one(root, bus, few_devices(schema, robot, codec=codec), after_s=float(t)) for t in times_s[worker::workers]]
 
     with ThreadPoolExecutor(workers) as pool:
         return [found for part in pool.map(work, range(workers)) for found in part]

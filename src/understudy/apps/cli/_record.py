@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,8 @@ READY_S = 60.0
 ASK_S = 0.1
 SETTLED_S = 1.0
 """No new stream came for so long: those that are there are all."""
+SHOWN = 3
+"""Findings of one gate that are printed after a take."""
 ENDING_S = 3600.0
 """The last takes of a long day may take their time."""
 
@@ -40,40 +43,63 @@ class RecordSession:
         self._options, self._requests = options, devices
         self.finished: list[Mapping[str, Any]] = []
         self.said: list[str] = []
+        self.page = ""
         self._runners: list[DeviceRunner] = []
+        self._told: dict[str, str] = {}
+        self._process: BaseProcess | None = None
+        self._commander: Commander | None = None
 
     def __enter__(self) -> RecordSession:
         for ending in (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,):
             signal.signal(ending, signal.default_int_handler)  # a closed terminal ends the take as Ctrl-C does
         address = parse_address(self._options.bus)
-        self._start()
-        self._commander = Commander(address)
-        self._runners = [DeviceRunner(request, self._options.root, self._options.bus) for request in self._requests]
+        try:
+            self._start()
+            self._commander = Commander(address)
+            self._runners = [DeviceRunner(request, self._options.root, self._options.bus) for request in self._requests]
+        except BaseException:  # also Ctrl-C, or this process would wait for the recorder for ever
+            self._end()
+            raise
         return self
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         told, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=serve, args=(self._options, theirs), name="recorder")
-        self._process.start()
+        process = self._process = context.Process(target=serve, args=(self._options, theirs), name="recorder")
+        process.start()
         theirs.close()
         try:
             why = str(told.recv()) if told.poll(READY_S) else "it did not begin in time"
         except EOFError:
             why = "it died while it began"
         if why:
-            self._process.join(1.0)
+            process.join(1.0)
             raise BusError(f"the recorder cannot start: {why}")
 
     def look(self) -> None:
         """Start again what died, and note it in `said`."""
-        if not self._process.is_alive():
+        if self._process is not None and not self._process.is_alive():
             self.said.append(f"the recorder died (code {self._process.exitcode}): started again, its take is recovered")
             self._start()
         self.said += [text for runner in self._runners if (text := runner.look())]
 
+    @property
+    def opening(self) -> list[str]:
+        """Devices that are not open yet, as something to say."""
+        return [f"device {runner.name}: starting" for runner in self._runners if runner.streams is None]
+
+    def say_results(self) -> None:
+        """Note in `said` what came of takes since the last call."""
+        for take in self.ask("takes")["takes"]:
+            said = f"{take['take']}: {take['error'] or take['verdict']}"
+            if self._told.get(take["take"]) != said:
+                self._told[take["take"]] = said
+                self.said.append(said)
+
     def ask(self, command: str, given: Mapping[str, object] | None = None) -> Reply:
         """Have the recorder carry out a command; raises BusError where it refuses or is gone."""
+        if self._commander is None:
+            raise BusError("the recorder is not started")
         return self._commander.ask(command, given)
 
     def record_for(self, seconds: float, *, wait_s: float) -> None:
@@ -121,15 +147,20 @@ class RecordSession:
         try:
             self._finish()
         finally:
-            for runner in self._runners:
-                runner.close()
+            self._end()
+
+    def _end(self) -> None:
+        for runner in self._runners:
+            runner.close()
+        if self._commander is not None:
             self._commander.close()
-            if self._process.is_alive():
-                self._process.terminate()  # it ends the take and makes its episode all the same
-                self._process.join(ENDING_S)
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()  # it ends the take and makes its episode all the same
+            self._process.join(ENDING_S)
 
     def _finish(self) -> None:
-        if not self._process.is_alive():
+        process = self._process
+        if process is None or not process.is_alive():
             return
         try:
             if self.ask("health")["health"]["take"]["activity"] == "recording":
@@ -142,7 +173,7 @@ class RecordSession:
                     break
                 time.sleep(ASK_S)
             self.ask("quit")
-            self._process.join(ENDING_S)
+            process.join(ENDING_S)
         except BusError as error:
             self.said.append(str(error))
 
@@ -172,11 +203,23 @@ def print_results(finished: Sequence[Mapping[str, Any]], dataset: Path, *, as_js
         say(f"{take['path'] or take['take']}: {take['error'] or take['verdict']}")
         for sentence in take["warnings"]:
             say(f"  {sentence}")
-        for finding in take["findings"]:
-            if finding["severity"] == "reject":
-                say(f"  refused by {finding['gate']}: {finding['message']}")
+        _print_refusals([f for f in take["findings"] if f["severity"] == "reject"])
     if not finished:
         note(f"{dataset}: nothing was recorded")
+
+
+def _print_refusals(findings: Sequence[Mapping[str, Any]]) -> None:
+    """Of each gate the first few: one device that stops is many streams."""
+    from understudy.apps.cli._console import say
+
+    by_gate: dict[str, list[str]] = {}
+    for finding in findings:
+        by_gate.setdefault(finding["gate"], []).append(finding["message"])
+    for gate, messages in by_gate.items():
+        for message in messages[:SHOWN]:
+            say(f"  refused by {gate}: {message}")
+        if len(messages) > SHOWN:
+            say(f"  refused by {gate}: {len(messages) - SHOWN} findings more; `understudy episode show` has them all")
 
 
 def digest_row(row: Mapping[str, Any]) -> list[str]:

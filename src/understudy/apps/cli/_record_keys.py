@@ -9,11 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from understudy.apps.cli._console import console, note
 from understudy.apps.cli._record import RecordSession
 from understudy.apps.cli._record_view import view
 from understudy.errors import BusError
+from understudy.record.commands import Reply
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 LOOK_S = 0.15
 ENTER, ERASE, ESCAPE = "\n\r", "\b\x7f", "\x1b"
@@ -87,9 +92,10 @@ def run_with_keys(session: RecordSession) -> None:
         return
     from rich.live import Live
 
-    keyboard = Keyboard(session)
+    keyboard, results = Keyboard(session), 0
     try:
-        with _single_keys(), Live(console=console(), screen=False, auto_refresh=False) as live:
+        # a screen of its own: what devices write to the terminal, and a window that is resized, leave nothing behind in it
+        with _single_keys(), Live(console=console(), screen=True, auto_refresh=False) as live:
             while not keyboard.ended:
                 if select.select([sys.stdin], [], [], LOOK_S)[0]:
                     for key in os.read(sys.stdin.fileno(), 256).decode(errors="ignore"):
@@ -100,10 +106,24 @@ def run_with_keys(session: RecordSession) -> None:
                 except BusError as error:
                     session.said.append(str(error))
                     continue
-                shown = view(reply["health"], said=session.said, finalizing=reply["finalizing"], prompt=keyboard.prompt)
-                live.update(shown, refresh=True)
+                if reply["results"] != results:
+                    results = reply["results"]
+                    session.say_results()
+                live.update(_shown(session, reply, keyboard.prompt), refresh=True)
     except KeyboardInterrupt:
         return
+
+
+def _shown(session: RecordSession, reply: Reply, prompt: str) -> RenderableType:
+    size = console().size
+    return view(
+        reply["health"],
+        said=[*session.said, *session.opening],
+        finalizing=reply["finalizing"],
+        prompt=prompt,
+        page=session.page,
+        size=(size.width, size.height),
+    )
 
 
 def _wait(session: RecordSession) -> None:

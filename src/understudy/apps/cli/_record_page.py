@@ -35,6 +35,7 @@ def served_page(session: RecordSession, options: ServiceOptions, *, host: str, p
         return
     with server:
         note(f"open {server.url}")
+        session.page = server.url
         if browser and sys.stdin.isatty() and sys.stdout.isatty():
             webbrowser.open(server.url)
         yield

@@ -88,6 +88,13 @@ def _log_stream(stream: Stream, recording: rr.RecordingStream) -> None:
     import rerun as rr
 
     path, time = stream_path(stream), [_time(stream.t_ns)]
+    if stream.video is not None:
+        packets = [np.frombuffer(packet, dtype=np.uint8) for packet in stream.video.packets.span(0, len(stream))]
+        recording.log(path, rr.VideoStream(codec=rr.VideoCodec.H264), static=True)
+        rr.send_columns(
+            path, time, rr.VideoStream.columns(sample=packets, is_keyframe=stream.video.keyframe), recording=recording
+        )
+        return
     if stream.spec.kind == "image":
         blobs = [np.frombuffer(bytes(jpeg), dtype=np.uint8) for jpeg in stream.data]
         rr.send_columns(

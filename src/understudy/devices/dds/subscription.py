@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cyclonedds.sub import DataReader
 
 DEPTH, IMAGE_DEPTH = 1000, 32
-"""Messages that are kept while nobody reads; older ones are lost."""
+"""Messages that are kept while nobody reads; those that find no room are refused, which DDS counts. Of a history that keeps the
+last ones it would not say which it let go."""
 _TICK_WRAP_NS = (1 << 32) * 1_000_000
 
 
@@ -31,7 +32,8 @@ class Subscription:
         ready: gives the messages.
         condition: holds while there are any.
         seq: number of the next sample of each stream.
-        lost: messages that DDS has reported as lost.
+        lost: messages that DDS has reported as lost on their way.
+        overflowed: messages that DDS has reported as refused, because too many waited to be read.
     """
 
     topic: str
@@ -41,8 +43,14 @@ class Subscription:
     condition: ReadCondition
     seq: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    overflowed: int = 0
     _wraps: int = 0
     _last_tick_ns: int = NO_STAMP
+
+    def skip(self, messages: int) -> None:
+        """Messages that never came: a step over numbers."""
+        for converter in self.converters:
+            self.seq[converter.spec.key] += messages
 
     def unwrapped(self, stamp_ns: int, converter: Converter) -> int:
         """The message's stamp; a tick goes on where its 32 bits begin anew, after 49.7 days."""
@@ -70,7 +78,8 @@ def subscribe(participant: DomainParticipant, topic: str, type_name: str, conver
     qos = Qos(
         Policy.Reliability.BestEffort,
         Policy.Durability.Volatile,
-        Policy.History.KeepLast(IMAGE_DEPTH if image else DEPTH),
+        Policy.History.KeepAll,
+        Policy.ResourceLimits(max_samples=IMAGE_DEPTH if image else DEPTH),
         Policy.DataRepresentation(use_cdrv0_representation=True),
     )
     reader = DataReader(participant, Topic(participant, topic, taking_type(type_name)), qos=qos)

@@ -236,15 +236,19 @@ class TopicsDevice:
     def _take(self) -> list[Sample]:
         found: list[Sample] = []
         for topic in list(self._topics):
+            refused = topic.ready.get_sample_rejected_status().total_count  # before there is room again
             taken = topic.ready.take(N=_AT_ONCE)
             arrival_ns = time.monotonic_ns()
             lost = topic.ready.get_sample_lost_status().total_count
-            for converter in topic.converters:
-                topic.seq[converter.spec.key] += lost - topic.lost
+            topic.skip(lost - topic.lost)
             topic.lost = lost
             for message in taken:
                 if isinstance(message, Taken):
                     found += self._samples(topic, message.data, arrival_ns)
+            if refused > topic.overflowed and len(taken) < _AT_ONCE:  # what found no room came after all that waited
+                _log.warning("device %s: %d messages of %s found no room", self.name, refused - topic.overflowed, topic.topic)
+                topic.skip(refused - topic.overflowed)
+                topic.overflowed = refused
         return found
 
     def _samples(self, topic: Subscription, data: bytes, arrival_ns: int) -> list[Sample]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from understudy.devices._encoder import JPEG_FILES, Encoding
 from understudy.errors import DeviceError
 
 Kind = Literal["device", "network", "file"]
@@ -26,7 +27,7 @@ class VideoSource:
         readout_s: from the end of the exposure to the stamp.
         loop: a file begins anew when it ends.
         scale: pictures of another size than the stream's are scaled; refused otherwise, for scaling changes the lens's figures.
-        quality: of JPEGs that are encoded here; those that the camera sends are passed on untouched.
+        encoding: of pictures; JPEG files that the camera sends are passed on untouched where JPEG files are wanted.
         timeout_s: silence after which a source counts as lost.
     """
 
@@ -38,7 +39,7 @@ class VideoSource:
     readout_s: float = 0.0
     loop: bool = False
     scale: bool = False
-    quality: int = 90
+    encoding: Encoding = JPEG_FILES
     timeout_s: float = 5.0
 
     def __post_init__(self) -> None:

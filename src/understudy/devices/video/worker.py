@@ -1,4 +1,4 @@
-"""The process that reads a camera: opens it, takes its frames as JPEG, and opens it again when it is lost."""
+"""The process that reads a camera: opens it, encodes its frames, and opens it again when it is lost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from understudy.devices._encoder import Encoding, PictureEncoder
 from understudy.devices._frames import (
     FAILED,
     NOTICE,
@@ -38,7 +39,7 @@ class Frame:
     """A picture that came in.
 
     Attributes:
-        data: a whole JPEG.
+        data: a whole JPEG file, or an H.264 packet.
         t_ns: host's monotonic clock when it was in hand, or when it was due for a file.
         pts_ns: the source's own stamp; None where it has none.
     """
@@ -75,7 +76,8 @@ def _setup() -> tuple[VideoSource, int, int, float]:
     if kind != SETUP:
         raise ValueError("the process was started by hand; it is started by its device")
     found = json.loads(content)
-    return VideoSource(**found["source"]), int(found["width"]), int(found["height"]), float(found["rate_hz"])
+    source = {**found["source"], "encoding": Encoding(**found["source"]["encoding"])}
+    return VideoSource(**source), int(found["width"]), int(found["height"]), float(found["rate_hz"])
 
 
 def _read_on(source: VideoSource, width: int, height: int, rate_hz: float, out: int) -> None:
@@ -85,7 +87,7 @@ def _read_on(source: VideoSource, width: int, height: int, rate_hz: float, out: 
     while True:
         why = "it ended"
         try:
-            for frame in frames(source, width, height):
+            for frame in frames(source, width, height, rate_hz):
                 if not begun:
                     write_all(out, message(READY, b""))
                 begun, retry_s = True, FIRST_RETRY_S
@@ -108,8 +110,8 @@ def _read_on(source: VideoSource, width: int, height: int, rate_hz: float, out: 
             retry_s = min(2.0 * retry_s, LONGEST_RETRY_S)
 
 
-def frames(source: VideoSource, width: int, height: int) -> Iterator[Frame]:
-    """Frames of one opening of a source, until it ends.
+def frames(source: VideoSource, width: int, height: int, rate_hz: float) -> Iterator[Frame]:
+    """Frames of one opening of a source, until it ends; H.264 begins with a keyframe.
 
     Raises:
         DeviceError: it has no pictures, or pictures of another size.
@@ -123,7 +125,7 @@ def frames(source: VideoSource, width: int, height: int) -> Iterator[Frame]:
             raise DeviceError("it has no video stream")
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # threads would hold frames back
-        encoder = JpegOf(source, width, height)
+        encoder = ImagesOf(source, width, height, rate_hz)
         start_ns, first_ns = time.monotonic_ns(), None
         for packet in container.demux(stream):
             for data, pts in encoder.images(packet, stream.codec_context.name):
@@ -136,17 +138,16 @@ def frames(source: VideoSource, width: int, height: int) -> Iterator[Frame]:
                 yield Frame(data, t_ns, pts_ns)
 
 
-class JpegOf:
-    """Makes JPEGs of packets; those of a camera that sends JPEGs of the right size are passed on."""
+class ImagesOf:
+    """Makes images of a source's packets; JPEG files of a camera that sends them in the right size are passed on."""
 
-    def __init__(self, source: VideoSource, width: int, height: int) -> None:
+    def __init__(self, source: VideoSource, width: int, height: int, rate_hz: float) -> None:
         self._source, self._size = source, (width, height)
-        self._pass_on: bool | None = None
+        self._pass_on: bool | None = None if source.encoding.codec == "jpeg" else False
+        self._encoder = PictureEncoder(source.encoding, width, height, rate_hz)
 
     def images(self, packet: av.Packet, codec: str) -> Iterator[tuple[bytes, int | None]]:
-        """(JPEG, stamp) of every picture in a packet."""
-        import simplejpeg
-
+        """(image, stamp) of every picture in a packet."""
         if self._pass_on is None and packet.size:
             self._pass_on = codec == "mjpeg" and self._is_whole(bytes(packet))
         if self._pass_on:
@@ -160,8 +161,7 @@ class JpegOf:
                     f"pictures are {frame.width}x{frame.height}, the schema says {width}x{height}; ask the camera for that size "
                     "(option video_size), give scale=true, or change the schema"
                 )
-            image = frame.to_ndarray(format="rgb24", width=width, height=height)
-            yield simplejpeg.encode_jpeg(image, quality=self._source.quality, colorspace="RGB"), frame.pts
+            yield self._encoder.encode(frame.to_ndarray(format="rgb24", width=width, height=height)), frame.pts
 
     def _is_whole(self, data: bytes) -> bool:
         """Whether it is a JPEG of the stream's size that others can read; some cameras leave out its tables."""

@@ -22,6 +22,28 @@ ENCODERS = "observations/joint_positions"
 
 
 @dataclass(frozen=True)
+class Pace:
+    """A simulation's clock that runs more slowly than the host's.
+
+    Attributes:
+        speed: against the host's.
+        host_ns, own_ns: the same moment on both.
+    """
+
+    speed: float
+    host_ns: int
+    own_ns: int
+
+    def of_host(self, host_ns: int) -> int:
+        """A moment of the host's on its clock."""
+        return self.own_ns + round((host_ns - self.host_ns) * self.speed)
+
+    def to_host(self, own_ns: int) -> int:
+        """A moment of its clock on the host's."""
+        return self.host_ns + round((own_ns - self.own_ns) / self.speed)
+
+
+@dataclass(frozen=True)
 class TakeClocks:
     """What turns raw stamps into those of the file.
 
@@ -30,12 +52,14 @@ class TakeClocks:
         latencies_ns: stream to the constant that calibration found.
         reference: the robot's clock where the schema makes it the dataset's; None for the host's.
         warnings: what the operator should know of them.
+        pace: the simulation's clock against the host's; None where stamps are the host's.
     """
 
     devices: Mapping[str, DeviceClock]
     latencies_ns: Mapping[str, int]
     reference: DeviceClock | None
     warnings: tuple[str, ...]
+    pace: Pace | None = None
 
     def stamps(self, columns: Columns) -> tuple[I64, list[ClockStep]]:
         """(N,) stamps on the dataset's clock, and jumps of a clock that was set while nothing better than arrivals told."""
@@ -54,12 +78,14 @@ class TakeClocks:
 
     def moment(self, host_ns: int) -> int:
         """One host stamp on the dataset's clock."""
+        if self.pace is not None:
+            host_ns = self.pace.of_host(host_ns)
         return int(self.on_reference(np.array([host_ns], dtype=np.int64))[0])
 
     def host_moment(self, t_ns: int) -> int:
         """One stamp of the dataset's clock on the host's."""
         if self.reference is None:
-            return t_ns
+            return t_ns if self.pace is None else self.pace.to_host(t_ns)
         at = np.array([t_ns], dtype=np.int64)
         return int(self.reference.to_host_ns(at, at)[0])
 
@@ -87,7 +113,25 @@ def take_clocks(found: Gathered) -> TakeClocks:
     reference, why = _reference(found, devices)
     constants = json.loads(found.about.get("latencies_ns", "{}"))
     latencies = {key: int(ns) for key, ns in constants.items() if key in found.streams and ns}
-    return TakeClocks(devices, latencies, reference, (*warnings, *why))
+    pace, apart = _pace(found, owners)
+    return TakeClocks(devices, latencies, reference, (*warnings, *why, *apart), pace)
+
+
+def _pace(found: Gathered, owners: Mapping[str, str]) -> tuple[Pace | None, list[str]]:
+    """The simulation's clock, from what its producers say of its speed and from the batch that was quickest to come."""
+    speeds = {str(e["producer"]): float(e["pace"]) for e in found.events if e.get("event") == "producer" and "pace" in e}
+    paced = {key: speeds[owner] for key, owner in owners.items() if owner in speeds and key in found.handed}
+    if not paced:
+        return None, []
+    speed = paced.get(ENCODERS, next(iter(paced.values())))
+    others = sorted(key for key in found.streams if paced.get(key, 1.0) != speed)
+    apart = (
+        [f"{', '.join(others)}: by another clock than the simulation's, which runs at {speed:g} of real time"] if others else []
+    )
+    rows = np.concatenate([found.handed[key] for key, own in paced.items() if own == speed])
+    lead = rows[:, 1] - rows[0, 1] - (rows[:, 0] - rows[0, 0]) * speed
+    quickest = rows[np.argmax(lead)]
+    return Pace(speed, int(quickest[0]), int(quickest[1])), apart
 
 
 def _fitted(found: Gathered, producer: str, kind: ClockKind, keys: tuple[str, ...]) -> DeviceClock:

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import signal
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from understudy import plugins
+from understudy.devices import pace_of
 from understudy.errors import DeviceError, UnderstudyError
 from understudy.kinematics.load import load_robot
 from understudy.record.address import parse_address
@@ -26,6 +28,7 @@ from understudy.spec.stream import StreamSpec
 from understudy.store.dataset import Dataset
 
 RESTARTS = 5
+MOST_SAID = 300
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +85,8 @@ def run_devices(devices: Sequence[Device], bus: str, stop: threading.Event) -> l
 
     def one(device: Device) -> None:
         link = ZmqLink(address)
-        publisher = Publisher(link, device.name, clock=device.clock, token=address.token, offset_ns=offset_ns)
+        token, pace = address.token, pace_of(device)
+        publisher = Publisher(link, device.name, clock=device.clock, pace=pace, token=token, offset_ns=offset_ns)
         try:
             run_device(device, publisher, stop)
         except UnderstudyError as error:
@@ -106,8 +110,10 @@ def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> N
         request: what to open.
         root: folder of the dataset.
         bus: address of the recorder.
-        told: connection on which it says what it produces, a tuple of streams, and why it ended, a text.
+        told: connection on which it says what it produces, a tuple of streams; what it logs, a list of a text; and why it ended,
+            a text.
     """
+    logging.getLogger("understudy").addHandler(_Telling(told))
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
@@ -120,6 +126,23 @@ def device_process(request: DeviceRequest, root: Path, bus: str, told: Any) -> N
     except UnderstudyError as error:
         failed = [str(error)]
     told.send("; ".join(failed))
+
+
+class _Telling(logging.Handler):
+    """Warnings go to whoever shows them, in place of a terminal that draws something else."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__(logging.WARNING)
+        self._told, self._left = told, MOST_SAID
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        if self._left > 0:  # nobody may read any more, and a device never waits
+            self._left -= 1
+            try:
+                self._told.send([record.getMessage()])
+            except OSError:
+                self.handleError(record)
 
 
 def _steady(spec: StreamSpec) -> bool:
@@ -148,7 +171,13 @@ class DeviceRunner:
     def __init__(self, request: DeviceRequest, root: Path, bus: str) -> None:
         self._request, self._root, self._bus, self._left = request, root, bus, RESTARTS
         self.streams: tuple[str, ...] | None = None
+        self._said: deque[str] = deque()
         self._start()
+
+    @property
+    def name(self) -> str:
+        """Of the device, as it was asked for."""
+        return self._request.plugin
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -161,11 +190,11 @@ class DeviceRunner:
         theirs.close()
 
     def look(self) -> str:
-        """Start it again where it ended; what to tell of that, or nothing."""
+        """Start it again where it ended; what to tell of that, or the oldest thing that it said, or nothing."""
         alive = self._process.is_alive()
         self._listen()
-        if alive:
-            return ""
+        if alive or self._said:
+            return self._said.popleft() if self._said else ""
         why = self._why or f"ended with code {self._process.exitcode}"
         if self._left <= 0:
             return f"device {self._request.plugin}: {why}; it is not started again"
@@ -180,6 +209,8 @@ class DeviceRunner:
                 told = self._told.recv()
                 if isinstance(told, str):
                     self._why = told
+                elif isinstance(told, list):
+                    self._said.extend(told)
                 else:
                     self.streams = told
         except EOFError:

@@ -13,6 +13,8 @@ from understudy.record.ledger import GAP_S, GAP_STEPS
 from understudy.spec.stream import Stream
 
 SLOW, FAST = 0.95, 1.05
+STEADY, STEADY_STEP_NS = 10, 200_000_000
+"""Steps after which a command that an episode needs is one that comes at a rate, and the longest it may have."""
 _COUNTS = ("refused", "lost", "late", "duplicates", "dropped_by_producer", "dropped_by_recorder", "clock_steps")
 
 
@@ -31,6 +33,7 @@ class StreamDigest:
         refused, lost, late, duplicates, dropped_by_producer, dropped_by_recorder, clock_steps: see `record.ledger.Ledger`.
         last_refusal: why the newest was refused.
         silent_s: before the end of the take, without a sample.
+        undecodable: H.264 packets that came and are left out, for a packet that they build on never came.
     """
 
     stream: str
@@ -50,6 +53,7 @@ class StreamDigest:
     clock_steps: int = 0
     last_refusal: str = ""
     silent_s: float = 0.0
+    undecodable: int = 0
 
 
 def stream_digest(stream: Stream, *, end_ns: int, size: int, first: Mapping[str, Any], last: Mapping[str, Any]) -> StreamDigest:
@@ -65,6 +69,7 @@ def stream_digest(stream: Stream, *, end_ns: int, size: int, first: Mapping[str,
     steps = np.diff(stream.t_ns).astype(np.float64)
     median = float(np.median(steps)) if len(steps) else 0.0
     events = spec.rate_hz == 0 and spec.kind in ("discrete", "command")
+    paced = not events or (spec.required and len(steps) >= STEADY and median < STEADY_STEP_NS)
     step_s = 1.0 / spec.rate_hz if spec.rate_hz > 0 else median * 1e-9
     allowed_ns = 1e9 * max(GAP_S, GAP_STEPS * step_s)
     counts = {name: int(last.get(name, 0)) - int(first.get(name, 0)) for name in _COUNTS}
@@ -78,7 +83,7 @@ def stream_digest(stream: Stream, *, end_ns: int, size: int, first: Mapping[str,
         longest_gap_ms=float(steps.max() * 1e-6) if len(steps) else 0.0,
         bytes=size,
         last_refusal=str(last.get("last_refusal", "")) if counts["refused"] else "",
-        silent_s=0.0 if events else max((end_ns - int(stream.t_ns[-1])) * 1e-9 - step_s, 0.0),
+        silent_s=0.0 if not paced else max((end_ns - int(stream.t_ns[-1])) * 1e-9 - step_s, 0.0),
         **counts,
     )
 
@@ -108,6 +113,8 @@ def sentences(digests: Sequence[StreamDigest], missing: Sequence[str]) -> list[s
             )
         elif d.lost:
             said.append(f"{d.stream}: {d.lost} samples never came")
+        if d.undecodable:
+            said.append(f"{d.stream}: {d.undecodable} images after a missing one are left out: H.264 begins anew at a keyframe")
         if d.refused:
             said.append(f"{d.stream}: {d.refused} samples refused, the last because of {d.last_refusal}")
         if d.clock_steps:

@@ -16,6 +16,7 @@ from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import REVIEW_KEY, check_one
 from understudy.pipeline.record.digest import StreamDigest
 from understudy.pipeline.record.gather import Gathered, gather
+from understudy.pipeline.record.rehearse import rehearse
 from understudy.pipeline.record.take_episode import Cut, Made, take_episode
 from understudy.spec.findings import Finding, Notes
 from understudy.store.alone import alone
@@ -50,7 +51,8 @@ class Finished:
         digest: of its streams.
         warnings: what the operator should know.
         findings: of the gates, those that refuse first.
-        seconds: that it took; `cpu_s`: of a core, without what the gates took.
+        seconds: until its episode had its name, or there was none; `cpu_s`: of a core.
+        check_s: that the gates took after that.
         error: why there is no episode. The journal is kept then.
     """
 
@@ -63,6 +65,7 @@ class Finished:
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     cpu_s: float = 0.0
+    check_s: float = 0.0
     error: str = ""
 
 
@@ -93,7 +96,7 @@ def finalize(root: Path, take: str, *, keep_journal: bool = False, check: bool =
         return Finished(take, error=str(error), seconds=time.monotonic() - began_s)
     except UnderstudyError as error:
         return replace(_failed(folder, take, str(error)), seconds=time.monotonic() - began_s)
-    return replace(finished, seconds=time.monotonic() - began_s)
+    return replace(finished, seconds=time.monotonic() - began_s - finished.check_s)
 
 
 def _failed(folder: Path, take: str, error: str) -> Finished:
@@ -115,7 +118,7 @@ def _finalized(dataset: Dataset, state: TakeState, *, check: bool) -> Finished:
         ref = dataset.add(made.episode, verify=partial(verify_episode, episode=made.episode))
     else:
         verify_episode(ref.path, made.episode)  # its name came before the process died
-    cpu_s = time.process_time() - began_s
+    cpu_s, made_s = time.process_time() - began_s, time.monotonic()
     state = read_state(folder, take)  # a discard may have come meanwhile
     warnings = (*made.warnings, *_undecodable(made))
     if state.discard:
@@ -126,7 +129,8 @@ def _finalized(dataset: Dataset, state: TakeState, *, check: bool) -> Finished:
         ref, verdict = dataset.ref(take), checked.outcome
     else:
         findings, verdict = (), "unchecked"
-    return Finished(take, ref.path, verdict, cut is not None, made.digest, warnings, findings, cpu_s=cpu_s)
+    check_s = time.monotonic() - made_s
+    return Finished(take, ref.path, verdict, cut is not None, made.digest, warnings, findings, cpu_s=cpu_s, check_s=check_s)
 
 
 def _cut(found: Gathered, folder: Path, take: str) -> Cut:
@@ -192,6 +196,7 @@ def discard_take(root: Path, take: str) -> Finished:
 def ready(root: Path) -> None:
     """Load what the gates need, so that the first take is checked quickly; a fault shows when that one is."""
     try:
-        load_robot(Dataset.open(root).robot_source)
+        dataset = Dataset.open(root)
+        rehearse(dataset.schema, load_robot(dataset.robot_source))
     except UnderstudyError as error:
         _log.warning("%s", error)

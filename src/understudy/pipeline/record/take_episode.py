@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from understudy.errors import EpisodeError
 from understudy.geom.arrays import I64, Bool
 from understudy.pipeline.record.clocks import TakeClocks, take_clocks
 from understudy.pipeline.record.digest import StreamDigest, sentences, stream_digest
-from understudy.pipeline.record.gather import Columns, Gathered
+from understudy.pipeline.record.gather import Columns, Gathered, JournalImages
 from understudy.pipeline.record.stamps import increasing
 from understudy.pipeline.sync_realign import CLOCK_PREFIX, LATENCY_KEY
 from understudy.spec.clock import clock_json
@@ -68,7 +68,9 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
     start_ns, command_ns, stop_ns = (clocks.moment(t_ns) for t_ns in _span(found))
     streams: dict[str, Stream] = {}
     missing, notes = [], list(clocks.warnings)
+    notes += [f"{key}: {n} images are left out: another codec than its first ones" for key, n in sorted(found.strays.items())]
     steps: list[dict[str, int | str]] = []
+    broken: dict[str, int] = {}
     for key, columns in sorted(found.streams.items()):
         t_ns, jumps = clocks.stamps(columns)
         steps += [{"stream": key, "t_ns": jump.t_ns, "step_ns": jump.step_ns} for jump in jumps]
@@ -76,14 +78,21 @@ def take_episode(found: Gathered, cut: Cut | None, *, reason: str = "") -> Made:
         keep = ordered & inside
         if out := int((inside & ~ordered).sum()):
             notes.append(f"{key}: {out} samples are left out: their stamps do not increase on the dataset's clock")
-        if keep.any():
-            streams[key] = _stream(columns.rows(keep), t_ns[keep])
+        kept, kept_ns = columns.rows(keep), t_ns[keep]
+        if isinstance(kept.values, JournalImages) and not (shown := kept.values.decodable()).all():
+            broken[key] = _broken(shown)
+            kept, kept_ns = kept.rows(shown), kept_ns[shown]
+        if len(kept):
+            streams[key] = _stream(kept, kept_ns)
         else:
             missing.append(key)
     timeline_ns = _timeline(found.schema, streams, start_ns, command_ns, stop_ns)
     first, last = found.first.get("streams", {}), found.last.get("streams", {})
     digest = tuple(
-        stream_digest(stream, end_ns=stop_ns, size=found.bytes.get(key, 0), first=first.get(key, {}), last=last.get(key, {}))
+        replace(
+            stream_digest(stream, end_ns=stop_ns, size=found.bytes.get(key, 0), first=first.get(key, {}), last=last.get(key, {})),
+            undecodable=broken.get(key, 0),
+        )
         for key, stream in streams.items()
     )
     warnings = [*notes, *([reason] if reason else []), *sentences(digest, missing)]
@@ -128,7 +137,14 @@ def _stream(columns: Columns, t_ns: I64) -> Stream:
     extra = {"t_arrival_ns": columns.t_arrival_ns, "seq": columns.seq, "valid": columns.valid}
     if (columns.t_device_ns != NO_STAMP).any():
         extra["t_device_ns"] = columns.t_device_ns
-    return Stream(columns.spec, t_ns, columns.values, extra=dict(sorted(extra.items())))
+    values = columns.values
+    video = values.video(columns.spec.key) if isinstance(values, JournalImages) else None
+    return Stream(columns.spec, t_ns, values if video is None else video, extra=dict(sorted(extra.items())))
+
+
+def _broken(shown: Bool) -> int:
+    """Packets that build on one that is missing. Those before the first keyframe of a take do, too, and are no loss."""
+    return int((~shown[np.argmax(shown) :]).sum()) if shown.any() else len(shown)
 
 
 def _timeline(schema: Schema, streams: Mapping[str, Stream], start_ns: int, command_ns: int, stop_ns: int) -> I64:
@@ -177,6 +193,8 @@ def _metadata(
         out[LATENCY_KEY] = json.dumps(dict(sorted(clocks.latencies_ns.items())))
     if "host_clock" in found.about:
         out["record_host_clock"] = found.about["host_clock"]
+    if clocks.pace is not None:
+        out["record_pace"] = clocks.pace.speed
     refused = int(found.last.get("refused", 0)) - int(found.first.get("refused", 0))
     return out | ({"record_refused_messages": refused} if refused else {})
 

@@ -1,4 +1,5 @@
-"""The newest picture of each camera: the JPEG as it came, fetched a few times a second at most, however many ask."""
+"""The newest picture of each camera: the JPEG file as it came, or one of the newest H.264 keyframe, fetched a few times a
+second at most, however many ask."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from understudy.errors import BusError
 from understudy.record.address import BusAddress
 from understudy.record.commands import Commander
+from understudy.spec.video import keyframe_jpeg
 
+JPEG = b"\xff\xd8"
 EVERY_S = 0.3
 ANSWER_S = 0.5
 
@@ -20,7 +23,7 @@ class Picture:
     """A camera's picture.
 
     Attributes:
-        jpeg: as the camera's producer made it; empty where the recorder gives none.
+        jpeg: as the camera's producer made it, or made here of H.264; empty where the recorder gives none.
         asked_s: when it was asked for, monotonic.
     """
 
@@ -60,7 +63,9 @@ class Pictures:
             image = self._commander.ask("thumbnail", {"stream": camera}).get("image", b"")
         except BusError:
             return b""
-        return image if isinstance(image, bytes) else b""
+        if not isinstance(image, bytes):
+            return b""
+        return image if image.startswith(JPEG) else keyframe_jpeg(image)
 
     def close(self) -> None:
         """Free the socket."""

@@ -1,4 +1,4 @@
-"""The process that draws: states come in, JPEGs go out. `RenderedCameras` starts it."""
+"""The process that draws: states come in, images go out. `RenderedCameras` starts it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.devices._encoder import Encoding, PictureEncoder
 from understudy.devices._frames import (
     FAILED,
     READY,
@@ -38,11 +39,13 @@ class Drawn:
     Attributes:
         name: in the model.
         width, height: pixels.
+        rate_hz: of its pictures.
     """
 
     name: str
     width: int
     height: int
+    rate_hz: float
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,15 @@ class Task:
     Attributes:
         model: path of the compiled model.
         cameras: drawn for every state, in this order.
-        quality: of the JPEGs, 1 to 100.
+        encoding: of the pictures.
+        niceness: it is given up to so much to processes that matter more.
         keep_all: draw every state; otherwise of states that wait only the newest `BACKLOG`, and the others' frames are lost.
     """
 
     model: str
     cameras: tuple[Drawn, ...]
-    quality: int
+    encoding: Encoding
+    niceness: int
     keep_all: bool
 
 
@@ -115,8 +120,9 @@ class Inbox:
 
 def _task(content: bytes) -> Task:
     found = json.loads(content)
-    cameras = tuple(Drawn(str(each["name"]), int(each["width"]), int(each["height"])) for each in found["cameras"])
-    return Task(str(found["model"]), cameras, int(found["quality"]), bool(found["keep_all"]))
+    cameras = tuple(Drawn(**each) for each in found["cameras"])
+    encoding = Encoding(**found["encoding"])
+    return Task(str(found["model"]), cameras, encoding, int(found["niceness"]), bool(found["keep_all"]))
 
 
 def _draw(task: Task, inbox: Inbox, out: int) -> None:
@@ -124,18 +130,19 @@ def _draw(task: Task, inbox: Inbox, out: int) -> None:
 
     opengl_backend()  # first, for `import mujoco` fails when MUJOCO_GL names a library that is not there
     import mujoco
-    import simplejpeg
 
     from understudy.scenes.camera_images import CameraImages
 
+    if hasattr(os, "nice"):
+        os.nice(task.niceness)
     images = CameraImages(mujoco.MjModel.from_binary_path(task.model))
+    encoders = [PictureEncoder(task.encoding, each.width, each.height, each.rate_hz) for each in task.cameras]
     write_all(out, message(READY, b""))
     while states := inbox.states():
         for content in states if task.keep_all else states[-BACKLOG:]:
             number, t_ns = STATE_HEAD.unpack_from(content)
             images.pose(np.frombuffer(content, dtype=np.float64, offset=STATE_HEAD.size))
             for k, camera in enumerate(task.cameras):
-                image = images.image(camera.name, camera.width, camera.height)
-                data = simplejpeg.encode_jpeg(image, quality=task.quality, colorspace="RGB")
+                data = encoders[k].encode(images.image(camera.name, camera.width, camera.height))
                 write_all(out, image_message(k, number, t_ns, NO_STAMP, data))
     images.close()

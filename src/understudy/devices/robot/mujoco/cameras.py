@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from understudy.devices._clocks import Clock, HostClock
+from understudy.devices._encoder import JPEG_FILES, Encoding
 from understudy.devices._frames import IMAGE
 from understudy.devices._worker import Worker
 from understudy.devices.robot.mujoco.camera_worker import Drawn, Task, pack_state
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class RenderedCameras:
-    """Some cameras of one simulated robot, exposed together at an even rate and encoded as JPEG.
+    """Some cameras of one simulated robot, exposed together at an even rate and encoded in their process.
 
     The exposure is an instant: `t_ns` is the instant of the state that was drawn, exactly. `seq` is the camera's own frame
     counter: it counts exposures, so that a frame that the machine had no time to draw is a step over one. On a stepped clock
@@ -53,7 +54,8 @@ class RenderedCameras:
         name: str = "cameras",
         clock: Clock | None = None,
         scene: str = "empty",
-        quality: int = 90,
+        encoding: Encoding = JPEG_FILES,
+        niceness: int = 0,
     ) -> None:
         """Cameras that are not yet on; make them before the robot starts.
 
@@ -64,7 +66,8 @@ class RenderedCameras:
             name: on the bus.
             clock: the robot's.
             scene: the robot's.
-            quality: of the JPEGs, 1 to 100.
+            encoding: of the pictures.
+            niceness: of the process: cameras that are only looked at give way to those that a policy sees.
 
         Raises:
             DeviceError: cameras of several rates, none at all, or one without a mount.
@@ -80,7 +83,7 @@ class RenderedCameras:
         )
         self._robot, self.time, self._scene = robot, clock or HostClock(), scene
         self._mounts = {spec.name: mounts[spec.name] for spec in streams}
-        self._quality = quality
+        self._encoding, self._niceness = encoding, niceness
         self._worker: Worker | None = None
         self._folder = ""
         self._exposures = self._sent = self._drawn = 0
@@ -101,8 +104,9 @@ class RenderedCameras:
         self._folder = tempfile.mkdtemp(prefix="understudy-cameras-")
         path = Path(self._folder) / "cameras.mjb"
         mujoco.mj_saveModel(model, str(path))
-        drawn = tuple(Drawn(name, mount.width, mount.height) for name, mount in self._mounts.items())
-        task = Task(str(path), drawn, self._quality, self.time.stepped)
+        rate_hz = self.streams[0].rate_hz
+        drawn = tuple(Drawn(name, mount.width, mount.height, rate_hz) for name, mount in self._mounts.items())
+        task = Task(str(path), drawn, self._encoding, self._niceness, self.time.stepped)
         # Mesa draws in the one thread that asks: two processes fill two cores, and its own threads only wait for each other
         worker = Worker(_MODULE, asdict(task), name=self.name, environment={"LP_NUM_THREADS": "0"})
         worker.start()
