@@ -8,7 +8,7 @@ import numpy as np
 from understudy.geom.arrays import F64
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
-from understudy.retarget._elimination import eliminate, solved
+from understudy.retarget._elimination import LEAD, eliminate, fill_up, solved
 from understudy.retarget._tables import Part, Tree, Vectors
 
 _LARGEST = 0.6
@@ -47,9 +47,10 @@ def sweep(
             for i in range(n):
                 j = part.cols[i] - 6
                 if j >= 0:
-                    rows[i, 1 + i] += prior
+                    rows[i, LEAD + i] += prior
                     rows[i, 0] += prior * (q[f, j] - last_q[j])
-            if not eliminate(rows, n, False):
+            fill_up(rows, n)
+            if not eliminate(rows, False):
                 break
             solved(rows, n, step)
             largest = np.abs(step).max()
