@@ -247,17 +247,21 @@ def _predict_ground(
 @nb.njit(cache=True, nogil=True)
 def _predict_pairs(
     caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32, going: F64,
-    ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
+    soon: F64, ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
     """Pairs that would come nearer than the margin. Two bodies are not looked at before they have moved, or this step will have
     moved them (`going`), as far as would bring them that near."""
-    k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+    placed = False
     active[:] = 0
+    for b in range(len(going)):
+        soon[b] = gone[b] + going[b]
     for g in range(len(caps.meeting)):
         bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
-        went = gone[bi] + gone[bj]
-        if went + going[bi] + going[bj] < wait[g]:
+        if soon[bi] + soon[bj] < wait[g]:
             continue
+        if not placed:
+            k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+            placed = True
         nearest = np.inf
         for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
             i, j = caps.pair[n, 0], caps.pair[n, 1]
@@ -273,7 +277,7 @@ def _predict_pairs(
                         change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
                     active[n] = 1 if apart + change < margin else 0
             nearest = min(nearest, apart)
-        wait[g] = went + 0.999 * (nearest - margin)
+        wait[g] = gone[bi] + gone[bj] + 0.999 * (nearest - margin)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -305,7 +309,7 @@ def move(
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
     blocks, reach = _ground_blocks(ground)
-    going = np.empty(nj + 1)
+    going, soon = np.empty(nj + 1), np.empty(nj + 1)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -329,6 +333,7 @@ def move(
             active.wait[f],
             active.gone[f],
             going,
+            soon,
             ends,
             va,
             vb,
