@@ -15,7 +15,7 @@ from understudy.retarget._tables import Pose
 from understudy.retarget.drive import REFERENCE_HZ, make_drive
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import Problem, make_problem
-from understudy.retarget.rests import _chosen
+from understudy.retarget._rest_kernel import chosen_point
 from understudy.retarget.retarget import Retargeted, retarget
 from understudy.retarget.solve import solve_clip
 from understudy.retarget.start import start_pose
@@ -157,9 +157,10 @@ def test_the_feets_points_stay_the_first_and_a_flat_foot_is_not_lifted(problem: 
 
 
 def test_a_point_that_rests_is_kept_until_another_is_clearly_lower() -> None:
-    gap = np.array([[0.0, 0.01], [0.003, 0.0], [0.009, 0.0], [0.0, 0.001]])
-    np.testing.assert_array_equal(_chosen(gap, np.array([0, 1, 2, 3])), [0, 0, 1, 1])
-    np.testing.assert_array_equal(_chosen(gap, np.array([0, 5, 6, 9])), [0, 1, 1, 0])
+    assert chosen_point(np.array([0.003, 0.0]), -1) == 1
+    assert chosen_point(np.array([0.003, 0.0]), 0) == 0
+    assert chosen_point(np.array([0.009, 0.0]), 0) == 1
+    assert chosen_point(np.array([0.0, 0.001]), 1) == 1
 
 
 # ---- the robot's motion

@@ -9,7 +9,7 @@ from understudy.geom.arrays import F64
 from understudy.kinematics.collision import collision_model, self_distances
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
-from understudy.retarget._arm_kernels import SUNK, arm_cost, branches, cheapest_branch, solve_arm, sunk
+from understudy.retarget._arm_kernels import SUNK, arm_cost, arm_room, branches, cheapest_branch, solve_arm, sunk
 from understudy.retarget.arms import arm_chain, arm_joints, arm_starts, better_arms
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import start_pose
@@ -56,7 +56,7 @@ def test_a_pose_of_the_arm_is_found_again_from_some_start(problem: Problem, side
         left = []
         for start in arm_starts(chain):
             q = start.copy()
-            left.append(solve_arm(chain, UPRIGHT, asked, q, 40, False))
+            left.append(solve_arm(chain, UPRIGHT, asked, q, 40, False, arm_room(chain)))
             assert (q >= chain.lower).all()
             assert (q <= chain.upper).all()
             assert left[-1] == pytest.approx(arm_cost(chain, UPRIGHT, asked, q), abs=1e-12)
@@ -147,9 +147,9 @@ def test_an_arm_inside_the_torso_is_turned_out_of_it_from_some_start(problem: Pr
         through, outside = [], []
         for start in arm_starts(chain):
             q = start.copy()
-            solve_arm(chain, UPRIGHT, asked, q, 40, False)
+            solve_arm(chain, UPRIGHT, asked, q, 40, False, arm_room(chain))
             through.append(arm_cost(chain, UPRIGHT, asked, q) + SUNK * sunk(chain, UPRIGHT, q))
-            left = solve_arm(chain, UPRIGHT, asked, q, 40, True)
+            left = solve_arm(chain, UPRIGHT, asked, q, 40, True, arm_room(chain))
             assert left == pytest.approx(arm_cost(chain, UPRIGHT, asked, q) + SUNK * sunk(chain, UPRIGHT, q), abs=1e-9)
             outside.append((left, sunk(chain, UPRIGHT, q)))
         assert min(outside)[0] <= min(through) + 1e-9

@@ -15,7 +15,7 @@ from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.contacts import central_speed, flat, hysteresis, stance
 from understudy.retarget.feasibility import ENDS, end_residual, runs, stretches, treat
 from understudy.retarget.problem import VECTORS, Problem, make_problem
-from understudy.retarget.start import _cheapest_path
+from understudy.retarget._sweep_kernel import cheapest_of_two
 from understudy.retarget.targets import make_targets
 from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotMotion
@@ -129,8 +129,8 @@ def test_narrow_hips_give_the_feet_more_weight(problem: Problem, walking: HumanM
 
 def test_the_path_takes_the_cheaper_sweep_and_changes_where_they_agree() -> None:
     costs = np.array([[0.0, 5.0], [0.0, 5.0], [5.0, 0.0], [5.0, 0.0]])
-    np.testing.assert_array_equal(_cheapest_path(costs, np.array([9.0, 0.1, 0.1, 9.0])), [0, 0, 1, 1])
-    np.testing.assert_array_equal(_cheapest_path(costs, np.full(4, 100.0)), [0, 0, 0, 0])
+    np.testing.assert_array_equal(cheapest_of_two(costs, np.array([9.0, 0.1, 0.1, 9.0])), [0, 0, 1, 1])
+    np.testing.assert_array_equal(cheapest_of_two(costs, np.full(4, 100.0)), [0, 0, 0, 0])
 
 
 # ---- feasibility

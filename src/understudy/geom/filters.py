@@ -31,14 +31,70 @@ def lowpass(values: F64, *, rate_hz: float, cutoff_hz: float, order: int = 2) ->
         raise ShapeError(f"low-pass needs a positive rate and cut-off, got {rate_hz} Hz and {cutoff_hz} Hz")
     if cutoff_hz >= rate_hz / 2 or len(values) < 4:
         return values.copy()
-    pad = min(len(values) - 1, int(3 * rate_hz / cutoff_hz))
+    pad, padded = _continued(values, int(3 * rate_hz / cutoff_hz))
+    return _weighed(padded, _gain(len(padded), rate_hz, cutoff_hz, order))[pad : pad + len(values)]
+
+
+def band(values: F64, *, rate_hz: float, low_hz: float, high_hz: float) -> F64:
+    """(T, ...) what `lowpass` lets through at `high_hz`, less what it then lets through at `low_hz`; both at once.
+
+    Args:
+        values: (T, ...) samples at an even rate.
+        rate_hz: samples per second.
+        low_hz, high_hz: -3 dB points of one pass of the two; one at or above half the rate lets everything through.
+
+    Raises:
+        ShapeError: `rate_hz` or a cut-off is not positive.
+    """
+    if rate_hz <= 0 or low_hz <= 0 or high_hz <= 0:
+        raise ShapeError(f"a band needs a positive rate and cut-offs, got {rate_hz} Hz, {low_hz} Hz and {high_hz} Hz")
+    if low_hz >= rate_hz / 2 or len(values) < 4:
+        return np.zeros_like(values)
+    pad, padded = _continued(values, int(3 * rate_hz / low_hz))
+    gain = 1.0 - _gain(len(padded), rate_hz, low_hz, 2)
+    if high_hz < rate_hz / 2:
+        gain *= _gain(len(padded), rate_hz, high_hz, 2)
+    return _weighed(padded, gain)[pad : pad + len(values)]
+
+
+def _continued(values: F64, pad: int) -> tuple[int, F64]:
+    """Samples continued at both ends by point reflection, and by how many before the first.
+
+    Behind the last there may be more: a length without large prime factors has its spectrum in a fraction of the time.
+    """
+    longest = len(values) - 1
+    pad = min(longest, pad)
+    behind = _quick(len(values) + 2 * pad) - len(values) - pad
+    behind = behind if behind <= longest else pad
     before = 2.0 * values[0] - values[pad:0:-1]
-    after = 2.0 * values[-1] - values[-2 : -pad - 2 : -1]
-    padded = np.concatenate([before, values, after])
-    warped = np.tan(np.pi * np.fft.rfftfreq(len(padded), 1.0 / rate_hz) / rate_hz) / np.tan(np.pi * cutoff_hz / rate_hz)
-    gain = 1.0 / (1.0 + warped ** (2 * order))
-    spectrum = np.fft.rfft(padded, axis=0) * gain.reshape((-1,) + (1,) * (values.ndim - 1))
-    return np.asarray(np.fft.irfft(spectrum, n=len(padded), axis=0)[pad : pad + len(values)])
+    after = 2.0 * values[-1] - values[-2::-1][:behind]
+    return pad, np.concatenate([before, values, after])
+
+
+def _quick(length: int) -> int:
+    """The next length that is a product of twos, threes and fives."""
+    best = 1 << (length - 1).bit_length()
+    fives = 1
+    while fives < best:
+        threes = fives
+        while threes < best:
+            rest = -(-length // threes)
+            best = min(best, threes << (rest - 1).bit_length())
+            threes *= 3
+        fives *= 5
+    return best
+
+
+def _gain(length: int, rate_hz: float, cutoff_hz: float, order: int) -> F64:
+    """What both passes of a Butterworth low-pass leave of each frequency of a spectrum."""
+    warped = np.tan(np.pi * np.fft.rfftfreq(length, 1.0 / rate_hz) / rate_hz) / np.tan(np.pi * cutoff_hz / rate_hz)
+    return np.asarray(1.0 / (1.0 + warped ** (2 * order)))
+
+
+def _weighed(values: F64, gain: F64) -> F64:
+    """Samples whose frequencies are multiplied by a gain."""
+    spectrum = np.fft.rfft(values, axis=0) * gain.reshape((-1,) + (1,) * (values.ndim - 1))
+    return np.asarray(np.fft.irfft(spectrum, n=len(values), axis=0))
 
 
 def derivative(values: F64, t_ns: I64) -> F64:

@@ -11,6 +11,7 @@ import numba as nb
 from understudy.geom.arrays import F64, I64, U8
 from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _kernels as k
+from understudy.retarget._elimination import LEAD
 from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
 
 SHARED, TIP, TAIL = 0, 1, 2
@@ -72,9 +73,9 @@ def add_vectors(
             row, p = rows[at[i]], at[i]
             j0, j1, j2 = w * jac[i, 0], w * jac[i, 1], w * jac[i, 2]
             row[0] += j0 * r[0] + j1 * r[1] + j2 * r[2]
-            row[1 + p] += j0 * jac[i, 0] + j1 * jac[i, 1] + j2 * jac[i, 2]
+            row[LEAD + p] += j0 * jac[i, 0] + j1 * jac[i, 1] + j2 * jac[i, 2]
             for b in range(i + 1, count):
-                row[1 + at[b]] += j0 * jac[b, 0] + j1 * jac[b, 1] + j2 * jac[b, 2]
+                row[LEAD + at[b]] += j0 * jac[b, 0] + j1 * jac[b, 1] + j2 * jac[b, 2]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -98,14 +99,14 @@ def cost_of_vectors(vec: Vectors, pos: F64, rot: F64, target: F64, weight: F64, 
 def add_joints(tree: Tree, cols: I64, q: F64, limit_weight: float, active: U8, damping: float, rows: F64) -> None:
     """Damping of every column, the pull of joints to the rest pose, and one-sided limits where `active` is 1 (lower) or 2."""
     for i in range(len(cols)):
-        rows[i, 1 + i] += damping
+        rows[i, LEAD + i] += damping
         if cols[i] < 6:
             continue
         j = cols[i] - 6
-        rows[i, 1 + i] += tree.rest_weight[j]
+        rows[i, LEAD + i] += tree.rest_weight[j]
         rows[i, 0] += tree.rest_weight[j] * (q[j] - tree.rest[j])
         if active[j] != 0:
-            rows[i, 1 + i] += limit_weight
+            rows[i, LEAD + i] += limit_weight
             rows[i, 0] += limit_weight * (q[j] - (tree.lower[j] if active[j] == 1 else tree.upper[j]))
 
 
@@ -197,7 +198,7 @@ def _add_moments(count: int, at: I64, jac: F64, moment: F64, first: F64, rows: F
         row = rows[at[a]]
         row[0] += j0 * first[0] + j1 * first[1] + j2 * first[2] + j3 * first[3]
         for b in range(a, count):
-            row[1 + at[b]] += q0 * jac[b, 0] + q1 * jac[b, 1] + q2 * jac[b, 2] + q3 * jac[b, 3]
+            row[LEAD + at[b]] += q0 * jac[b, 0] + q1 * jac[b, 1] + q2 * jac[b, 2] + q3 * jac[b, 3]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -266,7 +267,7 @@ def add_collisions(
             w = weight * jac[a, 0]
             rows[at[a], 0] += w * r
             for b in range(a, count):
-                rows[at[a], 1 + at[b]] += w * jac[b, 0]
+                rows[at[a], LEAD + at[b]] += w * jac[b, 0]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -297,9 +298,10 @@ def planted(tree: Tree, ground: Ground, place: I64, pos: F64, rot: F64, axis: F6
 
 @nb.njit(cache=True, nogil=True)
 def add_slip(
-    n: int, count: int, at: I64, weight: float, slide: F64, p0: F64, j0: F64, p1: F64, j1: F64, rows: F64, following: F64
+    count: int, at: I64, weight: float, slide: F64, p0: F64, j0: F64, p1: F64, j1: F64, rows: F64, following: F64
 ) -> None:
     """Terms w |p(f + 1) - p(f) - slide|^2 in the ground plane: both frames' own blocks and the block between them."""
+    towards_next = LEAD + len(rows)
     rx, ry = weight * (p1[0] - p0[0] - slide[0]), weight * (p1[1] - p0[1] - slide[1])
     for a in range(count):
         i = at[a]
@@ -308,7 +310,7 @@ def add_slip(
         here[0] -= j0[a, 0] * rx + j0[a, 1] * ry
         there[0] += j1[a, 0] * rx + j1[a, 1] * ry
         for b in range(a, count):
-            here[1 + at[b]] += x0 * j0[b, 0] + y0 * j0[b, 1]
-            there[1 + at[b]] += x1 * j1[b, 0] + y1 * j1[b, 1]
+            here[LEAD + at[b]] += x0 * j0[b, 0] + y0 * j0[b, 1]
+            there[LEAD + at[b]] += x1 * j1[b, 0] + y1 * j1[b, 1]
         for b in range(count):
-            here[1 + n + at[b]] -= x0 * j1[b, 0] + y0 * j1[b, 1]
+            here[towards_next + at[b]] -= x0 * j1[b, 0] + y0 * j1[b, 1]

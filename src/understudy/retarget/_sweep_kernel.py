@@ -5,11 +5,11 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, I64
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
-from understudy.retarget._elimination import eliminate, solved
-from understudy.retarget._tables import Part, Tree, Vectors
+from understudy.retarget._elimination import LEAD, eliminate, fill_up, solved
+from understudy.retarget._tables import Part, Pose, Tree, Vectors
 
 _LARGEST = 0.6
 """Most that a frame moves in one step, radians or metres."""
@@ -47,9 +47,10 @@ def sweep(
             for i in range(n):
                 j = part.cols[i] - 6
                 if j >= 0:
-                    rows[i, 1 + i] += prior
+                    rows[i, LEAD + i] += prior
                     rows[i, 0] += prior * (q[f, j] - last_q[j])
-            if not eliminate(rows, n, False):
+            fill_up(rows, n)
+            if not eliminate(rows, False):
                 break
             solved(rows, n, step)
             largest = np.abs(step).max()
@@ -73,3 +74,37 @@ def sweep(
         for j in range(nj):
             cost[f] += tree.rest_weight[j] * (q[f, j] - tree.rest[j]) ** 2
         f += stride
+
+
+@nb.njit(cache=True, nogil=True)
+def squared_gaps(one: Pose, two: Pose) -> F64:
+    """(T,) squared distance between two solutions of each frame, the root's turn and the joints', radians squared."""
+    out, turn = np.empty(len(one.q)), np.empty(3)
+    for f in range(len(out)):
+        k.relative_rotvec(one.root_rot[f], two.root_rot[f], turn)
+        total = turn[0] ** 2 + turn[1] ** 2 + turn[2] ** 2
+        for j in range(one.q.shape[1]):
+            total += (one.q[f, j] - two.q[f, j]) ** 2
+        out[f] = total
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def cheapest_of_two(costs: F64, switch: F64) -> I64:
+    """(T,) which of two solutions to take at each frame: least total cost (T, 2) plus `switch` (T,) at each change.
+
+    Source: Viterbi, "Error bounds for convolutional codes", IEEE Trans. Information Theory 13 (1967).
+    """
+    total = len(costs)
+    came, path = np.zeros((total, 2), np.int64), np.empty(total, np.int64)
+    zero, one = costs[0, 0], costs[0, 1]
+    for f in range(1, total):
+        change = min(switch[f], switch[f - 1])
+        to_zero, to_one = one + change, zero + change
+        came[f, 0] = 0 if zero <= to_zero else 1
+        came[f, 1] = 1 if one <= to_one else 0
+        zero, one = min(zero, to_zero) + costs[f, 0], min(one, to_one) + costs[f, 1]
+    path[-1] = 0 if zero <= one else 1
+    for f in range(total - 1, 0, -1):
+        path[f - 1] = came[f, path[f]]
+    return path

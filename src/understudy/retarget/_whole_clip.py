@@ -11,7 +11,7 @@ from understudy.geom.arrays import F32, F64, I64, U8
 from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
-from understudy.retarget._elimination import eliminate, hand_on, keep, substitute
+from understudy.retarget._elimination import LEAD, eliminate, fill_up, hand_on, keep, substitute
 from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
 
 TOUCH_M = 0.05
@@ -23,10 +23,10 @@ LARGEST = 0.5
 @nb.njit(cache=True, nogil=True)
 def _add_acceleration(w: F64, part: Part, pose: Pose, f: int, here: F64, following: F64, after: F64, r0: F64, r1: F64) -> None:
     """Terms w (x(f + 2) - 2 x(f + 1) + x(f))^2, owned by their first frame f."""
-    n = len(part.cols)
+    towards_next, towards_after = LEAD + len(here), LEAD + 2 * len(here)
     k.relative_rotvec(pose.root_rot[f], pose.root_rot[f + 1], r0)
     k.relative_rotvec(pose.root_rot[f + 1], pose.root_rot[f + 2], r1)
-    for i in range(n):
+    for i in range(len(part.cols)):
         c = part.cols[i]
         wi = w[c]
         if c < 3:
@@ -35,30 +35,29 @@ def _add_acceleration(w: F64, part: Part, pose: Pose, f: int, here: F64, followi
             r = r1[c - 3] - r0[c - 3]
         else:
             r = pose.q[f + 2, c - 6] - 2.0 * pose.q[f + 1, c - 6] + pose.q[f, c - 6]
-        here[i, 1 + i] += wi
-        here[i, 1 + n + i] -= 2.0 * wi
-        here[i, 1 + 2 * n + i] += wi
+        here[i, LEAD + i] += wi
+        here[i, towards_next + i] -= 2.0 * wi
+        here[i, towards_after + i] += wi
         here[i, 0] += wi * r
-        following[i, 1 + i] += 4.0 * wi
-        following[i, 1 + n + i] -= 2.0 * wi
+        following[i, LEAD + i] += 4.0 * wi
+        following[i, LEAD + len(here) + i] -= 2.0 * wi
         following[i, 0] -= 2.0 * wi * r
-        after[i, 1 + i] += wi
+        after[i, LEAD + i] += wi
         after[i, 0] += wi * r
 
 
 @nb.njit(cache=True, nogil=True)
 def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, here: F64, following: F64) -> None:
     """Terms w (|q(f + 1) - q(f)| - step)^2 of joints that turn too fast into frame f + 1."""
-    n = len(part.cols)
-    for i in range(n):
+    for i in range(len(part.cols)):
         j = part.cols[i] - 6
         if j < 0 or active[j] == 0:
             continue
         r = pose.q[f + 1, j] - pose.q[f, j] - (step[j] if active[j] == 1 else -step[j])
-        here[i, 1 + i] += w
-        here[i, 1 + n + i] -= w
+        here[i, LEAD + i] += w
+        here[i, LEAD + len(here) + i] -= w
         here[i, 0] -= w * r
-        following[i, 1 + i] += w
+        following[i, LEAD + i] += w
         following[i, 0] += w * r
 
 
@@ -117,7 +116,7 @@ def _add_slips(
         )
         work.known[1, m] = 1
         t.add_slip(
-            len(part.cols), work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
+            work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
             work.point[1, m], work.planted[1, m], here, following,
         )  # fmt: skip
 
@@ -173,7 +172,7 @@ def eliminated(
     """Equations of frames [first, stop), eliminated one after the other.
 
     `rows` (3, *frame_shape(n)) comes in with what earlier frames handed on to the first two of these, and goes out
-    with what these hand on to the next two, in the same places; `kept` (stop - first, n, 2 n + 2) is filled for the
+    with what these hand on to the next two, in the same places; `kept` (stop - first, n, kept_columns(n)) is filled for the
     substitution. A term belongs to its earliest frame. Returns the first frame whose equations are singular, or -1.
     """
     nj, n = len(tree.parent), len(part.cols)
@@ -189,9 +188,10 @@ def eliminated(
         add_frame(
             tree, vec, ground, caps, drive, stiff, part, damping[f], active, pose, f, now, later, here, following, after, work
         )  # fmt: skip
-        if not eliminate(here, n, True):
+        fill_up(here, n)
+        if not eliminate(here, True):
             return f
-        hand_on(here, following, after, n)
+        hand_on(here, following, after)
         keep(here, n, kept[f - first])
         now, later = later, now
     _turn_back(rows, (stop - first) % 3)
@@ -247,17 +247,21 @@ def _predict_ground(
 @nb.njit(cache=True, nogil=True)
 def _predict_pairs(
     caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32, going: F64,
-    ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
+    soon: F64, ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
 ) -> None:  # fmt: skip
     """Pairs that would come nearer than the margin. Two bodies are not looked at before they have moved, or this step will have
     moved them (`going`), as far as would bring them that near."""
-    k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+    placed = False
     active[:] = 0
+    for b in range(len(going)):
+        soon[b] = gone[b] + going[b]
     for g in range(len(caps.meeting)):
         bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
-        went = gone[bi] + gone[bj]
-        if went + going[bi] + going[bj] < wait[g]:
+        if soon[bi] + soon[bj] < wait[g]:
             continue
+        if not placed:
+            k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
+            placed = True
         nearest = np.inf
         for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
             i, j = caps.pair[n, 0], caps.pair[n, 1]
@@ -273,7 +277,7 @@ def _predict_pairs(
                         change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
                     active[n] = 1 if apart + change < margin else 0
             nearest = min(nearest, apart)
-        wait[g] = went + 0.999 * (nearest - margin)
+        wait[g] = gone[bi] + gone[bj] + 0.999 * (nearest - margin)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -305,7 +309,7 @@ def move(
     point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     ends = np.empty((len(caps.body), 2, 3))
     blocks, reach = _ground_blocks(ground)
-    going = np.empty(nj + 1)
+    going, soon = np.empty(nj + 1), np.empty(nj + 1)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -329,6 +333,7 @@ def move(
             active.wait[f],
             active.gone[f],
             going,
+            soon,
             ends,
             va,
             vb,

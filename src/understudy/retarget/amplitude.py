@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.geom.filters import lowpass
+from understudy.geom.filters import band
 from understudy.retarget.problem import LIMBS, VECTORS
 
 SLOW_HZ, NOISE_HZ = 1.0, 12.0
@@ -51,6 +51,5 @@ def loss_warning(loss: dict[str, float], lowpass_hz: float, *, at_bound: bool = 
 
 def _swing(directions: F64, rate_hz: float) -> F64:
     """(2, L) rms of the fast swing of directions (T, 2, L, 3)."""
-    clean = lowpass(directions, rate_hz=rate_hz, cutoff_hz=NOISE_HZ)
-    fast = clean - lowpass(clean, rate_hz=rate_hz, cutoff_hz=SLOW_HZ)
+    fast = band(directions, rate_hz=rate_hz, low_hz=SLOW_HZ, high_hz=NOISE_HZ)
     return np.asarray(np.sqrt(np.mean(np.ascontiguousarray(np.moveaxis(np.sum(fast * fast, axis=-1), 0, -1)), axis=-1)))

@@ -15,7 +15,7 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import matrix_to_quat
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._arm_kernels import SUNK, Chain, branches, cheapest_branch, sunk_frames
-from understudy.retarget._tables import Pose
+from understudy.retarget._tables import Capsules, Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.spec.skeleton import SIDES
 
@@ -73,8 +73,23 @@ def arm_joints(problem: Problem, side: str) -> list[int]:
     return [int(j) for j in tree.chain[elbow, : tree.chain_len[elbow]] if j not in carried]
 
 
+_KEPT = 4
+_made: dict[tuple[int, str], tuple[Capsules, Chain]] = {}
+
+
 def arm_chain(problem: Problem, side: str) -> Chain:
-    """Tables of one arm; the wrist is held at rest."""
+    """Tables of one arm; the wrist is held at rest. Kept for the last few robots, whose capsules every problem of theirs shares."""
+    known = _made.get((id(problem.capsules), side))
+    if known is not None and known[0] is problem.capsules:
+        return known[1]
+    chain = _arm_chain(problem, side)
+    while len(_made) >= 2 * _KEPT:
+        _made.pop(next(iter(_made)))
+    _made[id(problem.capsules), side] = problem.capsules, chain
+    return chain
+
+
+def _arm_chain(problem: Problem, side: str) -> Chain:
     robot, tree, joints = problem.robot, problem.tree, arm_joints(problem, side)
     order = {_torso(problem): 0, **{joint + 1: n + 1 for n, joint in enumerate(joints)}}
     rest = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), tree.rest[None])
@@ -92,6 +107,8 @@ def arm_chain(problem: Problem, side: str) -> Chain:
     bulk = [c for c in range(len(caps.body)) if caps.body[c] == _torso(problem)]
     ends = [(carried(int(caps.body[c]), caps.a[c]), carried(int(caps.body[c]), caps.b[c])) for c in limb]
     met = [(i, j) if i in limb else (j, i) for i, j in caps.pair if (i in limb and j in bulk) or (j in limb and i in bulk)]
+    limbs = np.array([[a[1], b[1]] for a, b in ends]).reshape(-1, 2, 3)
+    bulks = np.array([[caps.a[c], caps.b[c]] for c in bulk]).reshape(-1, 2, 3)
     return Chain(
         rot0=np.ascontiguousarray(robot.rot_parent_joint[joints]),
         pos0=np.ascontiguousarray(robot.pos_parent_joint_m[joints]),
@@ -101,10 +118,12 @@ def arm_chain(problem: Problem, side: str) -> Chain:
         lower=np.ascontiguousarray(tree.lower[joints]),
         upper=np.ascontiguousarray(tree.upper[joints]),
         link=np.array([a[0] for a, _ in ends], dtype=np.int64),
-        limb=np.array([[a[1], b[1]] for a, b in ends]).reshape(-1, 2, 3),
+        limb=limbs,
         limb_m=np.ascontiguousarray(caps.radius[limb]),
-        bulk=np.array([[caps.a[c], caps.b[c]] for c in bulk]).reshape(-1, 2, 3),
+        limb_half_m=0.5 * np.linalg.norm(limbs[:, 1] - limbs[:, 0], axis=1),
+        bulk=bulks,
         bulk_m=np.ascontiguousarray(caps.radius[bulk]),
+        bulk_half_m=0.5 * np.linalg.norm(bulks[:, 1] - bulks[:, 0], axis=1),
         pair=np.array([(limb.index(i), bulk.index(j)) for i, j in met], dtype=np.int64).reshape(-1, 2),
     )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64, Bool
-from understudy.geom.rotations import matrix_to_quat
-from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.geom.arrays import I64, Bool
+from understudy.retarget._rest_kernel import rest_points
 from understudy.retarget._tables import Drive, Pose
 from understudy.retarget.drive import FEET_POINTS
 from understudy.retarget.problem import Problem
@@ -14,8 +13,6 @@ from understudy.retarget.surfaces import foot_points
 from understudy.retarget.targets import Targets
 from understudy.spec.skeleton import SURFACES
 
-KEEP_M = 0.005
-"""A point that rests goes on resting unless another is lower by more than this."""
 FIRM, LOOSE = 0.1, 0.03
 """Shares of the ground's weight that draw a planted surface down, and one that rests but moves. What would sink is kept up with
 the whole of it: a robot of other proportions may not reach the floor with everything at once, and then a part stays above it."""
@@ -42,56 +39,37 @@ class Rests:
         ramp: tuple[float, ...],
     ) -> None:  # fmt: skip
         self.problem, self.drive, self.push, self.slip, self.ramp = problem, drive, push, SLIP_SHARE * slip, ramp
-        self.parts: list[tuple[I64, int, I64, Bool]] = []
+        own: list[tuple[I64, int, Bool, Bool]] = []
         column = FEET_POINTS
         for i, rows in enumerate(foot_points(problem)):
             frames = np.flatnonzero(targets.lying[:, i])
-            if len(frames):
-                self.parts.append((rows, -1, frames, targets.lying_still[:, i]))
-                still = targets.lying_still[frames, i]
-                drive.slip[frames, 2 * i : 2 * i + 2] *= np.where(still, SLIP_SHARE, 0.0)[:, None]
+            own.append((rows, -1, targets.lying[:, i], targets.lying_still[:, i]))
+            still = targets.lying_still[frames, i]
+            drive.slip[frames, 2 * i : 2 * i + 2] *= np.where(still, SLIP_SHARE, 0.0)[:, None]
         for name, rows in points.items():
             surface = SURFACES.index(name)
-            frames = np.flatnonzero(targets.touch[:, surface])
-            if len(frames):
-                self.parts.append((rows, column, frames, targets.planted[:, surface]))
+            own.append((rows, column, targets.touch[:, surface], targets.planted[:, surface]))
             column += len(rows)
+        own = [part for part in own if part[2].any()]
+        self.rows = np.concatenate([part[0] for part in own])
+        self.bounds = np.cumsum([0, *(len(part[0]) for part in own)])
+        self.columns = np.array([part[1] for part in own], dtype=np.int64)
+        self.rests, self.planted = (np.ascontiguousarray(np.stack([part[i] for part in own], axis=1)) for i in (2, 3))
         self.feet_pull, self.feet_slip = drive.pull.copy(), drive.slip.copy()
 
-    def __call__(self, iteration: int, pose: Pose) -> None:
-        """Choose, in every frame, the point of each resting surface that is held on the floor."""
+    def __call__(self, iteration: int, pose: Pose) -> Bool:
+        """Choose, in every frame, the point of each resting surface that is held on the floor.
+
+        Returns:
+            (T,) frames that are asked something else than before.
+        """
+        changed = np.zeros(len(pose.q), dtype=np.bool_)
         if iteration >= CHOICES:
-            return
+            return changed
         ramp = self.ramp[min(iteration, len(self.ramp) - 1)]
-        self.drive.pull[:] = ramp * self.feet_pull
-        self.drive.slip[:] = ramp * self.feet_slip
-        poses = body_poses(self.problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
-        for rows, column, frames, planted in self.parts:
-            gap = self._gaps(poses, rows, frames)
-            chosen = _chosen(gap, frames)
-            sinks = gap[np.arange(len(frames)), chosen] < 0.0
-            if column < 0:
-                self.drive.pull[np.ix_(frames, rows)] = 0.0
-            share = np.where(sinks, 1.0, np.where(planted[frames], FIRM, LOOSE))
-            self.drive.pull[frames, rows[chosen]] = ramp * share * self.push
-            if column < 0:
-                continue
-            on = np.flatnonzero((np.diff(frames) == 1) & planted[frames[:-1]] & planted[frames[1:]])
-            self.drive.slip[frames[on], column + chosen[on]] = ramp * self.slip
-
-    def _gaps(self, poses: BodyPoses, rows: I64, frames: I64) -> F64:
-        """(F, N) metres between each of a surface's points and the floor."""
-        ground = self.problem.ground
-        return np.stack(
-            [poses.points(int(ground.body[n]), ground.offset[n])[frames, 2] - ground.clearance[n] for n in rows], axis=1
-        )
-
-
-def _chosen(gap: F64, frames: I64) -> I64:
-    """(F,) the lowest point of each frame; the one before is kept while no other is lower by more than KEEP_M."""
-    depth = gap.min(axis=1)
-    out: I64 = gap.argmin(axis=1).astype(np.int64)
-    for k in range(1, len(frames)):
-        if frames[k] == frames[k - 1] + 1 and gap[k, out[k - 1]] <= depth[k] + KEEP_M:
-            out[k] = out[k - 1]
-    return out
+        rest_points(
+            self.problem.tree, self.problem.ground, pose, self.rows, self.bounds, self.columns, self.rests, self.planted,
+            ramp * self.feet_pull, ramp * self.feet_slip, ramp * self.push, ramp * self.slip, FIRM, LOOSE,
+            self.drive.pull, self.drive.slip, changed,
+        )  # fmt: skip
+        return changed

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
-from understudy.geom.rotations import matrix_to_quat, quat_conj, quat_mul, quat_to_rotvec
+from understudy.geom.arrays import F64
+from understudy.geom.rotations import matrix_to_quat
 from understudy.retarget._elimination import frame_shape
-from understudy.retarget._sweep_kernel import sweep
+from understudy.retarget._sweep_kernel import cheapest_of_two, squared_gaps, sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
 from understudy.retarget.targets import Targets, frame_weights
@@ -60,7 +60,7 @@ def _better(one: Pose, one_cost: F64, two: Pose, two_cost: F64, rest: F64, *, de
     """
     costs = np.stack([one_cost, two_cost], axis=1)
     twist = TWIST * np.stack([np.sum((way.q - rest) ** 2, axis=1) for way in (one, two)], axis=1)
-    choice = _cheapest_path(costs + twist, np.minimum(_gaps(one, two) * SWITCH_COST, dearest))
+    choice = cheapest_of_two(costs + twist, np.minimum(squared_gaps(one, two) * SWITCH_COST, dearest))
     pick = choice[:, None]
     pose = Pose(
         root_pos=np.where(pick == 0, one.root_pos, two.root_pos),
@@ -118,32 +118,6 @@ def _first_root(target: F64) -> tuple[F64, F64]:
     x = np.cross(y, up)
     x /= np.linalg.norm(x)
     return target[place["midhip"]].copy(), np.stack([x, y, np.cross(x, y)], axis=1)
-
-
-def _gaps(a: Pose, b: Pose) -> F64:
-    """(T,) squared distance between two solutions of each frame, radians squared."""
-    between = quat_mul(matrix_to_quat(a.root_rot), quat_conj(matrix_to_quat(b.root_rot)))
-    return np.asarray(np.sum((a.q - b.q) ** 2, axis=1) + np.sum(quat_to_rotvec(between) ** 2, axis=1))
-
-
-def _cheapest_path(costs: F64, switch: F64) -> I64:
-    """(T,) which of two solutions to take at each frame: least total cost (T, 2) plus `switch` (T,) at each change.
-
-    Source: Viterbi, "Error bounds for convolutional codes", IEEE Trans. Information Theory 13 (1967).
-    """
-    total = len(costs)
-    best = costs[0].copy()
-    came = np.zeros((total, 2), dtype=np.int64)
-    for f in range(1, total):
-        crossing = best[::-1] + min(switch[f], switch[f - 1])
-        stay = best <= crossing
-        came[f] = np.where(stay, [0, 1], [1, 0])
-        best = np.where(stay, best, crossing) + costs[f]
-    path = np.empty(total, dtype=np.int64)
-    path[-1] = int(np.argmin(best))
-    for f in range(total - 1, 0, -1):
-        path[f - 1] = came[f, path[f]]
-    return path
 
 
 def pose_quat_wxyz(pose: Pose) -> F64:

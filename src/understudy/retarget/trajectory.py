@@ -96,7 +96,7 @@ class Trajectory:
         progress: Callable[[int, int], None] | None = None,
         *,
         begin: Begin = "ramp",
-        before: Callable[[int, Pose], None] | None = None,
+        before: Callable[[int, Pose], Bool] | None = None,
     ) -> Pose:
         """Run the iterations; returns the clamped solution.
 
@@ -104,7 +104,8 @@ class Trajectory:
             progress: called with (done, most) iterations.
             begin: `ramp` brings the stiff terms in by degrees; `settled` where the pose has contacts and limits in it already;
                 `polish` where it is a solution but for the very frames in which feet are planted.
-            before: called before each iteration with its number and the present pose; it may change what `drive` asks.
+            before: called before each iteration with its number and the present pose; it may change what `drive` asks, and
+                returns the frames (T,) in which it did.
         """
         ramp, total = len(self.ramp), len(self.pose.q)
         first = 0 if begin == "ramp" else ramp - 1
@@ -131,16 +132,15 @@ class Trajectory:
         """Whether nothing but the feet can bear on the floor."""
         return len(self.problem.ground.slip_body) == FEET_POINTS
 
-    def _ask_anew(self, iteration: int, before: Callable[[int, Pose], None] | None) -> None:
+    def _ask_anew(self, iteration: int, before: Callable[[int, Pose], Bool] | None) -> None:
         """Let contacts be chosen anew by the present pose; a frame that is asked something else is solved again."""
-        if self.problem.can_roll and before is None:
-            return
-        pull, slip = self.drive.pull.copy(), self.drive.slip.copy()
+        changed = np.zeros(len(self.size), dtype=np.bool_)
         if not self.problem.can_roll:
+            pull = self.drive.pull.copy()
             self._stand_on_edges()
+            changed |= (pull != self.drive.pull).any(axis=1)
         if before is not None:
-            before(iteration, self.pose)
-        changed = (pull != self.drive.pull).any(axis=1) | (slip != self.drive.slip).any(axis=1)
+            changed |= before(iteration, self.pose)
         self.size[changed & (self.size > 0)] = np.maximum(self.size[changed & (self.size > 0)], 2.0 * RESTLESS)
 
     def _part(self, iteration: int, begin: Begin) -> Part:
