@@ -31,9 +31,10 @@ FEET_POINTS = 4
 def acceleration_weight(lowpass_hz: float, rate_hz: float = REFERENCE_HZ) -> float:
     """Weight of the squared second difference at a rate that makes a zero-phase second-order low-pass at `lowpass_hz`.
 
-    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + w (2 - 2 cos(2 pi f / rate))^2). It halves a sine of
-    frequency fc where w = (2 - 2 cos(2 pi fc / rate))^-2, and for f far below the rate it is 1 / (1 + (f / fc)^4): a second-order
-    Butterworth run forward and backward. Beyond half the rate, where no sine is, the slow sine's (2 pi fc / rate)^-4 stands for it.
+    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + w (2 - 2 cos(2 pi f / rate))^2). It halves a sine
+    of frequency fc where w = (2 - 2 cos(2 pi fc / rate))^-2, and for f far below the rate it is 1 / (1 + (f / fc)^4): a
+    second-order Butterworth run forward and backward. For a cut-off beyond half the rate, where no sine is, the slow sine's
+    weight (2 pi fc / rate)^-4 stands.
     """
     if lowpass_hz <= 0:
         return TRACE * (rate_hz / REFERENCE_HZ) ** 4

@@ -43,8 +43,8 @@ LONGWAYS = 0.7
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
 """Pull to the rest pose of joints that no direction determines (waist, wrists), and of the others."""
 ROLL_WEIGHT = 0.1
-"""The same of the ankles' roll, which nothing else asks of a foot in the air: with less, it is half a swing late, and where it gets
-to depends on the frame in which the foot was let go."""
+"""The same of the ankles' roll, which nothing else asks of a foot in the air: with less, it comes back half a swing late, and how
+far depends on the frame in which the foot was let go."""
 
 
 @dataclass(frozen=True)
