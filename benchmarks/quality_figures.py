@@ -24,7 +24,7 @@ from understudy.spec.skeleton import JOINTS, HumanMotion
 SHORT_NAME = {"unitree_g1": "g1", "unitree_h1": "h1"}
 """Robots that the evaluator knows."""
 LOOSE_HZ, CUT_HZ, JERK_HZ = 6.45, 5.0, 30.0
-"""The low-passed clip: retargeted with little smoothness (weight 0.3 at 30 Hz, 6.45 Hz), then filtered at 5 Hz."""
+"""The low-passed clip: retargeted with little smoothness (6.45 Hz), then filtered at 5 Hz."""
 
 
 def own_figures(human: HumanMotion, motion: RobotMotion, robot: RobotModel) -> dict[str, float]:

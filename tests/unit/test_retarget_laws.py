@@ -150,9 +150,20 @@ def test_no_lowpass_follows_more_closely(walking: HumanMotion, walked: Retargete
     assert rough.jerk_rad_s3 > smooth.jerk_rad_s3
 
 
-def test_the_weight_of_the_low_pass_is_the_papers() -> None:
-    assert acceleration_weight(30.0 / (2 * np.pi)) == pytest.approx(1.0)
-    assert acceleration_weight(2.5) == pytest.approx(16 * acceleration_weight(5.0))
+@pytest.mark.parametrize("rate_hz", [30.0, 60.0, 240.0])
+@pytest.mark.parametrize("cut_hz", [2.5, 5.0, 14.0])
+def test_the_low_pass_halves_its_cut_off_at_every_rate(cut_hz: float, rate_hz: float) -> None:
+    """The minimiser of |q - u|^2 + w |second difference of q|^2 over a whole turn, frame by frame as a dense system."""
+    frames = round(rate_hz * 2.0)  # whole waves of every frequency above
+    second = np.roll(np.eye(frames), 1, axis=1) - 2.0 * np.eye(frames) + np.roll(np.eye(frames), -1, axis=1)
+    wave = np.cos(2.0 * np.pi * cut_hz * np.arange(frames) / rate_hz)
+    found = np.linalg.solve(np.eye(frames) + acceleration_weight(cut_hz, rate_hz) * second.T @ second, wave)
+    np.testing.assert_allclose(found, 0.5 * wave, atol=1e-9)
+
+
+def test_a_slow_low_pass_goes_with_the_fourth_power() -> None:
+    assert acceleration_weight(0.25) == pytest.approx(16 * acceleration_weight(0.5), rel=0.01)
+    assert acceleration_weight(0.5) == pytest.approx((30.0 / np.pi) ** 4, rel=0.01)
 
 
 def test_filtering_the_arms_leaves_the_feet_alone(walking: HumanMotion, walked: Retargeted, robot: RobotModel) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,10 @@ def robot() -> RobotModel:
 @pytest.fixture(scope="module")
 def solved(robot: RobotModel) -> Solved:
     out = {}
+    made = walk(steps=3, rate_hz=RATES_HZ[-1])
     for rate_hz in RATES_HZ:
-        human = walk(steps=3, rate_hz=rate_hz)
+        every = round(RATES_HZ[-1] / rate_hz)  # the very same motion: made at another rate it is a little another one
+        human = replace(made, joint_pos_world_m=made.joint_pos_world_m[::every], t_ns=made.t_ns[::every])
         motion = retarget(human, robot).motion
         out[rate_hz] = (motion, motion_metrics(human, motion, robot))
     return out
@@ -38,7 +42,7 @@ def test_figures_agree_within_two_percent(figure: str, solved: Solved) -> None:
     assert max(values) - min(values) < max(0.02 * max(values), 0.02)
 
 
-@pytest.mark.parametrize(("rate_hz", "most"), [(60.0, 0.03), (240.0, 0.03), (30.0, 0.09)])
+@pytest.mark.parametrize(("rate_hz", "most"), [(60.0, 0.02), (240.0, 0.02), (30.0, 0.04)])
 def test_joints_agree_at_common_stamps(rate_hz: float, most: float, solved: Solved) -> None:
     """Root mean square difference from 120 Hz over the swing of the joints; stances begin and end on whole frames."""
     (motion, _), (reference, _) = solved[rate_hz], solved[120.0]

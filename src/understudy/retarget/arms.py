@@ -46,7 +46,7 @@ def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> P
     poses: BodyPoses | None = None
     for side in SIDES:
         joints = arm_joints(problem, side)
-        asked: F64 = np.stack([vectors[:, VECTORS.index(f"{side}_{a}>{side}_{b}")] for a, b in _BONES], axis=1)
+        asked = asked_of(vectors, side)
         poses = poses or body_poses(problem.robot, pose.root_pos, quat, q)
         chain = arm_chain(problem, side)
         torso = np.ascontiguousarray(poses.rot_world[:, _torso(problem)])
@@ -55,14 +55,46 @@ def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> P
         if not doubtful.any():
             continue
         q = q if q is not pose.q else q.copy()
-        for part in _parts(doubtful, round(AROUND_S * rate_hz)):
+        for part in parts_around(doubtful, round(AROUND_S * rate_hz)):
             q[part, joints] = _through(
                 chain, torso[part], asked[part], q[part, joints], problem.tree.rest[joints], rate_hz, part, len(q)
             )
     return pose._replace(q=q)
 
 
+def unsettled(problem: Problem, vectors: F64, pose: Pose) -> Bool:
+    """(T,) an arm misses its directions, or is inside the torso."""
+    poses = body_poses(problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
+    return np.asarray(_inside(problem, poses, pose.q) > OFF) | np.any(
+        [_misses(problem, poses, asked_of(vectors, side), side) for side in SIDES], axis=0
+    )
+
+
+def pose_cost(problem: Problem, vectors: F64, weight: F64, pose: Pose) -> F64:
+    """(T,) what a pose misses of the vector tasks (T, V, 3), weighed (T, V), and how deep its arms are in the torso."""
+    poses = body_poses(problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
+    cost, v = _inside(problem, poses, pose.q), problem.vectors
+    for i in range(len(v.a_body)):
+        reach = poses.points(int(v.b_body[i]), v.b_off[i])
+        if v.a_body[i] >= 0:
+            reach = reach - poses.points(int(v.a_body[i]), v.a_off[i])
+        cost += weight[:, i] * np.sum((reach * v.inv_len[i] - vectors[:, i]) ** 2, axis=1)
+    return cost
+
+
+def _inside(problem: Problem, poses: BodyPoses, q: F64) -> F64:
+    """(T,) cost of how deep both arms are in the torso."""
+    torso = np.ascontiguousarray(poses.rot_world[:, _torso(problem)])
+    arms = [(arm_chain(problem, side), np.ascontiguousarray(q[:, arm_joints(problem, side)])) for side in SIDES]
+    return np.asarray(SUNK * sum(sunk_frames(chain, torso, arm) for chain, arm in arms))
+
+
 _BONES = (("shoulder", "elbow"), ("elbow", "wrist"))
+
+
+def asked_of(vectors: F64, side: str) -> F64:
+    """(T, 2, 3) directions that are asked of an arm's two bones."""
+    return np.stack([vectors[:, VECTORS.index(f"{side}_{a}>{side}_{b}")] for a, b in _BONES], axis=1)
 
 
 def arm_joints(problem: Problem, side: str) -> list[int]:
@@ -186,8 +218,10 @@ def _jumps(q: F64, most: float) -> Bool:
     return np.append(False, np.abs(np.diff(q, axis=0)).max(axis=1, initial=0.0) > most)
 
 
-def _parts(mask: Bool, around: int) -> list[slice]:
+def parts_around(mask: Bool, around: int) -> list[slice]:
     """Stretches that hold all true frames and `around` frames before and after each."""
     frames: I64 = np.flatnonzero(mask)
+    if not len(frames):
+        return []
     groups = np.split(frames, np.flatnonzero(np.diff(frames) > 2 * around) + 1)
     return [slice(max(int(g[0]) - around, 0), min(int(g[-1]) + around + 1, len(mask))) for g in groups]

@@ -17,12 +17,11 @@ from scipy.interpolate import CubicSpline
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import matrix_to_quat, quat_continuous, quat_to_matrix
 from understudy.retarget._tables import Pose
-from understudy.retarget.arms import better_arms
 from understudy.retarget.drive import REFERENCE_HZ
+from understudy.retarget.first_pose import first_pose
 from understudy.retarget.problem import Problem
 from understudy.retarget.solve import solve_clip
 from understudy.retarget.speed import speed_bound
-from understudy.retarget.start import start_pose
 from understudy.retarget.targets import Targets
 from understudy.retarget.trajectory import Settings
 
@@ -65,10 +64,10 @@ def _first(problem: Problem, targets: Targets, settings: Settings, rate_hz: floa
     total = len(targets.vectors)
     hop = int(rate_hz / (START_HZ * (0.5 if settings.fast else 1.0)) + 0.25)
     if hop < 2 or total < FEWEST * hop:
-        return better_arms(problem, targets.vectors, start_pose(problem, targets), rate_hz)
+        return first_pose(problem, targets, rate_hz)
     frames = np.append(np.arange(0, total - 1, hop), total - 1)
     few = targets.at(frames)
-    pose = better_arms(problem, few.vectors, start_pose(problem, few), rate_hz / hop)
+    pose = first_pose(problem, few, rate_hz / hop)
     at, quat = np.arange(total), quat_continuous(matrix_to_quat(pose.root_rot))
     lines = [np.stack([np.interp(at, frames, column) for column in values.T], axis=1) for values in (pose.root_pos, quat, pose.q)]
     turned = lines[1] / np.linalg.norm(lines[1], axis=1, keepdims=True)

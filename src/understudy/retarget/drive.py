@@ -22,19 +22,24 @@ ROOT_POS_ACCEL, ROOT_TURN_ACCEL = 100.0, 4.0
 """The root is held by more than a joint is: with these its low-pass is about that of the joints."""
 LEG_PULL = 5.2
 """Weight of what a leg is asked, two bones and the foot's place, from which on `_accelerations` keeps its low-pass."""
+TRACE = 1e-4
+"""Weight of the second differences at 30 Hz where no smoothing is asked, against jitter."""
 FEET_POINTS = 4
 """Points that can be planted where only the feet bear."""
 
 
-def acceleration_weight(lowpass_hz: float) -> float:
-    """Weight of the squared second difference at 30 Hz that equals a zero-phase second-order low-pass at `lowpass_hz`.
+def acceleration_weight(lowpass_hz: float, rate_hz: float = REFERENCE_HZ) -> float:
+    """Weight of the squared second difference at a rate that makes a zero-phase second-order low-pass at `lowpass_hz`.
 
-    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + (f / fc)^4) with
-    fc = (rate / 2 pi) w^(-1/4): a second-order Butterworth run forward and backward.
+    Minimising |q - target|^2 + w |second difference|^2 is the filter 1 / (1 + w (2 - 2 cos(2 pi f / rate))^2). It halves a sine
+    of frequency fc where w = (2 - 2 cos(2 pi fc / rate))^-2, and for f far below the rate it is 1 / (1 + (f / fc)^4): a
+    second-order Butterworth run forward and backward. For a cut-off beyond half the rate, where no sine is, the slow sine's
+    weight (2 pi fc / rate)^-4 stands.
     """
     if lowpass_hz <= 0:
-        return 1e-4
-    return float((REFERENCE_HZ / (2.0 * np.pi * lowpass_hz)) ** 4)
+        return TRACE * (rate_hz / REFERENCE_HZ) ** 4
+    turn = 2.0 * np.pi * lowpass_hz / rate_hz
+    return float((2.0 - 2.0 * np.cos(turn) if turn < np.pi else turn**2) ** -2)
 
 
 def make_drive(problem: Problem, targets: Targets, lowpass_hz: float, rate_hz: float, weight: F64 | None = None) -> Drive:
@@ -42,25 +47,25 @@ def make_drive(problem: Problem, targets: Targets, lowpass_hz: float, rate_hz: f
     step = REFERENCE_HZ / rate_hz
     total = len(targets.vectors)
     weights = frame_weights(targets) if weight is None else weight
-    accel = _accelerations(problem, targets, lowpass_hz)
+    accel = _accelerations(problem, targets, lowpass_hz, rate_hz)
     return Drive(
         target=targets.vectors,
         weight=weights * step,
         pull=_pull(problem, targets) * step,
         slip=_slip(problem, targets) / step,
         slide=np.zeros((total, len(problem.ground.slip_body), 2)),
-        accel=np.tile(accel / step**3, (total, 1)),
+        accel=np.tile(accel * step, (total, 1)),
         step=np.minimum(FASTEST_RAD_S, SPEED_SHARE * problem.robot.velocity_rad_s) / rate_hz,
     )
 
 
-def _accelerations(problem: Problem, targets: Targets, lowpass_hz: float) -> F64:
-    """(nv,) weights of the second differences at 30 Hz.
+def _accelerations(problem: Problem, targets: Targets, lowpass_hz: float, rate_hz: float) -> F64:
+    """(nv,) weights of the second differences, against data that weigh as at 30 Hz.
 
     The cut-off goes with the fourth root of how much a joint is pulled to its target. Where the hips' mismatch makes the foot's
     place weigh more, the legs' accelerations weigh as much more, and it stays. A trace against jitter has no cut-off.
     """
-    accel = np.full(6 + problem.robot.dof, acceleration_weight(lowpass_hz))
+    accel = np.full(6 + problem.robot.dof, acceleration_weight(lowpass_hz, rate_hz))
     accel[:3] *= ROOT_POS_ACCEL
     if lowpass_hz <= 0:
         return accel

@@ -38,8 +38,13 @@ VECTORS: tuple[str, ...] = (
 
 ON_AXIS_M = 1e-9
 """A point nearer than this to a joint's axis is on it."""
+LONGWAYS = 0.7
+"""An axis with this share along a foot turns about it."""
 IDLE_JOINT_WEIGHT, JOINT_WEIGHT = 0.02, 0.001
-"""Pull to the rest pose of joints that no direction determines (waist, ankle roll), and of the others."""
+"""Pull to the rest pose of joints that no direction determines (waist, wrists), and of the others."""
+ROLL_WEIGHT = 0.1
+"""The same of the ankles' roll, which nothing else asks of a foot in the air: with less, it comes back half a swing late, and how
+far depends on the frame in which the foot was let go."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _make_problem(robot: RobotModel) -> Problem:
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
         foot_pitch_rad=float(np.arctan2(-fall[2], np.hypot(fall[0], fall[1]))),
         sole_count=(len(soles[0]), len(soles[1])),
-        can_roll=_can_roll(robot, tree),
+        can_roll=bool(_ankle_rolls(robot, tree.chain, tree.chain_len)),
         palms=palms,
     )
 
@@ -176,6 +181,7 @@ def _tree(robot: RobotModel) -> Tree:
     chain, chain_len = _chains(robot.body_parent)
     weight = np.full(robot.dof, JOINT_WEIGHT)
     weight[_idle_joints(robot, chain, chain_len)] = IDLE_JOINT_WEIGHT
+    weight[_ankle_rolls(robot, chain, chain_len)] = ROLL_WEIGHT
     return Tree(
         parent=np.ascontiguousarray(robot.body_parent),
         rot0=np.ascontiguousarray(robot.rot_parent_joint),
@@ -269,9 +275,11 @@ def _columns(tree: Tree, a: int, b: int) -> list[int]:
     return [*range(3 if a >= 0 else 0, 6), *(6 + j for j in sorted(joints))]
 
 
-def _can_roll(robot: RobotModel, tree: Tree) -> bool:
-    """Whether a joint beyond the knee turns about the foot's long axis."""
-    foot = robot.on_body(robot.profile.soles["left"].link, np.zeros(3))[0]
-    knee = robot.point("left_knee")[0]
-    beyond = [j for j in tree.chain[foot, : tree.chain_len[foot]] if j not in tree.chain[knee, : tree.chain_len[knee]]]
-    return any(abs(robot.axis_joint[j][0]) > 0.7 for j in beyond)
+def _ankle_rolls(robot: RobotModel, chain: I64, chain_len: I64) -> list[int]:
+    """Joints beyond a knee that turn about the foot's long axis."""
+    rolls: list[int] = []
+    for side in SIDES:
+        foot, knee = robot.on_body(robot.profile.soles[side].link, np.zeros(3))[0], robot.point(f"{side}_knee")[0]
+        beyond = set(chain[foot, : chain_len[foot]].tolist()) - set(chain[knee, : chain_len[knee]].tolist())
+        rolls += [j for j in sorted(beyond) if abs(robot.axis_joint[j][0]) > LONGWAYS]
+    return rolls

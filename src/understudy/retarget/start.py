@@ -14,7 +14,7 @@ from understudy.retarget._elimination import frame_shape
 from understudy.retarget._sweep_kernel import cheapest_of_two, squared_gaps, sweep
 from understudy.retarget._tables import Pose
 from understudy.retarget.problem import VECTORS, Problem
-from understudy.retarget.targets import Targets, frame_weights
+from understudy.retarget.targets import HANDS, PLACE, Targets, frame_weights
 
 WARM_ITERATIONS, START_ITERATIONS = 4, 60
 STILL = 0.02
@@ -31,29 +31,36 @@ RESET_COST = 40.0
 """Most that going over to a fresh sweep costs: ten frames in which a limb points the wrong way."""
 TWIST = 0.005
 """Cost of a squared radian off the rest pose where two solutions are weighed: of two that fit, the less twisted is taken."""
+FIRM_LINE = 1.0
+"""Weight of the shoulders' line in the sweeps: each frame is solved by itself there, and a torso that yields to an arm leads the
+frames after it astray. The whole-clip solve asks less (`targets.WEIGHTS`)."""
+FIRM_HAND = 1.0
+"""Most that a hand's place weighs in the sweeps, for the same reason."""
 NEVER = 1e9
 """Cost of a frame that must not be taken."""
 
 
-def start_pose(problem: Problem, targets: Targets) -> Pose:
-    """A pose for every frame, without contacts and without smoothing."""
+def start_pose(problem: Problem, targets: Targets, *, line: float = FIRM_LINE) -> Pose:
+    """A pose for every frame, without contacts and without smoothing; `line` is the weight of the shoulders' line."""
     total = len(targets.vectors)
     weight = frame_weights(targets)
+    weight[:, PLACE["shoulder_line"]] = line
+    weight[:, HANDS] = np.minimum(weight[:, HANDS], FIRM_HAND)
     ways = [_one_way(problem, targets.vectors, weight, forward) for forward in (True, False)]
-    pose, cost = _better(*ways[0], *ways[1], problem.tree.rest)
+    pose, cost = better_pose(*ways[0], *ways[1], problem.tree.rest)
     for first, stop in _stuck(cost):
         part = slice(max(first - REACH, 0), min(stop + REACH, total))
         for seed in np.linspace(first, stop - 1, SEEDS + 2).round().astype(int)[1:-1]:
             fresh, fresh_cost = _from_seed(problem, targets.vectors[part], weight[part], int(seed) - part.start)
             fresh_cost[[i for i, inner in ((0, part.start), (-1, total - part.stop)) if inner > 0]] = NEVER
             now = Pose(*(values[part] for values in pose))
-            found, cost[part] = _better(now, cost[part], fresh, fresh_cost, problem.tree.rest, dearest=RESET_COST)
+            found, cost[part] = better_pose(now, cost[part], fresh, fresh_cost, problem.tree.rest, dearest=RESET_COST)
             for values, better in zip(pose, found, strict=True):
                 values[part] = better
     return pose
 
 
-def _better(one: Pose, one_cost: F64, two: Pose, two_cost: F64, rest: F64, *, dearest: float = NEVER) -> tuple[Pose, F64]:
+def better_pose(one: Pose, one_cost: F64, two: Pose, two_cost: F64, rest: F64, *, dearest: float = NEVER) -> tuple[Pose, F64]:
     """The cheapest path over two solutions of every frame, and what each of its frames costs.
 
     Changing over costs SWITCH_COST per squared radian between them, at most `dearest`.

@@ -14,14 +14,14 @@ from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, slowness, stance, standing, standing_pitch
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.retarget.touch import floor_level, lying_feet, touching
-from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion
+from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion, Subject
 
 WEIGHTS: dict[str, float] = {
     **{f"{a}>{b}": 1.0 for a, b in LIMBS},
     "pelvis_lateral": 3.0,
     "pelvis_up": 0.3,
     "trunk": 1.0,
-    "shoulder_line": 1.0,
+    "shoulder_line": 0.1,
     "left_hand": 1.0,
     "right_hand": 1.0,
     "midhip": 30.0,
@@ -34,6 +34,9 @@ A hand's direction and its palm's turn weigh `HAND` where they are measured and 
 
 HAND = 0.3
 
+ALIKE_PLACE, ALIKE_POINTS, OTHER_POINTS = 2.0, 2.5, 4.0
+"""Weight of a hand's place where the upper arm's share of the arm is the person's within so many percentage points; from the last on
+it is that of `WEIGHTS`: a hand that is where the person's is costs directions then."""
 SLOW_SOLE = 1.5
 """Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot
 that is held in the air. One that swings fast has the usual weight: its shank would pay."""
@@ -41,6 +44,7 @@ LYING_SOLE = 0.3
 """Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
+HANDS = [PLACE[f"{side}_hand"] for side in SIDES]
 _DIRECTIONS: tuple[tuple[int, int, int], ...] = tuple(
     (PLACE[name], INDEX[start], INDEX[end])
     for name, start, end in (
@@ -156,9 +160,11 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     rests, planted = touching(motion)
     lying, lying_still = lying_feet(motion, feet.stands)
     radial = known_throughout(motion.hand_radial_world)
+    weights = task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial)
+    weights[HANDS] = place_of_hand_weight(motion.subject(), problem)
     return Targets(
         vectors=vector_targets(motion.joint_pos_world_m, known, problem, radial),
-        weights=task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial),
+        weights=weights,
         stance=feet.stands,
         flat=flat(motion, feet.placed),
         firm=feet.firm,
@@ -265,6 +271,18 @@ def task_weights(mismatch_pct: float) -> F64:
     """
     foot = float(np.clip(3.5 * (max(mismatch_pct, 0.0) / 7.5) ** 1.2, 0.5, 8.0))
     return np.array([foot if name in ("left_foot", "right_foot") else WEIGHTS[name] for name in VECTORS])
+
+
+def place_of_hand_weight(subject: Subject, problem: Problem) -> float:
+    """What the wrist's place from the shoulder weighs: more where it asks for the same as the directions of the arm's bones.
+
+    Then it matters only where limits and the torso leave an arm neither, and says that the hand should be nearly right at least.
+    """
+    lengths = problem.lengths_m
+    share = np.mean([lengths[f"{side}_shoulder>{side}_elbow"] / lengths[f"{side}_arm"] for side in SIDES])
+    points = 100.0 * abs(float(share) - subject.upper_arm_m / subject.arm_m)
+    other = np.clip((points - ALIKE_POINTS) / (OTHER_POINTS - ALIKE_POINTS), 0.0, 1.0)
+    return float(ALIKE_PLACE + other * (WEIGHTS["left_hand"] - ALIKE_PLACE))
 
 
 def hand_weights(problem: Problem, measured: Bool, radial: F64 | None) -> F64:
