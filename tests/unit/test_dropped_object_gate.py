@@ -70,7 +70,7 @@ def test_what_goes_down_with_the_hand_does_not_fall() -> None:
     falling = with_object(still, SCHEMA, dropped_at_s=1.5, drop_m=0.4)
     stream = falling.stream(OBJECTS)
     pose = falling.data("debug/base_pose_world").copy()
-    down = stream.sample_at(falling.stream("debug/base_pose_world").t_ns)[:, 2] - 1.0
+    down: F64 = stream.sample_at(falling.stream("debug/base_pose_world").t_ns).astype(np.float64)[:, 2] - 1.0
     pose[:, 2] += down
     assert gate_findings("dropped_object", falling, ROBOT)
     assert gate_findings("dropped_object", with_data(falling, "debug/base_pose_world", pose), ROBOT) == []

@@ -19,7 +19,7 @@ from understudy.testing.stand_in import stand_in_robot
 
 ROBOT = stand_in_robot()
 CONTACT = "debug/source_contact"
-T_S = stamps(3.0, 120.0) * 1e-9
+T_S: F64 = np.asarray(stamps(3.0, 120.0) * 1e-9, dtype=np.float64)
 
 
 def _moved(shift_world_m: F64) -> Episode:
