@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from understudy.apps.cli._main import main
 from understudy.kinematics.load import load_robot
-from understudy.pipeline.check import check_dataset
+from understudy.pipeline import check, check_judging
+from understudy.pipeline.check import check_dataset, settle
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
+from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
-from understudy.store.dataset import Dataset
+from understudy.store.dataset import Dataset, EpisodeRef
+from understudy.store.journal_state import TakeState, write_state
+from understudy.store.notes import notes_path
 from understudy.testing.episodes import make_episode, make_fall_episode, with_gap
+from understudy.testing.stand_in import stand_in_robot
 
 
 @cache
@@ -90,16 +103,20 @@ def test_other_thresholds_are_applied_without_being_asked(mixed: Dataset) -> Non
     assert [e.looked_at for e in summary.episodes] == [True, True]
 
 
-def test_redo_brings_back_what_passes_now(mixed: Dataset) -> None:
+@pytest.mark.parametrize("how", ["redo", "restore"])
+def test_what_passes_now_is_brought_back(mixed: Dataset, how: str) -> None:
     check_dataset(mixed)
     text = (mixed.root / "schema.toml").read_text()
     loose = text.replace("max_gap_s = 0.05", "max_gap_s = 0.5").replace("max_missing = 0.02", "max_missing = 0.5")
     (mixed.root / "schema.toml").write_text(loose)
     opened = Dataset.open(mixed.root)
     assert check_dataset(opened).restored == ()  # failures are only looked at when asked
-    summary = check_dataset(opened, redo=True)
+    summary = check_dataset(opened, redo=how == "redo", restore=how == "restore")
     assert {e.id for e in summary.restored} == {"stand_00000002"}
     assert {ref.id for ref in opened.refs("failures")} == {"fall_00000000"}
+    looked = {e.id for e in summary.episodes if e.looked_at}
+    assert looked == ({"fall_00000000", "stand_00000002"} if how == "restore" else {ref.id for ref in opened.refs("all")})
+    assert check_dataset(opened).refused == ()
 
 
 @pytest.mark.parametrize("decision", ["accepted", "rejected"])
@@ -110,8 +127,8 @@ def test_a_person_outranks_the_gates(mixed: Dataset, decision: str) -> None:
     assert notes is not None
     mixed.write_notes(notes.model_copy(update={"review": {"verdict": decision, "by": "kim"}, "verdict": decision}))
     mixed.move(episode, "episodes" if home == "episodes" else "failures")
-    for redo in (False, True):
-        check_dataset(mixed, redo=redo)
+    for redo, restore in ((False, False), (True, False), (False, True)):
+        check_dataset(mixed, redo=redo, restore=restore)
         ref = mixed.find(episode)
         assert ref is not None
         assert ref.partition == home
@@ -161,6 +178,232 @@ def test_the_command(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None
     assert "rejected" in printed
     assert "reject by fall: pelvis at" in printed
     assert main(["check", str(mixed.root / "nowhere")]) == 3
+
+
+def test_a_new_episode_makes_no_old_one_be_judged_again(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_dataset(mixed)
+    mixed.add(_good(seed=7))
+    read: list[str] = []
+    whole = Dataset.read
+
+    def watched(self: Dataset, episode_id: str) -> Episode:
+        read.append(episode_id)
+        return whole(self, episode_id)
+
+    monkeypatch.setattr(Dataset, "read", watched)
+    summary = check_dataset(mixed)
+    assert [e.id for e in summary.episodes if e.looked_at] == ["stand_00000007"]
+    assert read == ["stand_00000007"]  # what it is held against stands in the notes of the others
+    notes = mixed.notes("stand_00000007")
+    assert notes is not None
+    assert "completion_time" in {s.name for s in notes.skipped}  # two peers, three are needed
+
+
+def test_a_copy_under_another_name_is_refused_and_the_first_one_stays(mixed: Dataset) -> None:
+    check_dataset(mixed)
+    mixed.add(replace(_good(), id="again_00000000"))
+    assert [e.id for e in check_dataset(mixed).refused] == ["again_00000000"]
+    check_dataset(mixed)
+    assert (mixed.ref("stand_00000000").partition, mixed.ref("again_00000000").partition) == ("episodes", "failures")
+    check_dataset(mixed, redo=True)  # anew: one of the two stays, whichever comes first
+    assert len({ref.partition for ref in (mixed.ref("again_00000000"), mixed.ref("stand_00000000"))}) == 2
+
+
+def test_several_workers_say_the_same(mixed: Dataset, tmp_path: Path) -> None:
+    mixed.add(replace(_good(), id="zagain_00000000"))  # workers do not know each other's: the copy is found all the same
+    twin = tmp_path / "twin"
+    shutil.copytree(mixed.root, twin)
+    alone, many = check_dataset(mixed), check_dataset(Dataset.open(twin), workers=2)
+    assert [(e.id, e.outcome, e.notes) for e in alone.episodes] == [(e.id, e.outcome, e.notes) for e in many.episodes]
+    assert "zagain_00000000" in {e.id for e in many.refused}
+
+
+def test_two_checks_at_once(mixed: Dataset) -> None:
+    for seed in range(3, 8):
+        mixed.add(_good(seed=seed))
+    before = {ref.id: ref.path.read_bytes() for ref in mixed.refs("all")}
+    code = f"from understudy.apps.cli._main import main; raise SystemExit(main(['check', {str(mixed.root)!r}, '--json']))"
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for run in runs:
+        out, err = run.communicate(timeout=300)
+        assert run.returncode in (0, 1), err
+        assert "Traceback" not in err
+        said = {e["id"]: e["outcome"] for e in json.loads(out)["episodes"]}
+        assert {id_ for id_, outcome in said.items() if outcome != "accepted"} <= {"fall_00000000", "stand_00000002"}
+    opened = Dataset.open(mixed.root)
+    assert {ref.id: ref.path.read_bytes() for ref in opened.refs("all")} == before  # nothing lost, nothing changed
+    assert {ref.id for ref in opened.refs("failures")} == {"fall_00000000", "stand_00000002"}
+    assert all(opened.notes(id_) is not None for id_ in before)
+    assert check_dataset(opened).refused == ()
+
+
+def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged_before = check.judged_here
+
+    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> Notes | str:
+        said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
+        if ref.id == "fall_00000000":
+            person = Notes(episode=ref.id, review={"verdict": "accepted", "by": "kim"})
+            settle(dataset, person)
+        return said
+
+    monkeypatch.setattr(check, "judged_here", meanwhile)
+    check_dataset(mixed)
+    notes = mixed.notes("fall_00000000")
+    assert notes is not None
+    assert (mixed.ref("fall_00000000").partition, notes.review["by"], notes.verdict) == ("episodes", "kim", "accepted")
+    assert "fall" in {f.gate for f in notes.findings}
+
+
+def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
+    mixed: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+    judge = check_judging.judge
+
+    def moving(episode: Episode, *args: object, **others: object) -> Notes:
+        if episode.id == "stand_00000001" and not moved:
+            moved.append(episode.id)
+            mixed.move(episode.id, "failures")  # its samples are not read yet
+        return judge(episode, *args, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(check_judging, "judge", moving)
+    summary = check_dataset(mixed)
+    (found,) = [e for e in summary.episodes if e.id == "stand_00000001"]
+    assert (found.outcome, mixed.ref("stand_00000001").partition) == ("accepted", "episodes")
+    assert found.notes is not None
+    assert not [f for f in found.notes.findings if "cannot be checked" in f.message]
+
+
+def test_an_episode_that_is_gone_does_not_stop_the_others(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = check.known_of
+
+    def removing(dataset: Dataset, *args: object, **others: object) -> object:
+        mixed.ref("stand_00000001").path.unlink()
+        return known(dataset, *args, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(check, "known_of", removing)
+    summary = check_dataset(mixed)
+    assert {e.id: e.error for e in summary.unreadable}["stand_00000001"].endswith("somebody moved or removed it during the check")
+    assert len(summary.episodes) == 4
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "folder", "newer"])
+def test_files_that_are_no_episodes_are_named(mixed: Dataset, kind: str) -> None:
+    path = mixed.root / "episodes" / "stand" / "odd_00000000.h5"
+    if kind == "folder":
+        path.mkdir()
+    elif kind in ("text", "empty"):
+        path.write_bytes(b"" if kind == "empty" else b"no episode at all " * 100)
+    else:
+        with h5py.File(path, "w") as file:
+            file["data"] = np.arange(5)
+            if kind == "newer":
+                file.attrs["format"], file.attrs["format_version"] = "understudy-episode", 99
+    summary = check_dataset(mixed)
+    (odd,) = [e for e in summary.episodes if e.id == "odd_00000000"]
+    assert odd.outcome == "unreadable"
+    assert path.name in odd.error
+    assert path.exists()
+    assert sum(e.outcome == "accepted" for e in summary.episodes) == 2
+
+
+def test_a_file_that_was_cut_after_its_verdict_is_looked_at_again(mixed: Dataset) -> None:
+    check_dataset(mixed)
+    path = mixed.ref("stand_00000000").path
+    path.write_bytes(path.read_bytes()[:3000])
+    assert [e.id for e in check_dataset(mixed).unreadable] == ["stand_00000000"]
+
+
+def test_notes_that_are_damaged_are_named_and_left(mixed: Dataset) -> None:
+    check_dataset(mixed)
+    path = notes_path(mixed.ref("stand_00000000").path)
+    path.write_text("{")
+    (odd,) = check_dataset(mixed).unreadable
+    assert "damaged notes" in odd.error
+    assert path.read_text() == "{"
+
+
+def test_an_episode_of_another_robot_is_refused_with_a_finding(mixed: Dataset) -> None:
+    robot = stand_in_robot()
+    other = Dataset.create(mixed.root.parent / "other", default_schema(robot, "other"), robot)
+    there = other.add(make_episode(robot, duration_s=1.0, episode_id="foreign_00000000"))
+    shutil.copy(there.path, mixed.root / "episodes" / "stand" / there.path.name)
+    check_dataset(mixed)
+    notes = mixed.notes("foreign_00000000")
+    assert notes is not None
+    assert mixed.ref("foreign_00000000").partition == "failures"
+    assert {f.gate for f in notes.findings} == {"schema_match"}
+
+
+def test_an_episode_that_is_in_both_places_is_named(mixed: Dataset) -> None:
+    ref = mixed.ref("fall_00000000")
+    twin = mixed.root / "failures" / ref.task / ref.path.name
+    twin.parent.mkdir(parents=True)
+    shutil.copy(ref.path, twin)
+    (odd,) = check_dataset(mixed).unreadable
+    assert "another episode of that id is there already" in odd.error
+    assert ref.path.exists()
+    assert twin.exists()
+
+
+def test_takes_of_a_recorder_are_left_alone_and_named(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = mixed.root / "journal"
+    folder.mkdir()
+    write_state(folder, TakeState(take="take_000", state="RECORDING"))
+    part = mixed.root / "episodes" / "stand" / f".new.h5.{platform.node().replace('.', '_') or 'here'}-{os.getpid()}-00.part"
+    part.write_bytes(b"half an episode")
+    assert check_dataset(mixed).waiting == ("take_000",)
+    assert part.exists()
+    assert main(["check", str(mixed.root)]) == 0
+    assert "1 take is in journal/ without an episode yet (take_000)" in capsys.readouterr().out
+
+
+def test_restore_is_not_redo(mixed: Dataset) -> None:
+    assert main(["check", str(mixed.root), "--restore", "--redo"]) == 2
+    assert main(["check", str(mixed.root), "--workers", "0"]) == 2
+    assert main(["check", str(mixed.root)]) == 1
+    assert main(["check", str(mixed.root), "--restore"]) == 0
+
+
+def test_a_gate_of_an_outside_package_is_run_and_reported(mixed: Dataset, tmp_path: Path) -> None:
+    package = tmp_path / "outside"
+    (package / "too_tidy-1.2.dist-info").mkdir(parents=True)
+    (package / "too_tidy-1.2.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: too-tidy\nVersion: 1.2\n")
+    (package / "too_tidy-1.2.dist-info" / "entry_points.txt").write_text("[understudy.gates]\ntidy = too_tidy:PLUGIN\n")
+    (package / "too_tidy.py").write_text(OUTSIDE)
+    schema = mixed.root / "schema.toml"
+    schema.write_text(schema.read_text() + "\n[gates.tidy]\nleast = 2.0\n")
+    code = f"""
+from understudy.apps.cli._main import main
+assert main(["check", {str(mixed.root)!r}, "--json"]) == 1
+assert main(["report", {str(mixed.root)!r}]) == 0
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *sys.path])}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr
+    notes = mixed.notes("stand_00000000")
+    assert notes is not None
+    assert ("tidy", "too tidy to be true (2 allowed)") in {(f.gate, f.message) for f in notes.findings}
+    assert "too tidy to be true" in (mixed.root / "reports" / "report.html").read_text()
+
+
+OUTSIDE = """
+from understudy.spec.findings import Finding
+
+class Tidy:
+    title = "Too tidy"
+    needs = ()
+    defaults = {"least": 1.0}
+
+    def check(self, episode, context):
+        return [Finding(gate="tidy", severity="reject", message=f"too tidy to be true ({context.thresholds['least']:g} allowed)")]
+
+PLUGIN = Tidy()
+"""
 
 
 def test_an_empty_dataset(tmp_path: Path) -> None:

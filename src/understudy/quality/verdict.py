@@ -57,7 +57,8 @@ def judge(
     gates = load_gates()
     _check_tables(schema, gates)
     task_id = str(episode.metadata.get("task_id", ""))
-    foreign = set(episode.joint_names) != set(robot.joint_names) or len(episode.joint_names) != robot.dof
+    joints = set(episode.joint_names) == set(robot.joint_names) and len(episode.joint_names) == robot.dof
+    foreign = episode.robot != robot.name or not joints
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     for name, gate in gates.items():

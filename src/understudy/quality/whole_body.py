@@ -14,10 +14,14 @@ from understudy.kinematics.com import center_of_mass
 from understudy.kinematics.contact import sole_track
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.quality.columns import BASE, POSITIONS, TORQUES, joint_series, series
+from understudy.quality.memo import Last
 from understudy.quality.posture import CONTACTS
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
+from understudy.spec.skeleton import INDEX, JOINTS
 
+PERSON = "debug/human_target_world"
+"""The person's joints, sized for the robot, where it should have its own."""
 _ROWS = 60
 _G_M_S2 = 9.81
 _ARM = ("shoulder", "elbow", "wrist")
@@ -56,8 +60,21 @@ class Body:
     based: bool
 
 
+_last: Last[Body | None] = Last()
+_last_told: Last[list[Witness]] = Last()
+
+
 def body_of(episode: Episode, robot: RobotModel) -> Body | None:
-    """Evenly chosen moments; None where the episode has no angles of this robot's joints."""
+    """Evenly chosen moments, kept for the gate that asks next; None where the episode has no angles of this robot's joints."""
+    return _last.get(episode, robot, make=lambda: _body_of(episode, robot))
+
+
+def told_as_it_is(episode: Episode, robot: RobotModel, body: Body) -> list[Witness]:
+    """How far every stream that knows contradicts the angles; kept for the gate that asks next."""
+    return _last_told.get(episode, robot, body, make=lambda: witnesses(episode, robot, body, body.joint_pos))
+
+
+def _body_of(episode: Episode, robot: RobotModel) -> Body | None:
     found = joint_series(episode, POSITIONS)
     if found is None:
         return None
@@ -76,7 +93,8 @@ def witnesses(episode: Episode, robot: RobotModel, body: Body, joint_pos: F64) -
     poses = body_poses(robot, body.base_pos_world_m, body.base_quat_world_wxyz, joint_pos)
     found: list[Witness] = []
     if body.based:
-        found += [*_centre(episode, robot, body, poses), *_feet(episode, robot, body, poses), *_imus(episode, robot, body, poses)]
+        for tell in (_person, _centre, _feet, _imus):
+            found += tell(episode, robot, body, poses)
     upright = body.based or _pelvis_upright(episode)
     return found + ([*_arms(episode, robot, body, poses), *_hands(episode, robot, body, poses)] if upright else [])
 
@@ -84,6 +102,17 @@ def witnesses(episode: Episode, robot: RobotModel, body: Body, joint_pos: F64) -
 def _pelvis_upright(episode: Episode) -> bool:
     gravity = series(episode, "observations/projected_gravity")
     return gravity is not None and gravity[1].shape[1] == 3 and bool((gravity[1][:, 2] < -0.95).all())
+
+
+def _person(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) -> Iterator[Witness]:
+    """Wrists and ankles, which the robot should have where the person it follows has them."""
+    told = series(episode, PERSON)
+    names = [f"{side}_{part}" for side in ("left", "right") for part in ("wrist", "ankle")]
+    if told is None or told[1].shape[1] != 3 * len(JOINTS) or not all(name in robot.profile.points for name in names):
+        return
+    places = lerp_at(told[0], told[1], body.t_ns).reshape(len(body.t_ns), len(JOINTS), 3)
+    off = [poses.points(*robot.point(name)) - places[:, INDEX[name]] for name in names]
+    yield Witness(PERSON, float(np.median(np.linalg.norm(np.stack(off), axis=-1).mean(axis=0))), "m")
 
 
 def _centre(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) -> Iterator[Witness]:

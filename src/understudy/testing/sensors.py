@@ -79,15 +79,18 @@ def _pictures(count: int, width: int, height: int, rng: np.random.Generator) -> 
 
 
 def recorded(episode: Episode, *, latency_s: float = 0.002, noise_rad: float = 1e-4, seed: int = 0) -> Episode:
-    """The episode as a recorder would have left it: encoders with noise, arrival stamps, sequence numbers, commands that lead.
+    """The episode as a recorder would have left it: sensors with noise, arrival stamps, sequence numbers, commands that lead.
 
     Args:
         latency_s: from each sample to its arrival.
-        noise_rad: of the encoders.
+        noise_rad: of the encoders; everything else that is measured has ten times as much, in its own unit.
         seed: of the noise.
     """
-    noise = noise_rad * np.random.default_rng(seed).normal(size=episode.data(POSITIONS).shape)
-    noisy = with_data(episode, POSITIONS, episode.data(POSITIONS) + noise)
+    noisy, rng = episode, np.random.default_rng(seed)
+    for key, stream in sorted(episode.streams.items()):
+        if key.startswith("observations/") and stream.spec.kind == "vector":
+            sigma = noise_rad if key == POSITIONS else 10.0 * noise_rad
+            noisy = with_data(noisy, key, episode.data(key) + sigma * rng.normal(size=stream.data.shape))
     told = noisy.stream(TARGETS)
     streams = {**noisy.streams, TARGETS: replace(told, derived="")}
     late_ns = round(latency_s * 1e9)

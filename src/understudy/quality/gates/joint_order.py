@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from understudy.quality.columns import JOINT_STREAMS, POSITIONS, TORQUES
-from understudy.quality.joint_columns import misplaced, other_side
+from understudy.quality.joint_columns import column_fits, other_side
 from understudy.quality.thresholds import number
-from understudy.quality.whole_body import body_of, witnesses
+from understudy.quality.whole_body import body_of, told_as_it_is
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -59,9 +59,11 @@ def _first(found: tuple[str, ...], wanted: tuple[str, ...]) -> str:
 
 def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Finding]:
     turned, least = other_side(episode.joint_names), number(limit, "min_joints")
-    for key, columns in misplaced(episode).items():
-        if len(columns) >= least and any(turned.get(j) != taken for j, taken in columns.items()):
-            j, taken = next((j, t) for j, t in columns.items() if turned.get(j) != t)
+    for key, fit in column_fits(episode).items():
+        columns = fit.taken_for()
+        elsewhere = [(j, t) for j, t in columns.items() if j not in turned or not fit.is_rather(j, turned[j])]
+        if len(columns) >= least and elsewhere:
+            j, taken = elsewhere[0]
             example = f"{episode.joint_names[j]} is {episode.joint_names[taken]}"
             why = f"{len(columns)} columns of {key} are other joints' ({example}, ...)"
             yield _finding(key, why, float(len(columns)), least, "1")
@@ -69,7 +71,7 @@ def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Fi
 
 def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
     body = body_of(episode, context.robot)
-    found = witnesses(episode, context.robot, body, body.joint_pos) if body is not None else []
+    found = told_as_it_is(episode, context.robot, body) if body is not None else []
     pulls_askew = any(w.error > _ASKEW for w in found if "wrist" in w.stream)
     for witness in found:
         if witness.stream == "debug/com_world":

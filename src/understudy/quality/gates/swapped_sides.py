@@ -8,9 +8,9 @@ import numpy as np
 
 from understudy.geom.arrays import F64
 from understudy.quality.columns import POSITIONS
-from understudy.quality.joint_columns import misplaced, other_side
+from understudy.quality.joint_columns import column_fits, other_side
 from understudy.quality.thresholds import number
-from understudy.quality.whole_body import Body, Witness, body_of, witnesses
+from understudy.quality.whole_body import PERSON, Body, Witness, body_of, told_as_it_is, witnesses
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -19,7 +19,7 @@ from understudy.spec.schema import GateValue
 
 _CLEARLY = 0.4
 """Exchanged, a contradiction must shrink to this share."""
-_LEAST: Mapping[str, float] = {"debug/com_world": 3e-4, "observations/joint_torques": 0.4}
+_LEAST: Mapping[str, float] = {"debug/com_world": 3e-4, "observations/joint_torques": 0.4, PERSON: 0.08}
 _LEAST_FEET_M, _LEAST_HAND = 2e-3, 0.3
 _SMALL = 0.25
 """A witness whose contradiction is under this share of its least size speaks for the columns as they are."""
@@ -28,8 +28,9 @@ _SMALL = 0.25
 class SwappedSides:
     """With the joints of the left and the right exchanged an episode contradicts itself less than as it is.
 
-    Witnesses: the centre of mass, soles that stand, torques of the arms and pulls at the wrists against gravity. Also targets or
-    rates that are those of the other side. Where nothing else speaks, arms that both hang through the body by over `through_rad`.
+    Witnesses: the person who was followed, the centre of mass, soles that stand, torques of the arms and pulls at the wrists
+    against gravity. Also targets or rates that are those of the other side. Where nothing else speaks, arms that both lean
+    through the body by over `through_rad` are warned of.
     """
 
     title = "Left and right exchanged"
@@ -39,8 +40,8 @@ class SwappedSides:
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding."""
         turned = other_side(episode.joint_names)
-        for key, columns in misplaced(episode).items():
-            sides = [j for j, taken in columns.items() if turned.get(j) == taken]
+        for key, fit in column_fits(episode).items():
+            sides = [j for j, partner in turned.items() if fit.is_rather(j, partner)]
             if len(sides) >= number(context.thresholds, "min_joints"):
                 names = ", ".join(episode.joint_names[j] for j in sides[:3])
                 why = f"{len(sides)} columns of {key} are those of the other side ({names} ...)"
@@ -51,7 +52,7 @@ class SwappedSides:
 
 def _by_body(episode: Episode, context: GateContext, body: Body) -> Iterator[Finding]:
     robot = context.robot
-    as_is = witnesses(episode, robot, body, body.joint_pos)
+    as_is = told_as_it_is(episode, robot, body)
     exchanged = witnesses(episode, robot, body, _exchanged(robot, body.joint_pos))
     against = [(a, b) for a, b in zip(as_is, exchanged, strict=True) if a.error > _least(a) and b.error < _CLEARLY * a.error]
     speaks_for = [a for a, b in zip(as_is, exchanged, strict=True) if a.error < _SMALL * b.error and b.error > _least(b)]
@@ -91,7 +92,7 @@ def _through_the_body(robot: RobotModel, body: Body, most_rad: float) -> Iterato
     lean = [float(np.median(body.joint_pos[:, j]) * outwards[j]) for j in (left, right)]
     if max(lean) < -most_rad:
         why = f"both upper arms lean into the body most of the time, by at least {-max(lean):.2f} rad (allowed {most_rad:g})"
-        yield _finding(POSITIONS, why, -max(lean), most_rad, "rad")
+        yield _finding(POSITIONS, why, -max(lean), most_rad, "rad").model_copy(update={"severity": "warn"})
 
 
 def _finding(stream: str, why: str, value: float, limit: float, unit: str) -> Finding:
