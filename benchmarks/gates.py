@@ -68,7 +68,7 @@ def episode_of_a_minute(robot: RobotModel, schema: Schema, *, seconds: float = 6
 
 
 def with_cameras(episode: Episode, schema: Schema) -> Episode:
-    """The episode with two cameras of 640x480 at 30 Hz, JPEGs of about 60 kB."""
+    """The episode with two cameras of 640x480 at 30 Hz, JPEGs of about 30 kB."""
     import simplejpeg
 
     rng = np.random.default_rng(0)
