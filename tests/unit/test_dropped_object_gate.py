@@ -70,7 +70,7 @@ def test_what_goes_down_with_the_hand_does_not_fall() -> None:
     falling = with_object(still, SCHEMA, dropped_at_s=1.5, drop_m=0.4)
     stream = falling.stream(OBJECTS)
     pose = falling.data("debug/base_pose_world").copy()
-    down = stream.sample_at(falling.stream("debug/base_pose_world").t_ns)[:, 2] - 1.0
+    down: F64 = stream.sample_at(falling.stream("debug/base_pose_world").t_ns).astype(np.float64)[:, 2] - 1.0
     pose[:, 2] += down
     assert gate_findings("dropped_object", falling, ROBOT)
     assert gate_findings("dropped_object", with_data(falling, "debug/base_pose_world", pose), ROBOT) == []
@@ -112,3 +112,11 @@ def test_a_jaw_that_stays_shut_lets_nothing_go() -> None:
 def test_without_objects_and_jaws_there_is_nothing_to_judge() -> None:
     with pytest.raises(AssertionError, match="skipped"):
         gate_findings("dropped_object", _standing(), ROBOT)
+
+
+@pytest.mark.parametrize(("share_of_gravity", "falls"), [(0.5, False), (0.7, True)])
+def test_what_comes_down_slower_than_it_would_by_itself_is_held(share_of_gravity: float, falls: bool) -> None:
+    t_ns = stamps(2.0, 100.0)
+    down_s = np.maximum(t_ns * 1e-9 - 1.0, 0.0)
+    height = 1.0 - np.minimum(0.5 * share_of_gravity * 9.81 * down_s**2, 0.5)
+    assert bool(free_falls(height, t_ns, 0.6)) is falls

@@ -19,7 +19,7 @@ from understudy.testing.stand_in import stand_in_robot
 
 ROBOT = stand_in_robot()
 CONTACT = "debug/source_contact"
-T_S = stamps(3.0, 120.0) * 1e-9
+T_S: F64 = np.asarray(stamps(3.0, 120.0) * 1e-9, dtype=np.float64)
 
 
 def _moved(shift_world_m: F64) -> Episode:
@@ -162,3 +162,11 @@ def test_the_worst_window_by_hand() -> None:
     values = np.array([0.0, 1.0, -4.0, -4.0, 1.0, 0.0])
     assert worst_window(values, t_ns, 0.1) == (-4.0, 2, 3)
     assert worst_window(values, t_ns, 9.0) == (-1.0, 0, 5)
+
+
+@pytest.mark.parametrize(("lasts_s", "is_bad"), [(0.15, False), (0.25, True)])
+def test_a_stance_of_a_runner_is_judged_and_a_touch_is_not(lasts_s: float, is_bad: bool) -> None:
+    contact = np.repeat(((T_S >= 1.0) & (T_S < 1.0 + lasts_s))[:, None], 2, axis=1)
+    assert bool(gate_findings("foot_skate", with_data(_along(0, 0.2 * T_S), CONTACT, contact), ROBOT)) is is_bad
+    floating = with_data(_moved(np.array([0.0, 0.0, 0.05])), CONTACT, contact)
+    assert bool(gate_findings("foot_height", floating, ROBOT, max_flight_s=9.0)) is is_bad

@@ -84,7 +84,7 @@ def test_a_fast_motion_is_no_jump() -> None:
 
 def test_a_sudden_start_is_no_jump_but_a_jump_in_it_is() -> None:
     t_ns: I64 = np.arange(60) * 20_000_000
-    ramp: F64 = np.clip(np.arange(60) - 30, 0, None)[:, None] * 0.2  # from rest to 10 rad/s within a sample
+    ramp: F64 = np.maximum(np.linspace(-6.0, 5.8, 60), 0.0)[:, None]  # from rest to 10 rad/s within a sample
     assert jumps(ramp, t_ns, 0.01)[0].max() < 1e-9
     ramp[40:] += 0.3
     assert jumps(ramp, t_ns, 0.01)[0].max() == pytest.approx(0.3)

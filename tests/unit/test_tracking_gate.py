@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from understudy.geom.arrays import F64
 from understudy.quality.gates.tracking import best_lag
@@ -19,8 +21,8 @@ POSITIONS, TARGETS = "observations/joint_positions", "actions/joint_position_tar
 ELBOW = ROBOT.joint_index("left_elbow_joint")
 
 
-def _wave(t_s: F64) -> F64:
-    return 0.5 * np.sin(2 * np.pi * 0.4 * t_s)
+def _wave(t_s: NDArray[np.floating[Any]]) -> F64:
+    return np.asarray(0.5 * np.sin(2 * np.pi * 0.4 * t_s), dtype=np.float64)
 
 
 def _followed(*, lag_s: float = 0.0, off_rad: float = 0.0, off_for_s: float = 9.0, gain: float = 1.0) -> Episode:

@@ -95,6 +95,6 @@ def test_an_episode_with_one_of_the_pairs_is_judged_by_that() -> None:
 def test_the_share_by_hand() -> None:
     """1 m/s told as 0.9: a tenth of the way is not explained; held against the floor of 1 m/s that is 0.1 / sqrt(2)."""
     t_ns = np.arange(11) * 100_000_000
-    way, told = np.arange(11)[:, None] * 0.1, np.full((11, 1), 0.9)
+    way, told = np.linspace(0.0, 1.0, 11)[:, None], np.full((11, 1), 0.9)
     assert mismatch(way, t_ns, told, t_ns, 0.2, 0.0)[0] == pytest.approx(0.1)
     assert mismatch(way, t_ns, told, t_ns, 0.2, 1.0)[0] == pytest.approx(0.1 / np.sqrt(2.0))

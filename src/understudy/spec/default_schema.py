@@ -46,7 +46,7 @@ GATES: dict[str, dict[str, GateValue]] = {
     "tracking": {"enabled": True, "max_error_rad": 0.2, "max_lag_s": 0.3},
     "teleport": {"enabled": True, "max_jump_rad": 0.15, "max_base_jump_m": 0.1},
     "tremor": {"enabled": True, "max_amplitude_rad": 0.03},
-    "velocities": {"enabled": True, "max_share": 0.3},
+    "velocities": {"enabled": True, "max_share": 0.4},
     "dropped_object": {"enabled": True, "max_drop_m": 0.08, "max_load_n": 5.0},
     "monotone": {"enabled": True},
     "missing_frames": {"enabled": True, "max_missing": 0.02},

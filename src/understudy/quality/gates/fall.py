@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.quality.joints import POSITIONS
+from understudy.quality.lowest_body import lowest_body
 from understudy.quality.posture import BASE, Posture, posture
 from understudy.quality.spans import Span, median_step_s, moment, spans
 from understudy.quality.thresholds import choice, number
@@ -15,11 +16,7 @@ from understudy.quality.upright import TILT
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
-from understudy.spec.robot import RobotModel
 from understudy.spec.schema import GateValue, TaskRules
-
-_ANKLE_M = 0.1
-"""What is that near to an ankle is part of the foot."""
 
 
 class Fall:
@@ -140,37 +137,6 @@ def vertical_speed(height_m: F64, t_ns: I64, *, over_s: float = 0.1) -> F64:
     at = np.arange(len(height_m))
     lo, hi = np.maximum(at - reach, 0), np.minimum(at + reach, len(height_m) - 1)
     return np.asarray((height_m[hi] - height_m[lo]) / np.maximum((t_ns[hi] - t_ns[lo]) * 1e-9, 1e-9))
-
-
-def lowest_body(seen: Posture, rows: I64) -> tuple[str, float]:
-    """Name and height of the lowest collision capsule that is no part of a foot, metres; infinity where there is none."""
-    robot, poses = seen.robot, seen.at(rows)
-    feet = _foot_bodies(robot)
-    name, lowest_m = "", np.inf
-    for capsule in robot.profile.capsules:
-        body, ends_m = robot.on_body(capsule.link, np.array([capsule.a_m, capsule.b_m]))
-        ends_m = _away_from_ankle(robot, feet, body, ends_m)
-        if body in feet or len(ends_m) == 0:
-            continue
-        height_m = float(poses.points(body, ends_m)[..., 2].min()) - capsule.radius_m
-        if height_m < lowest_m:
-            name, lowest_m = capsule.name, height_m
-    return name, float(lowest_m)
-
-
-def _foot_bodies(robot: RobotModel) -> set[int]:
-    """Bodies that may touch the ground: those with a sole, and the ankle links above them."""
-    links = [sole.link for sole in robot.profile.soles.values()]
-    links += [robot.profile.links[f"{side}_ankle"] for side in robot.profile.soles if f"{side}_ankle" in robot.profile.links]
-    return {robot.frame(link).body for link in links}
-
-
-def _away_from_ankle(robot: RobotModel, feet: set[int], body: int, ends_m: F64) -> F64:
-    """Those of a capsule's ends (K, 3) that are no ankle: the lower end of a shank is near the ground in every deep squat."""
-    for foot in feet:
-        if int(robot.body_parent[foot - 1]) == body:
-            ends_m = ends_m[np.linalg.norm(ends_m - robot.pos_parent_joint_m[foot - 1], axis=1) > _ANKLE_M]
-    return ends_m
 
 
 PLUGIN: Gate = Fall()

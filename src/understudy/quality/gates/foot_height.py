@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.quality.gates.fall import lowest_body
+from understudy.quality.lowest_body import lowest_body
 from understudy.quality.posture import BASE, CONTACTS, NEEDS, Posture, contact_key, posture
 from understudy.quality.spans import Span, moment, spans
 from understudy.quality.stances import stances, worst_window

@@ -40,7 +40,7 @@ class FootSkate:
     }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
-        """At most one finding per foot."""
+        """At most two findings per foot."""
         seen, limit = posture(episode, context.robot), context.thresholds
         if len(seen.t_ns) <= seen.lag:
             return []
@@ -84,11 +84,8 @@ def _foot(episode: Episode, side: str, own: list[_Slide], limit: Mapping[str, Ga
         return [_finding(episode, "reject", text, worst.start_ns, worst.end_ns, worst.worst_m_s, most)]
     if mean > most_mean:
         text = f"the {side} foot slides at {mean * 100:.1f} cm/s on average while planted (allowed {most_mean * 100:.1f}), "
-        return [
-            _finding(
-                episode, "warn", f"{text}most at {moment(episode, worst.start_ns)}", worst.start_ns, worst.end_ns, mean, most_mean
-            )
-        ]
+        text += f"most at {moment(episode, worst.start_ns)}"
+        return [_finding(episode, "warn", text, worst.start_ns, worst.end_ns, mean, most_mean)]
     return []
 
 
@@ -99,10 +96,10 @@ def _off_floor(episode: Episode, seen: Posture, side: str, own: list[Stance], mo
     mean_m = float(height_m.mean())
     if abs(mean_m) <= most_m:
         return []
+    where = "above" if mean_m > 0 else "below"
     text = (
-        f"the {side} foot is {abs(mean_m) * 100:.1f} cm {'above' if mean_m > 0 else 'below'} the floor on average while planted "
+        f"the {side} foot is {abs(mean_m) * 100:.1f} cm {where} the floor on average while planted (allowed {most_m * 100:.1f})"
     )
-    text += f"(allowed {most_m * 100:.1f})"
     return [_finding(episode, "warn", text, own[0].span.start_ns, own[-1].span.end_ns, mean_m, most_m, "m")]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.quality.joints import POSITIONS, joint_track
 from understudy.quality.posture import BASE
 from understudy.quality.spans import moment
@@ -80,7 +80,7 @@ def jumps(values: F64, t_ns: I64, most: float, *, together: bool = False) -> tup
     beyond = np.minimum(size[:-1], size[1:]) * dt_s[1:-1, None]
     kept = forward[1:-1] & (dt_s[1:-1] < _GAP_STEPS * np.median(dt_s))
     for row in np.flatnonzero(kept & (beyond.max(axis=1) > most)):
-        beyond[row] = np.minimum(beyond[row], _unexplained(speed, row + 1, together=together) * dt_s[row + 1])
+        beyond[row] = np.minimum(beyond[row], _unexplained(speed, int(row) + 1, together=together) * dt_s[row + 1])
     rows = np.flatnonzero(kept)
     return (beyond if len(rows) == len(beyond) else beyond[rows]), rows + 2
 
@@ -145,7 +145,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _finding(key: str, t_ns: I64, over: F64, value: float, limit: float, unit: str, message: str) -> Finding:
+def _finding(key: str, t_ns: I64, over: Bool, value: float, limit: float, unit: str, message: str) -> Finding:
     where = t_ns[np.flatnonzero(over)]
     return Finding(
         gate="teleport",

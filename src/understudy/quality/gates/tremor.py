@@ -110,7 +110,7 @@ def amplitude(shake: F64, t_ns: I64) -> F64:
 
     step_s = float(np.median(np.diff(t_ns))) * 1e-9
     size = max(3, 2 * round(WINDOW_S / step_s / 2) + 1)
-    return np.sqrt(2.0 * np.maximum(uniform_filter1d(shake * shake, size, axis=0, mode="nearest"), 0.0))
+    return np.asarray(np.sqrt(2.0 * np.maximum(uniform_filter1d(shake * shake, size, axis=0, mode="nearest"), 0.0)))
 
 
 def _frequency(shake: F64, t_ns: I64) -> float:

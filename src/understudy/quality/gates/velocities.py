@@ -31,7 +31,7 @@ class Velocities:
     title = "Speeds against positions"
     needs: tuple[str, ...] = ()
     defaults: Mapping[str, GateValue] = {
-        "max_share": 0.3,
+        "max_share": 0.4,
         "window_s": 0.2,
         "floor_rad_s": 0.25,
         "floor_m_s": 0.15,
