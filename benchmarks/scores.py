@@ -1,7 +1,7 @@
 """What the scores depend on, and how long they take: `python benchmarks/scores.py [--robot NAME] [--qualities N] [--json FILE]`.
 
-Episodes whose quality is drawn apart from their length (`understudy.testing.qualities`): the correlation of the combined score and
-of every component with the length, and with what made the episode good or bad. Then CPU time over one minute of motion at 120 Hz
+Episodes whose quality is drawn apart from their length (`understudy.testing.qualities`): how the combined score and every
+component go with the length, and with what made the episode good or bad. Then CPU time over one minute of motion at 120 Hz
 with wrenches and grippers: every score, and contacts, centre of mass, support and segments.
 """
 
