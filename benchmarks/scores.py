@@ -100,8 +100,8 @@ def _score(name: str) -> Score:
 
 
 def _ranked(a: F64, b: F64) -> float:
-    ranks = [np.unique(x, return_inverse=True)[1].astype(np.float64) for x in (a, b)]
-    return round(float(np.corrcoef(*ranks)[0, 1]), 3)
+    of_a, of_b = (np.unique(x, return_inverse=True)[1].astype(np.float64) for x in (a, b))
+    return round(float(np.corrcoef(of_a, of_b)[0, 1]), 3)
 
 
 def _ms(work: Callable[[], object], repeats: int) -> float:

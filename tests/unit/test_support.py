@@ -138,7 +138,8 @@ def test_left_is_left_and_force_comes_before_what_the_motion_says() -> None:
     assert found.all(axis=0).tolist() == [True, False]
     flying = {side: np.full((len(t_ns), 4, 3), 0.5) for side in ("left", "right")}
     contact, told_by = feet_on_ground(episode, ROBOT, t_ns, soles_world_m=lambda: flying)
-    assert (told_by, contact.any()) == ("kinematics", False), "a retargeted motion's own stream is no measurement"
+    assert told_by == "kinematics", "a retargeted motion's own stream is no measurement"
+    assert not contact.any()
 
 
 def _rolling() -> tuple[dict[str, F64], Any]:
