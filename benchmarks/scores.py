@@ -1,7 +1,7 @@
 """What the scores depend on, and how long they take: `python benchmarks/scores.py [--robot NAME] [--qualities N] [--json FILE]`.
 
-Episodes whose quality is drawn apart from their length (`understudy.testing.qualities`): the correlation of the combined score and
-of every component with the length, and with what made the episode good or bad. Then CPU time over one minute of motion at 120 Hz
+Episodes whose quality is drawn apart from their length (`understudy.testing.qualities`): how the combined score and every
+component go with the length, and with what made the episode good or bad. Then CPU time over one minute of motion at 120 Hz
 with wrenches and grippers: every score, and contacts, centre of mass, support and segments.
 """
 
@@ -102,8 +102,8 @@ def _score(name: str) -> Score:
 
 
 def _ranked(a: F64, b: F64) -> float:
-    ranks = [np.unique(x, return_inverse=True)[1].astype(np.float64) for x in (a, b)]
-    return round(float(np.corrcoef(*ranks)[0, 1]), 3)
+    of_a, of_b = (np.unique(x, return_inverse=True)[1].astype(np.float64) for x in (a, b))
+    return round(float(np.corrcoef(of_a, of_b)[0, 1]), 3)
 
 
 def _ms(work: Callable[[], object], repeats: int) -> float:

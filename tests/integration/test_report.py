@@ -22,7 +22,7 @@ from understudy.kinematics.load import load_robot
 from understudy.scenes import render
 from understudy.scenes.opengl import opengl_backend
 from understudy.spec.default_schema import default_schema
-from understudy.spec.findings import Finding, Notes, ScoreResult, Skipped
+from understudy.spec.findings import Finding, Notes, ScoreResult, Segment, Skipped
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
 from understudy.testing.episodes import make_episode, make_squat_episode, with_base_shift, with_data, without
@@ -86,6 +86,7 @@ def dataset(robot: RobotModel, tmp_path_factory: pytest.TempPathFactory) -> Data
             findings=(Finding(gate="reach", severity="warn", message=f"too far {EVIL}", start_ns=10**9, end_ns=int(1.25e9)),),
             scores=(ScoreResult(name="smoothness", value=0.91, raw=1.5, unit="rad/s3"),),
             skipped=(Skipped(name="camera_blur", reason="no camera"),),
+            segments=(Segment(start_ns=0, end_ns=10**9, label="manipulation", source="mocap", subtask=f"lift {EVIL}", by="p07"),),
         )
     )
     made.add(
@@ -140,6 +141,7 @@ def test_every_section_is_there(page: Page) -> None:
     for part in (
         "Episodes, worst first", "Joint travel used by the dataset", "Flagged frames and findings over time",
         "End-effector residual", "Foot contacts", "Sole height", "Joint angles between their limits", "Findings", "Scores",
+        "Segments and gait phases", "manipulation", "double support", "p07",
         "Left leg", "Right arm", "Waist", "left foot, person", "left foot, robot",
     ):  # fmt: skip
         assert part in words, part

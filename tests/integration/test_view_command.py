@@ -15,9 +15,10 @@ from understudy.apps.cli._rerun import body_paths, log_episode, to_file
 from understudy.geom.arrays import F64, U8
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
+from understudy.segment.signals import derived_streams
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
-from understudy.spec.findings import Finding, Notes
+from understudy.spec.findings import Finding, Notes, Segment
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import BONES, INDEX
 from understudy.spec.stream import Stream, StreamSpec
@@ -44,7 +45,8 @@ def episode(robot: RobotModel) -> Episode:
     spec = StreamSpec(name="head_left", group="observations", dtype="uint8", shape=(16, 16, 3), kind="image")
     episode = with_stream(episode, Stream(spec, np.arange(5) * 200_000_000, pictures))
     found = Finding(gate="reach", severity="warn", message="too far", start_ns=500_000_000)
-    return episode.with_notes(Notes(episode=episode.id, verdict="accepted", findings=(found,)))
+    segment = Segment(start_ns=250_000_000, end_ns=600_000_000, label="manipulation", source="mocap", subtask="reach")
+    return episode.with_notes(Notes(episode=episode.id, verdict="accepted", findings=(found,), segments=(segment,)))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,15 @@ def test_every_stream_of_numbers_is_there_with_its_values_and_stamps(recording: 
     for key in ("observations/joint_positions", "actions/joint_position_target", "debug/ee_residual", "debug/infeasible"):
         times, values = column(recording, f"streams/{key}", "scalars")
         stream = episode.stream(key)
+        np.testing.assert_allclose(times, stream.t_ns * 1e-9, atol=1e-6)
+        np.testing.assert_allclose(np.array(values), stream.data.astype(np.float64).reshape(len(stream), -1))
+
+
+def test_what_follows_from_the_motion_is_there_too(recording: Path, episode: Episode, robot: RobotModel) -> None:
+    derived = {s.spec.key: s for s in derived_streams(episode, robot)}
+    assert "debug/gait_phase" in derived
+    for key, stream in derived.items():
+        times, values = column(recording, f"streams/{key}", "scalars")
         np.testing.assert_allclose(times, stream.t_ns * 1e-9, atol=1e-6)
         np.testing.assert_allclose(np.array(values), stream.data.astype(np.float64).reshape(len(stream), -1))
 
@@ -121,6 +132,9 @@ def test_images_findings_and_words_are_there(recording: Path, episode: Episode) 
     at, words = column(recording, "findings", "text")
     np.testing.assert_allclose(at, [0.5])
     assert words == [["reach: too far"]]
+    at, words = column(recording, "segments", "text")
+    np.testing.assert_allclose(at, [0.25])
+    assert words == [["manipulation: reach"]]
     assert any("squat_00000000" in str(row) for row in rows(recording, "about", static=True))
     assert chunks.RrdReader(recording).blueprints()
 

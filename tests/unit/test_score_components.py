@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import cast
@@ -17,6 +18,7 @@ from understudy.quality.scales import between
 from understudy.quality.scores.grasp import closed_spans, grips
 from understudy.quality.scores.smoothness import dimensionless_jerk, spectral_arc, velocity_and_jerk
 from understudy.quality.skip import NotApplicable
+from understudy.quality.verdict import judge
 from understudy.quality.windows import windows
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
@@ -24,7 +26,7 @@ from understudy.spec.findings import Component, Facts, Notes, ScoreResult, Skipp
 from understudy.spec.protocols import GateContext, Score
 from understudy.spec.skeleton import INDEX
 from understudy.spec.stream import Stream
-from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_stream, without
+from understudy.testing.episodes import make_episode, with_base_shift, with_data, with_stream, with_wrench, without
 from understudy.testing.motions import stamps
 from understudy.testing.qualities import LENGTHS_S, Quality, quality_episodes
 from understudy.testing.stand_in import stand_in_robot
@@ -406,3 +408,57 @@ def test_a_logarithmic_scale(raw: float, value: float) -> None:
 def test_every_qualitys_length_is_as_asked() -> None:
     found = list(quality_episodes(ROBOT, 1, seed=1))
     assert [round(e.duration_s, 2) for _, e in found] == list(LENGTHS_S)
+
+
+# ---- broken episodes
+
+
+def _everything() -> Episode:
+    episode = _gripper(HOLDS, duration_s=3.0)
+    for key in ("ankle", "wrist"):
+        for side in ("left", "right"):
+            episode = with_wrench(episode, SCHEMA, f"observations/wrench_{side}_{key}")
+    t_ns = stamps(3.0, 50.0)
+    pose = np.tile([0.4, 0.0, 0.8, 1.0, 0.0, 0.0, 0.0], (len(t_ns), 1))
+    return with_stream(episode, Stream(SCHEMA.stream("debug/object_poses_world"), t_ns, pose))
+
+
+def _none(stream: Stream) -> Stream:
+    return stream.with_values(stream.data[:0], stream.t_ns[:0])
+
+
+def _one(stream: Stream) -> Stream:
+    return stream.with_values(stream.data[:1], stream.t_ns[:1])
+
+
+def _nan(stream: Stream) -> Stream:
+    return stream.with_values(np.full_like(stream.data, np.nan), stream.t_ns) if stream.data.dtype.kind == "f" else stream
+
+
+@pytest.mark.parametrize("broken", [_none, _one, _nan])
+@pytest.mark.parametrize(
+    "only", ["", GRIPPER, "observations/wrench_left_ankle", "debug/com_world", "debug/ee_residual", POSITIONS]
+)
+def test_a_broken_stream_is_skipped_and_not_a_crash(broken: Callable[[Stream], Stream], only: str) -> None:
+    episode = _everything()
+    streams = {key: broken(s) if only in ("", key) else s for key, s in episode.streams.items()}
+    notes = judge(replace(episode, streams=streams), ROBOT, SCHEMA, peers={"a": 3.0, "b": 3.0, "c": 3.0})
+    named = {s.name for s in notes.scores} | {s.name for s in notes.skipped}
+    assert set(plugins.names("scores")) <= named
+    assert all(np.isfinite(c.raw) for s in notes.scores for c in s.components)
+    assert Notes.model_validate_json(notes.model_dump_json()) == notes
+
+
+def test_scores_leave_the_episode_alone_and_do_not_depend_on_the_clock() -> None:
+    episode = _everything()
+    before = {key: s.data.tobytes() for key, s in episode.streams.items()}
+    shift_ns = 1_700_000_000_123_456_789
+    later = replace(
+        episode,
+        timeline_ns=episode.timeline_ns + shift_ns,
+        streams={key: replace(s, t_ns=s.t_ns + shift_ns) for key, s in episode.streams.items()},
+    )
+    for name in ("balance", "grasp", "retarget_fidelity", "smoothness"):
+        here, there = _raw(_rate(name, episode)), _raw(_rate(name, later))
+        assert there == pytest.approx(here, rel=1e-6, abs=1e-9)
+    assert {key: s.data.tobytes() for key, s in episode.streams.items()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +11,11 @@ from scipy.spatial import ConvexHull
 
 from understudy.errors import ShapeError
 from understudy.geom.arrays import F64
-from understudy.kinematics.contact_states import LANDS, LEAVES, feet_on_ground, force_contact
+from understudy.kinematics.contact_states import LANDS, LEAVES, feet_on_ground, force_contact, motion_contact
 from understudy.kinematics.support import PHASES, gait_phases, support_margin
 from understudy.spec.default_schema import default_schema
-from understudy.testing.episodes import make_episode, with_data, with_wrench, without
+from understudy.testing.episodes import make_episode, with_data, with_wrench
+from understudy.testing.motions import stamps
 from understudy.testing.stand_in import stand_in_robot
 
 BOTH = np.ones((1, 2), dtype=bool)
@@ -121,17 +123,61 @@ def test_left_is_left_and_force_comes_before_what_the_motion_says() -> None:
     t_ns = episode.stream("observations/joint_positions").t_ns
     schema = default_schema(ROBOT, "x")
 
-    def nothing() -> Any:
+    def nothing() -> dict[str, F64]:
         raise AssertionError("the motion was asked although something better was there")
 
-    assert feet_on_ground(episode, ROBOT, t_ns, kinematic=nothing)[1] == "stream"
-    one = with_wrench(episode, schema, "observations/wrench_left_ankle")
-    assert feet_on_ground(one, ROBOT, t_ns, kinematic=nothing)[1] == "stream", "one foot's force says nothing of the other"
+    recorded = replace(episode, metadata={**episode.metadata, "motion_source": "teleop"})
+    assert feet_on_ground(recorded, ROBOT, t_ns, soles_world_m=nothing)[1] == "stream"
+    one = with_wrench(recorded, schema, "observations/wrench_left_ankle")
+    assert feet_on_ground(one, ROBOT, t_ns, soles_world_m=nothing)[1] == "stream", "one foot's force says nothing of the other"
     both = with_wrench(one, schema, "observations/wrench_right_ankle")
-    light = both.stream("observations/wrench_right_ankle")
-    both = with_data(both, "observations/wrench_right_ankle", light.data.astype(np.float64) * 0.01)
-    found, told_by = feet_on_ground(both, ROBOT, t_ns, kinematic=nothing)
+    light = both.data("observations/wrench_right_ankle") * 0.01
+    both = with_data(both, "observations/wrench_right_ankle", light)
+    found, told_by = feet_on_ground(both, ROBOT, t_ns, soles_world_m=nothing)
     assert told_by == "wrench"
     assert found.all(axis=0).tolist() == [True, False]
-    bare = without(episode, "observations/foot_contact")
-    assert feet_on_ground(bare, ROBOT, t_ns, kinematic=lambda: np.zeros((len(t_ns), 2), dtype=bool))[1] == "kinematics"
+    flying = {side: np.full((len(t_ns), 4, 3), 0.5) for side in ("left", "right")}
+    contact, told_by = feet_on_ground(episode, ROBOT, t_ns, soles_world_m=lambda: flying)
+    assert told_by == "kinematics", "a retargeted motion's own stream is no measurement"
+    assert not contact.any()
+
+
+def _rolling() -> tuple[dict[str, F64], Any]:
+    """The left foot: flat for 1 s, on its toes for 1 s, in the air for 1 s; heel at x = 0, toe at 0.2 m. The right one stands."""
+    t_ns = stamps(3.0, 100.0)
+    t_s = t_ns * 1e-9
+    flat = np.tile([[0.0, 0.0, 0.0], [0.0, 0.05, 0.0], [0.2, 0.0, 0.0], [0.2, 0.05, 0.0]], (len(t_s), 1, 1))
+    left = flat.copy()
+    left[:, :2, 2] = np.interp(t_s, [1.0, 1.1, 2.0], [0.0, 0.08, 0.08])[:, None]
+    left[:, :, 2] += np.interp(t_s, [2.0, 2.1], [0.0, 0.1])[:, None]
+    return {"left": left, "right": flat - np.array([0.0, 0.2, 0.0])}, t_ns
+
+
+def test_a_rolling_foot_is_on_the_ground_until_its_toe_leaves() -> None:
+    soles, t_ns = _rolling()
+    found = motion_contact(soles, t_ns)
+    assert found[:, 1].all()
+    leaves_s = float(t_ns[np.argmin(found[:, 0])]) * 1e-9
+    assert leaves_s == pytest.approx(2.0, abs=0.04)
+    mirrored = motion_contact({"left": soles["right"], "right": soles["left"]}, t_ns)
+    np.testing.assert_array_equal(mirrored, found[:, ::-1])
+
+
+def test_a_lifted_heel_does_not_carry() -> None:
+    soles, t_ns = _rolling()
+    alone = np.tile([True, False], (len(t_ns), 1))
+    under_heel = support_margin(soles, alone, np.tile([0.02, 0.025], (len(t_ns), 1)))
+    assert under_heel[50] == pytest.approx(0.02)
+    assert under_heel[150] == pytest.approx(-0.18)
+
+
+def test_a_toe_that_grazes_the_ground_is_no_step() -> None:
+    soles, t_ns = _rolling()
+    soles["left"][:, :, 2] = 0.1
+    for first, last in ((100, 103), (150, 190)):
+        soles["left"][first:last, 2:, 2] = 0.0
+    found = motion_contact(soles, t_ns)[:, 0]
+    assert not found[95:110].any()
+    assert found[150:190].all()
+    soles["left"][170:173, :, 2] = 0.1
+    assert motion_contact(soles, t_ns)[150:190, 0].all(), "nor is a hop of 30 ms a flight"

@@ -101,4 +101,5 @@ def derivative(values: F64, t_ns: I64) -> F64:
     """(T, ...) first derivative per second by central differences, one-sided at the ends; zero for one sample."""
     if len(values) < 2:
         return np.zeros_like(values)
-    return np.asarray(np.gradient(values, t_ns * 1e-9, axis=0))
+    since_s = (t_ns - t_ns[0]) * 1e-9  # seconds since 1970 as a float are good to a quarter of a microsecond only
+    return np.asarray(np.gradient(values, since_s, axis=0))

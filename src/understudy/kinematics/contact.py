@@ -71,7 +71,7 @@ def _fill_lowest(pos: F64, rot: F64, body: int, offset: F64, out: F64) -> None:
 
 def standing(lowest_m: F64, centre_world_m: F64, t_ns: I64) -> Bool:
     """(T, 2) which feet stand, as `foot_contact`, from what `sole_track` gives."""
-    feet = [_stands(lowest_m[:, i], horizontal_speed(centre_world_m[:, i], t_ns)) for i in range(len(SIDES))]
+    feet = [stands(lowest_m[:, i], horizontal_speed(centre_world_m[:, i], t_ns)) for i in range(len(SIDES))]
     return np.stack(feet, axis=1)
 
 
@@ -100,7 +100,7 @@ def support_polygon(sole_points_world_m: dict[str, F64], contact: Bool) -> tuple
     """
     outlines = []
     for step, standing in enumerate(contact):
-        feet = [sole_points_world_m[side][step, :, :2] for side, stands in zip(SIDES, standing, strict=True) if stands]
+        feet = [sole_points_world_m[side][step, :, :2] for side, carries in zip(SIDES, standing, strict=True) if carries]
         outlines.append(_hull(np.concatenate(feet)) if feet else np.empty((0, 2)))
     return tuple(outlines)
 
@@ -115,12 +115,13 @@ def _hull(points: F64) -> F64:
         return np.asarray(points[[int(np.argmin(along)), int(np.argmax(along))]])
 
 
-def _stands(height_m: F64, speed_m_s: F64) -> Bool:
-    stands: Bool = held(
+def stands(height_m: F64, speed_m_s: F64) -> Bool:
+    """(T,) from where a point is low and slow enough to where it is RELEASE times too high or too fast."""
+    on: Bool = held(
         (height_m < HEIGHT_M) & (speed_m_s < SPEED_M_S),
         (height_m > RELEASE * HEIGHT_M) | (speed_m_s > RELEASE * SPEED_M_S),
     )
-    return stands
+    return on
 
 
 @numba.njit(cache=True, nogil=True)

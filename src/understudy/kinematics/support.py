@@ -15,6 +15,8 @@ from understudy.kinematics.contact import SIDES
 PHASES = ("flight", "left_support", "right_support", "double_support")
 """Names of the gait phases, in the order of their numbers; in `left_support` the right foot swings."""
 
+LIFTED_M = 0.02
+
 
 def gait_phases(contact: Bool) -> I8:
     """(T,) number of the phase in `PHASES` from (T, 2) left and right foot on the ground."""
@@ -30,7 +32,8 @@ def support_margin(soles_world_m: Mapping[str, F64], contact: Bool, point_world_
         point_world_m: (T, 2) such as the centre of mass over the ground, metres.
 
     Returns:
-        (T,) metres, positive inside the convex hull of the standing soles and negative outside; NaN where no foot stands.
+        (T,) metres, positive inside the convex hull of what stands and negative outside; NaN where no foot stands. Points of a
+        sole that are over LIFTED_M above its lowest do not carry: of a foot on its toes, only these.
 
     Raises:
         ShapeError: the arrays are not of one motion.
@@ -52,9 +55,13 @@ def _fill_margin(left: F64, right: F64, contact: Bool, point: F64, out: F64) -> 
         n = 0
         for foot, standing in ((left, contact[t, 0]), (right, contact[t, 1])):
             if standing:
+                low = foot[t, 0, 2]
+                for k in range(1, foot.shape[1]):
+                    low = min(low, foot[t, k, 2])
                 for k in range(foot.shape[1]):
-                    xy[n, 0], xy[n, 1] = foot[t, k, 0], foot[t, k, 1]
-                    n += 1
+                    if foot[t, k, 2] <= low + LIFTED_M:
+                        xy[n, 0], xy[n, 1] = foot[t, k, 0], foot[t, k, 1]
+                        n += 1
         out[t] = _margin(hull, _convex_hull(xy, n, hull), point[t, 0], point[t, 1]) if n else math.nan
 
 

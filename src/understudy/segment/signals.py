@@ -10,7 +10,7 @@ from understudy.errors import InputError, JointOrderError
 from understudy.geom.arrays import F64, I8, I64, AnyArray, Bool
 from understudy.geom.rotations import quat_normalize
 from understudy.kinematics.com import center_of_mass
-from understudy.kinematics.contact import SIDES, sole_points, sole_track, standing
+from understudy.kinematics.contact import SIDES, sole_points
 from understudy.kinematics.contact_states import ContactSource, feet_on_ground
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.support import PHASES, gait_phases, support_margin
@@ -60,23 +60,19 @@ def body_signals(episode: Episode, robot: RobotModel) -> BodySignals:
         JointOrderError: it is another robot's.
     """
     t_ns, base_m, quat, joint_pos = _motion(episode, robot)
-    com, lowest, centre, wrists = [], [], [], []
+    com, wrists = [], []
     soles: dict[str, list[F64]] = {side: [] for side in SIDES}
     for first in range(0, len(t_ns), _BLOCK):
         cut = slice(first, first + _BLOCK)
         poses = body_poses(robot, base_m[cut], quat[cut], joint_pos[cut])
         com.append(center_of_mass(robot, poses))
-        low, middle = sole_track(robot, poses)
-        lowest.append(low)
-        centre.append(middle)
         for side, points in sole_points(robot, poses).items():
             soles[side].append(points)
         wrists.append(_wrists(robot, poses))
     com_m = np.concatenate(com)
-    contact, told_by = feet_on_ground(
-        episode, robot, t_ns, kinematic=lambda: standing(np.concatenate(lowest), np.concatenate(centre), t_ns)
-    )
-    margin = support_margin({side: np.concatenate(parts) for side, parts in soles.items()}, contact, com_m[:, :2])
+    outline = {side: np.concatenate(parts) for side, parts in soles.items()}
+    contact, told_by = feet_on_ground(episode, robot, t_ns, soles_world_m=lambda: outline)
+    margin = support_margin(outline, contact, com_m[:, :2])
     w, x, y, z = quat.T
     yaw = np.unwrap(np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z)))
     wrist = np.concatenate(wrists)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.geom.arrays import F64, Bool
+from understudy.geom.arrays import F64
 from understudy.geom.filters import derivative, lowpass
-from understudy.kinematics.contact import SIDES, standing
 from understudy.kinematics.contact_states import GRAVITY_M_S2, feet_on_ground
 from understudy.kinematics.support import support_margin
 from understudy.quality.posture import NEEDS, Posture, posture
@@ -59,17 +58,10 @@ class Balance:
 
 def _margin(episode: Episode, seen: Posture, point_world_m: F64) -> float | None:
     """5th percentile of the pressing point's distance from the edge of the support, metres; None in the air throughout."""
-    contact, _ = feet_on_ground(episode, seen.robot, seen.t_ns, kinematic=lambda: _by_motion(seen))
+    contact, _ = feet_on_ground(episode, seen.robot, seen.t_ns, soles_world_m=lambda: seen.soles)
     found = support_margin(seen.soles, contact, point_world_m)
     found = found[np.isfinite(found)]
     return float(np.percentile(found, 5)) if len(found) else None
-
-
-def _by_motion(seen: Posture) -> Bool:
-    """(T, 2) left and right foot on the ground z = 0, by where the soles are and how they move."""
-    lowest = np.stack([seen.soles[side][..., 2].min(axis=1) for side in SIDES], axis=1)
-    centre = np.stack([seen.soles[side].mean(axis=1) for side in SIDES], axis=1)
-    return standing(lowest, centre, seen.t_ns)
 
 
 def pressing_point(com_world_m: F64, seen: Posture) -> F64:
