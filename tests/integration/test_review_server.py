@@ -115,7 +115,7 @@ def test_a_person_captured_with_another_floor_is_set_on_this_one(robot: RobotMod
     key = "debug/human_joints_world"
     lowest = []
     for off_m in (0.0, -0.8, 0.4):
-        moved = with_data(episode, key, episode.data(key) + [0.0, 0.0, off_m])
+        moved = with_data(episode, key, episode.data(key) + np.array([0.0, 0.0, off_m]))
         found = motion(moved, robot)
         assert found is not None
         assert found["person_off_m"] == pytest.approx(0.0 if off_m == 0.0 else off_m + 0.02, abs=0.01)
