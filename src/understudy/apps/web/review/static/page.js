@@ -246,7 +246,7 @@ class Page {
 
   showState() {
     const { lists, progress, undo, trouble, damaged, unapplied } = this.state;
-    this.queue.show(lists, this.current, this.fresh);
+    this.queue.show(lists, this.current, this.fresh, this.state.claims || {});
     this.verdict.show(this.said(), this.mine.length || undo);
     if (this.episode) this.tracks.showMarks(this.said());
     const rows = this.queue.rows.filter((row) => row.list === "drawn"), left = rows.filter((row) => this.queue.waits(row)).length;
