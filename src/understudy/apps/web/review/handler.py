@@ -99,7 +99,7 @@ class ReviewSite:
         return Answer(json.dumps({"saved": answer.saved, "applied": answer.applied, "message": answer.message}).encode())
 
     def look(self) -> None:
-        """Look at log and folder, every two seconds at most, more rarely where that takes long; what is wrong is told in the state."""
+        """Look at log and folder, every two seconds at most, more rarely where that takes long; the state tells what is wrong."""
         if not self.session.lock.acquire(blocking=False):
             return
         try:
