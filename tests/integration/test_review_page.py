@@ -179,6 +179,18 @@ def test_the_mouse_does_it_too(page: Chromium, dataset: Dataset) -> None:
     page.until(f"{CURRENT} === '{first}'")
 
 
+def test_the_sheet_of_keys_opens_and_the_keys_rest_meanwhile(page: Chromium, dataset: Dataset) -> None:
+    page.press("?")
+    page.until("document.getElementById('help').open")
+    page.press("a")
+    page.ask("document.getElementById('close').click()")
+    page.press("r")
+    page.until("!document.getElementById('reasons').hidden")
+    page.press("Escape", "Escape")
+    assert page.ask("document.getElementById('reasons').hidden")
+    assert _said(dataset) == []
+
+
 def test_the_name_is_asked_once_and_kept(server: ReviewServer) -> None:
     with Chromium(server.url) as page:
         page.until("document.getElementById('who-dialog')?.open")

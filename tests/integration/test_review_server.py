@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import shutil
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from understudy.apps.web.review.facts import motion
 from understudy.apps.web.review.handler import FILES, LIVE_FILES, MOST_IMAGES, ReviewSite
 from understudy.apps.web.review.server import ReviewServer
 from understudy.kinematics.load import load_robot
@@ -23,6 +25,7 @@ from understudy.pipeline.review.session import ReviewSession
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
 from understudy.store.reviews import REVIEWS
+from understudy.testing.episodes import make_episode, with_data
 from understudy.testing.reviews import decision, review_dataset
 
 CAMERA = "observations/head_left"
@@ -107,6 +110,20 @@ def test_an_episode_has_its_motion_plots_findings_segments_and_cameras(browser: 
     assert [lane["side"] for lane in found["lanes"]] == ["left", "right", "left", "right"]
 
 
+def test_a_person_captured_with_another_floor_is_set_on_this_one(robot: RobotModel) -> None:
+    episode = make_episode(robot, duration_s=0.5, rate_hz=60.0)
+    key = "debug/human_joints_world"
+    lowest = []
+    for off_m in (0.0, -0.8, 0.4):
+        moved = with_data(episode, key, episode.data(key) + np.array([0.0, 0.0, off_m]))
+        found = motion(moved, robot)
+        assert found is not None
+        assert found["person_off_m"] == pytest.approx(0.0 if off_m == 0.0 else off_m + 0.02, abs=0.01)
+        rows = np.frombuffer(base64.b64decode(str(found["data"])), "<f4").reshape(int(str(found["rows"])), -1)
+        lowest.append(rows[:, -69:].reshape(-1, 23, 3)[..., 2].min())
+    assert max(lowest) - min(lowest) < 0.03
+
+
 def test_images_come_as_they_were_recorded(browser: Browser, session: ReviewSession) -> None:
     status, body = browser.ask(f"/images?id=e0&camera={CAMERA}&first=3&count=4")
     assert status == 200
@@ -155,10 +172,8 @@ def test_what_others_said_shows_when_one_has_decided_oneself(browser: Browser) -
 def test_two_people_do_not_begin_the_same_episode(browser: Browser) -> None:
     first = browser.json("/state?reviewer=ana")["lists"]["drawn"][0]["episode"]
     browser.ask(f"/state?reviewer=ana&episode={first}")
-    rows = {row["episode"]: row["claimed"] for row in browser.json("/state?reviewer=ben")["lists"]["drawn"]}
-    assert rows.pop(first) == "ana"
-    assert set(rows.values()) <= {""}
-    assert {row["claimed"] for row in browser.json("/state?reviewer=ana")["lists"]["drawn"]} == {""}
+    assert browser.json("/state?reviewer=ben")["claims"] == {first: "ana"}
+    assert browser.json("/state?reviewer=ana")["claims"] == {}
 
 
 def test_who_is_not_let_in_and_what_is_not_taken(browser: Browser, session: ReviewSession) -> None:

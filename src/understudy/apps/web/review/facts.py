@@ -18,6 +18,8 @@ from understudy.spec.robot import RobotModel
 from understudy.store.dataset import EpisodeRef
 
 MOST_HZ = 60.0
+FLOOR_OFF_M = 0.15
+"""A person whose lowest joint keeps further from z = 0 than this was captured with another floor."""
 JOINTS, BASE, HUMAN, IMU = (
     "observations/joint_positions",
     "debug/base_pose_world",
@@ -130,17 +132,32 @@ def motion(episode: Episode, robot: RobotModel) -> Json | None:
     at: I64 = episode.timeline_ns[steps]
     joints = episode.stream(JOINTS).sample_at(at).astype(np.float64)[:, robot.reorder(episode.joint_names, where=episode.id)]
     parts = [(at - at[0])[:, None] * 1e-9, _root(episode, robot, at), joints]
-    human = HUMAN in episode
+    human, sunk_m = HUMAN in episode, 0.0
     if human:
-        parts.append(episode.stream(HUMAN).sample_at(at).astype(np.float64).reshape(len(at), -1))
+        person = episode.stream(HUMAN).sample_at(at).astype(np.float64)
+        sunk_m = _off_the_floor(person)
+        parts.append((person - [0.0, 0.0, sunk_m]).reshape(len(at), -1))
     rows: F32 = np.nan_to_num(np.concatenate(parts, axis=1)).astype("<f4")
     return {
         "rows": len(rows),
         "width": rows.shape[1],
         "human": human,
         "in_place": BASE not in episode,
+        "person_off_m": round(sunk_m, 3),
         "data": base64.b64encode(rows.tobytes()).decode("ascii"),
     }
+
+
+def _off_the_floor(person_m: F64) -> float:
+    """How far the floor that a person stands on is from z = 0, metres; 0 where it is there, give or take a sole.
+
+    Some captures have an origin at the hips. The robot was set on the floor when it was retargeted; the person is, for the page.
+
+    Args:
+        person_m: (T, 23, 3) joints in `world`.
+    """
+    lowest = float(np.nanpercentile(person_m[..., 2].min(axis=1), 5.0))
+    return lowest if abs(lowest) > FLOOR_OFF_M else 0.0
 
 
 def _step_ns(timeline_ns: I64) -> int:

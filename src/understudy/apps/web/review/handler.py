@@ -39,6 +39,9 @@ LIVE_FILES = ("scene.js", "shaders.js", "matrix.js")
 MOST_BYTES = 2 * MOST_LINE_BYTES
 MOST_IMAGES, MOST_IMAGE_BYTES = 60, 12 * 1024 * 1024
 LOOK_EVERY_S = 2.0
+LOOK_SHARE = 20.0
+"""A look at a large dataset takes a while: no more than a twentieth of the time goes into it."""
+REVIEWERS = 16
 OPEN = 4
 """Episodes that are kept open for their images."""
 MOVES = 3
@@ -63,7 +66,8 @@ class ReviewSite:
     _open: OrderedDict[Path, Episode] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _claims: Claims = field(default_factory=Claims)
-    _looked_s: float = -1e9
+    _states: OrderedDict[str, tuple[object, bytes]] = field(default_factory=OrderedDict)
+    _look_next_s: float = -1e9
     _trouble: str = ""
 
     @cached_property
@@ -95,15 +99,17 @@ class ReviewSite:
         return Answer(json.dumps({"saved": answer.saved, "applied": answer.applied, "message": answer.message}).encode())
 
     def look(self) -> None:
-        """Look at log and folder, at most every two seconds; what is wrong with them is told in the state."""
+        """Look at log and folder, every two seconds at most, more rarely where that takes long; the state tells what is wrong."""
         if not self.session.lock.acquire(blocking=False):
             return
         try:
-            if time.monotonic() - self._looked_s < LOOK_EVERY_S:
+            began_s = time.monotonic()
+            if began_s < self._look_next_s:
                 return
-            self._looked_s = time.monotonic()
+            self._look_next_s = began_s + LOOK_EVERY_S
             self.session.refresh()
             self._trouble = ""
+            self._look_next_s = began_s + max(LOOK_EVERY_S, LOOK_SHARE * (time.monotonic() - began_s))
         except UnderstudyError as error:
             self._trouble = str(error)
         finally:
@@ -114,9 +120,21 @@ class ReviewSite:
         reviewer, episode = query.get("reviewer", "")[:60], query.get("episode", "")[:120]
         if reviewer and episode:
             self._claims.claim(episode, reviewer)
+        claims = json.dumps(self._claims.of_others(reviewer)).encode()
+        return Answer(self._standing(reviewer)[:-1] + b',"claims":' + claims + b"}")
+
+    def _standing(self, reviewer: str) -> bytes:
+        """Where the review stands for a reviewer; made anew when something changed."""
         with self.session.lock:
-            told = state_json(self.session, reviewer, self._claims, self._trouble)
-        return Answer(json.dumps(told, separators=(",", ":")).encode())
+            now = (self.session.changes, self._trouble, tuple(sorted(self.session.unapplied.items())))
+            known = self._states.pop(reviewer, None)
+            if known is None or known[0] != now:
+                told = state_json(self.session, reviewer, self._trouble)
+                known = now, json.dumps(told, separators=(",", ":")).encode()
+            self._states[reviewer] = known
+            while len(self._states) > REVIEWERS:
+                self._states.popitem(last=False)
+            return known[1]
 
     def _episode(self, query: Mapping[str, str]) -> Answer:
         name = path_name(query.get("id", ""), what="episode id")

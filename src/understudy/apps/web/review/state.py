@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
-from understudy.pipeline.review.lists import Row, lists_for
+from understudy.pipeline.review.lists import lists_for
 from understudy.pipeline.review.session import ReviewSession
 from understudy.pipeline.review.standing import Standing
 from understudy.pipeline.review.summary import summarize
@@ -28,13 +27,13 @@ class Claims:
             held[episode] = (reviewer, now_s)
         self._held = held
 
-    def by_other(self, episode: str, reviewer: str) -> str:
-        """Who else looks at an episode; empty where nobody does."""
-        who, since_s = self._held.get(episode, ("", 0.0))
-        return who if who != reviewer and time.monotonic() - since_s < CLAIM_S else ""
+    def of_others(self, reviewer: str) -> dict[str, str]:
+        """Episodes that somebody else looks at, and who."""
+        now_s = time.monotonic()
+        return {name: who for name, (who, since_s) in self._held.items() if who != reviewer and now_s - since_s < CLAIM_S}
 
 
-def state_json(session: ReviewSession, reviewer: str, claims: Claims, trouble: str = "") -> Json:
+def state_json(session: ReviewSession, reviewer: str, trouble: str = "") -> Json:
     """The lists with their rows, what the reviewer said, and how far the review is."""
     lists = lists_for(session, reviewer)
     summary = summarize(session)
@@ -45,7 +44,7 @@ def state_json(session: ReviewSession, reviewer: str, claims: Claims, trouble: s
         "trouble": trouble,
         "damaged": list(summary.damaged),
         "unapplied": summary.unapplied,
-        "lists": {name: rows_json(rows, reviewer, claims) for name, rows in lists.items()},
+        "lists": {name: [vars(row) for row in rows] for name, rows in lists.items()},
         "said": {name: said for name, said in told.items() if said},
         "undo": undo_json(session, reviewer),
         "progress": {
@@ -60,11 +59,6 @@ def state_json(session: ReviewSession, reviewer: str, claims: Claims, trouble: s
             "together": summary.agreement.episodes,
         },
     }
-
-
-def rows_json(rows: Sequence[Row], reviewer: str, claims: Claims) -> list[Json]:
-    """Rows of one list."""
-    return [{**vars(row), "claimed": claims.by_other(row.episode, reviewer)} for row in rows]
 
 
 def said_json(standing: Standing, reviewer: str) -> Json:

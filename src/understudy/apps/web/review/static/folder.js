@@ -75,7 +75,7 @@ export class Folder {
     }
     const row = (r) => {
       const decided = said[r.episode] && said[r.episode].mine;
-      return { ...r, claimed: "", todo: r.todo && !decided, status: decided ? "done" : r.status, verdict: decided ? decided.verdict : r.verdict };
+      return { ...r, todo: r.todo && !decided, status: decided ? "done" : r.status, verdict: decided ? decided.verdict : r.verdict };
     };
     const lists = Object.fromEntries(Object.entries(this.given.facts.lists).map(([name, rows]) => [name, rows.map(row)]));
     const last = mine[mine.length - 1], drawn = lists.drawn || [];

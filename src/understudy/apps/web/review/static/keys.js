@@ -25,7 +25,7 @@ export function fillSheet(place) {
 /** `does` is asked with a key's name and whether shift is held; it answers whether it knows the key. */
 export function listen(does) {
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("dialog")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
     if (e.target.closest("input, select, textarea")) {
       if (e.key === "Escape") e.target.blur();
       return;

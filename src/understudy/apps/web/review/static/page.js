@@ -246,7 +246,7 @@ class Page {
 
   showState() {
     const { lists, progress, undo, trouble, damaged, unapplied } = this.state;
-    this.queue.show(lists, this.current, this.fresh);
+    this.queue.show(lists, this.current, this.fresh, this.state.claims || {});
     this.verdict.show(this.said(), this.mine.length || undo);
     if (this.episode) this.tracks.showMarks(this.said());
     const rows = this.queue.rows.filter((row) => row.list === "drawn"), left = rows.filter((row) => this.queue.waits(row)).length;
@@ -279,7 +279,7 @@ class Page {
   /** Whether anything moves, or did a moment ago: a still picture costs nothing. */
   stirred(now, time) {
     const { azimuth, elevation, distance } = this.stage.scene.camera, box = $("middle");
-    const seen = [time, azimuth, elevation, distance, box.clientWidth, box.clientHeight, $("tracks").scrollHeight, root.dataset.theme, document.body.dataset.view, this.episode && this.episode.id].join();
+    const seen = [time, azimuth, elevation, distance, box.clientWidth, box.clientHeight, root.dataset.theme, document.body.dataset.view, this.episode && this.episode.id].join();
     if (seen !== this.seen) this.until = now + SETTLES_MS;
     this.seen = seen;
     return now < this.until;
@@ -291,7 +291,7 @@ class Page {
     $("time").textContent = `${clock(time)} / ${clock(duration)}`;
     if (!this.stirred(now, time)) return;
     this.stage.draw(time);
-    if (this.episode) this.tracks.show(time);
+    if (this.episode) this.tracks.show(time, now);
   }
 
   // Keys and buttons -------------------------------------------------------------------------------------------------------------

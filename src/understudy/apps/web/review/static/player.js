@@ -1,5 +1,7 @@
 // Time inside an episode: playing, scrubbing, stepping.
 
+/** A browser that draws slowly leaves poses out and keeps the speed; what takes longer than this was no drawing. */
+const MOST_S = 1;
 export const SPEEDS = [0.5, 1, 2, 4];
 
 export class Player {
@@ -20,7 +22,7 @@ export class Player {
   }
 
   tick(now) {
-    const elapsed = this.last === null ? 0 : Math.min((now - this.last) / 1000, 0.25);
+    const elapsed = this.last === null ? 0 : Math.min((now - this.last) / 1000, MOST_S);
     this.last = now;
     if (!this.playing) return;
     this.time = Math.min(this.duration, this.time + elapsed * this.speed);

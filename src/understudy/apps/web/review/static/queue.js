@@ -19,10 +19,11 @@ export class Queue {
   }
 
   /** Show the lists; rows that were just decided count as done before the server says so. */
-  show(lists, current, fresh) {
+  show(lists, current, fresh, claims) {
+    this.claims = claims;
     this.rows = Object.entries(lists).flatMap(([list, rows]) => rows.map((row) => ({ ...row, list })));
     this.fresh = fresh;
-    const text = JSON.stringify([lists, current, [...fresh]]);
+    const text = JSON.stringify([lists, current, [...fresh], claims]);
     if (text === this.text) return;
     this.text = text;
     const parts = Object.entries(lists).filter(([, rows]) => rows.length).map(([list, rows]) => this.part(list, rows, current));
@@ -56,7 +57,8 @@ export class Queue {
     if (row.why) side.append(make("small", "bad", row.why.replaceAll("_", " ")));
     else if (row.rating !== null && row.rating !== undefined) side.append(make("small", "soft", row.rating.toFixed(2)));
     if (row.twice) side.append(Object.assign(make("small", "soft", "×2"), { title: "two people watch this one" }));
-    if (row.claimed) side.append(Object.assign(make("small", "warn", "●"), { title: `${row.claimed} is watching it` }));
+    const claimed = this.claims[row.episode];
+    if (claimed) side.append(Object.assign(make("small", "warn", "●"), { title: `${claimed} is watching it` }));
     line.append(side);
     line.title = `${row.episode}: ${word}`;
     if (row.episode === current.episode && row.list === current.list) line.setAttribute("aria-current", "true");
@@ -75,7 +77,7 @@ export class Queue {
   next(current) {
     const at = this.rows.findIndex((row) => row.episode === current.episode && row.list === current.list);
     const turned = [...this.rows.slice(at + 1), ...this.rows.slice(0, at + 1)].filter((row) => row.episode !== current.episode && this.waits(row));
-    return turned.find((row) => !row.claimed) || turned[0] || null;
+    return turned.find((row) => !this.claims[row.episode]) || turned[0] || null;
   }
 
   previous(current) {

@@ -45,6 +45,8 @@ export class Stage {
     document.body.dataset.view = view;
     document.body.dataset.alone = String(!(this.motion && this.motion.human));
     $("robot-title").textContent = this.facts.title + (episode.motion && episode.motion.in_place ? ", drawn in place: its base was not recorded" : "");
+    const off = this.motion ? episode.motion.person_off_m : 0;
+    $("person-title").textContent = off ? `Person, set on the floor: captured ${Math.abs(off).toFixed(2)} m ${off < 0 ? "below" : "above"} it` : "Person";
     this.face(0);
   }
 

@@ -4,6 +4,8 @@ import { Plots, ticks } from "./plots.js";
 import { SegmentLane } from "./segments.js";
 
 const make = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
+const MEASURE_MS = 250;
+const TELL_MS = 90;
 const WORST = { reject: 0, warn: 1, info: 2 };
 export const clock = (s) => `${Math.floor(s / 60)}:${(Math.floor(100 * (s % 60)) / 100).toFixed(2).padStart(5, "0")}`;
 
@@ -17,7 +19,11 @@ export class Tracks {
     const plots = make("div", "plots");
     this.plots = new Plots(plots);
     this.segments = new SegmentLane(edited);
-    place.append(this.top, this.lanes, plots, this.cursor);
+    const axis = make("div", "axis");
+    axis.append(this.top, this.lanes, plots, this.cursor);
+    place.append(axis);
+    this.measured = { at: -Infinity, left: 0, width: 0 };
+    this.told = -Infinity;
     this.begun = null;
     this.drag(seek);
   }
@@ -107,15 +113,22 @@ export class Tracks {
     this.showMarks(said);
   }
 
-  show(t) {
+  /** Where the lanes are, looked at now and then: asking costs the browser a layout. */
+  measure(now) {
     const lane = this.top.querySelector(".lane");
-    if (!lane) return;
-    this.cursor.style.transform = `translateX(${lane.offsetLeft + (t / this.duration) * lane.clientWidth}px)`;
-    this.cursor.style.height = `${this.place.scrollHeight}px`;
+    if (lane && now - this.measured.at > MEASURE_MS) this.measured = { at: now, left: lane.offsetLeft, width: lane.clientWidth };
+    return this.measured;
+  }
+
+  show(t, now) {
+    const { left, width } = this.measure(now);
+    this.cursor.style.transform = `translateX(${left + (t / this.duration) * width}px)`;
     if (this.half) {
       this.half.style.left = `${(100 * Math.min(this.begun, t)) / this.duration}%`;
       this.half.style.width = `${(100 * Math.abs(t - this.begun)) / this.duration}%`;
     }
+    if (now - this.told < TELL_MS) return;
+    this.told = now;
     this.plots.show(t);
   }
 }
