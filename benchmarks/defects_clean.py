@@ -207,9 +207,15 @@ def plan(samples: Path | None, side: str, count: int) -> list[tuple[Source, Vari
             else:
                 out.append((source, variant(number, source.kind)))
         number += 1
-    if count < len(chosen):  # a quick look: spread over the sources
-        return out[:: max(1, len(out) // count)][:count]
     return out[:count]
+
+
+def quick_plan(samples: Path | None, side: str, count: int) -> list[tuple[Source, Variant]]:
+    """A quick look: one source of every kind, and as many variants of each as it takes, for tasks need several episodes."""
+    everything = sources(samples)
+    kinds = {s.kind: s for s in reversed(everything) if side in ("all", side_of(s, everything))}
+    each = max(1, round(count / max(len(kinds), 1)))
+    return [(source, variant(number, kind)) for kind, source in sorted(kinds.items()) for number in range(each)]
 
 
 def clean_schema(robot: RobotModel, samples: Path | None) -> Schema:
