@@ -1,7 +1,7 @@
 """How often the gates are right: `python benchmarks/defects.py --work DIR [--samples DIR] [--clean 300] [--markdown OUT]`.
 
 Makes clean episodes (kept in the work folder), puts every installed defect into them at graded strength, asks every installed
-gate, and writes recall, precision, area under the curve, the smallest strength caught and false rejects. `--quick` takes 40
+gate, and writes recall, precision, area under the curve, the smallest strength caught and false rejects. `--quick` takes some 40
 clean episodes and one strength of each. What it means is in docs/defects.md.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--clean", type=int, default=300, help="clean episodes on the side asked for")
     parser.add_argument("--split", choices=("tune", "test", "all"), default="test")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} clean episodes, the documented strengths only")
+    parser.add_argument("--quick", action="store_true", help=f"some {QUICK} clean episodes, the documented strengths only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--page", type=Path, help="docs/defects.md: the tables between its marks are written anew")

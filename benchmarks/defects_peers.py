@@ -80,7 +80,10 @@ def main() -> None:
     checkers += [deepen(args.deepen)] if args.deepen else []
     [root] = sorted(args.work.glob("clean_*"), key=lambda path: path.stat().st_mtime)[-1:]
     dataset = Dataset.open(root)
-    rows = {name: one(name, dataset, checkers, args.episodes) for name in args.only}
+    rows: dict[str, dict[str, Any]] = {}
+    for name in args.only:
+        rows[name] = one(name, dataset, checkers, args.episodes)
+        sys.stderr.write(table({name: rows[name]}).splitlines()[-1] + "\n")
     sys.stdout.write(table(rows) + "\n")
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
