@@ -62,7 +62,12 @@ def main() -> None:
     if args.rows:
         args.rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     found = summary(rows)
-    found |= {"split": args.split, "seconds": round(time.monotonic() - began_s), "seconds_clean": round(made_s)}
+    found |= {
+        "split": args.split,
+        "quick": args.quick,
+        "seconds": round(time.monotonic() - began_s),
+        "seconds_clean": round(made_s),
+    }
     sys.stdout.write(markdown(found) + "\n")
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -136,6 +136,7 @@ def _said(found: Mapping[str, Any]) -> str:
     return (
         f"{clean['episodes']} clean episodes of {clean['sources']} sources (`--split {found.get('split', 'test')}`): {kinds}. "
         f"{len(found['gates'])} gates, {len(found['scores'])} scores."
+        + (" A quick look (`--quick`): few episodes, the documented strengths only." if found.get("quick") else "")
     )
 
 
