@@ -1,7 +1,7 @@
 """How often the gates are right: `python benchmarks/defects.py --work DIR [--samples DIR] [--clean 300] [--markdown OUT]`.
 
 Makes clean episodes (kept in the work folder), puts every installed defect into them at graded strength, asks every installed
-gate, and writes recall, precision, area under the curve, the smallest strength caught and false rejects. `--quick` takes 40
+gate, and writes recall, precision, area under the curve, the smallest strength caught and false rejects. `--quick` takes some 40
 clean episodes and one strength of each. What it means is in docs/defects.md.
 """
 
@@ -19,11 +19,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
-from defects_clean import Source, Variant, plan
+from defects_clean import Source, Variant, plan, quick_plan
 from defects_run import Place, clean_root, ensure_clean, examine, open_clean
-from defects_table import markdown, summary
+from defects_table import between_marks, markdown, summary
 
 QUICK = 40
+TASKS_PER_PROCESS = 100
+"""Episodes after which a process is replaced, so that its memory stays small."""
 Result = TypeVar("Result")
 
 
@@ -35,18 +37,20 @@ def main() -> None:
     parser.add_argument("--clean", type=int, default=300, help="clean episodes on the side asked for")
     parser.add_argument("--split", choices=("tune", "test", "all"), default="test")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} clean episodes, the documented strengths only")
+    parser.add_argument("--quick", action="store_true", help=f"some {QUICK} clean episodes, the documented strengths only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--page", type=Path, help="docs/defects.md: the tables between its marks are written anew")
     parser.add_argument("--rows", type=Path, help="every single judgement, as JSON lines")
     args = parser.parse_args()
     began_s = time.monotonic()
     args.work.mkdir(parents=True, exist_ok=True)
     samples = Path(args.samples) if args.samples else None
-    chosen = plan(samples, args.split, QUICK if args.quick else args.clean)
+    chosen = quick_plan(samples, args.split, QUICK) if args.quick else plan(samples, args.split, args.clean)
     place = Place(clean_root(args.work.resolve()), samples, quick=args.quick)
     open_clean(place.root, samples)
-    with ProcessPoolExecutor(args.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(args.workers, mp_context=spawn, max_tasks_per_child=TASKS_PER_PROCESS) as pool:
         peers: dict[str, dict[str, float]] = defaultdict(dict)
         made = _each(pool, ensure_clean, place, chosen, "clean episodes")
         for (source, _), (episode, seconds) in made:
@@ -55,15 +59,22 @@ def main() -> None:
         place = Place(place.root, samples, dict(peers), args.quick)
         rows = [row for _, found in _each(pool, examine, place, chosen, "episodes judged") for row in found]
     rows.sort(key=lambda row: (str(row["episode"]), str(row["defect"]), float(str(row["strength"]))))
-    found = summary(rows)
-    found |= {"split": args.split, "seconds": round(time.monotonic() - began_s), "seconds_clean": round(made_s)}
-    sys.stdout.write(markdown(found) + "\n")
     if args.rows:
         args.rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = summary(rows)
+    found |= {
+        "split": args.split,
+        "quick": args.quick,
+        "seconds": round(time.monotonic() - began_s),
+        "seconds_clean": round(made_s),
+    }
+    sys.stdout.write(markdown(found) + "\n")
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if args.markdown:
         args.markdown.write_text(markdown(found) + "\n", encoding="utf-8")
+    if args.page:
+        args.page.write_text(between_marks(args.page.read_text(encoding="utf-8"), markdown(found)), encoding="utf-8")
 
 
 def _each(

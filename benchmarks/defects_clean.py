@@ -39,6 +39,8 @@ LONGEST_S, SHORTEST_S = 12.0, 1.5
 LEAST_MEASURED = 0.6
 """Share of a person's joints that a file must have: an arm alone is no whole body."""
 MOCAP_FOLDERS = ("amass", "bvh", "c3d", "mvnx", "trc")
+FEWEST_OF_A_TASK = 4
+"""What compares an episode with the others of its task needs three of them."""
 TUNE_SHARE = 3
 """Every so-manieth source of a kind, in the order of its name's hash, is for choosing thresholds."""
 
@@ -207,9 +209,15 @@ def plan(samples: Path | None, side: str, count: int) -> list[tuple[Source, Vari
             else:
                 out.append((source, variant(number, source.kind)))
         number += 1
-    if count < len(chosen):  # a quick look: spread over the sources
-        return out[:: max(1, len(out) // count)][:count]
     return out[:count]
+
+
+def quick_plan(samples: Path | None, side: str, count: int) -> list[tuple[Source, Variant]]:
+    """A quick look: one source of every kind, and as many variants of each as it takes, for tasks need several episodes."""
+    everything = sources(samples)
+    kinds = {s.kind: s for s in reversed(everything) if side in ("all", side_of(s, everything))}
+    each = max(FEWEST_OF_A_TASK, round(count / max(len(kinds), 1)))
+    return [(source, variant(number, kind)) for kind, source in sorted(kinds.items()) for number in range(each)]
 
 
 def clean_schema(robot: RobotModel, samples: Path | None) -> Schema:

@@ -10,7 +10,7 @@ import numpy as np
 from understudy.geom.arrays import F64
 
 Z95 = 1.959963984540054
-RESAMPLES = 400
+RESAMPLES = 300
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """What other checkers say: `python benchmarks/defects_peers.py --work DIR --lerobot-doctor PROGRAM --deepen PROGRAM`.
 
-For every defect a LeRobot export of some clean episodes and the same ones spoilt, outside the repository, given to the programs
-named. `--work` is that of `defects.py`, whose clean episodes are taken. What cannot be exported counts by itself: the exporter
-refuses it before a checker could see it.
+For every defect a LeRobot export of some clean episodes and as many other ones spoilt, outside the repository, given to the
+programs named. `--work` is that of `defects.py`, whose clean episodes are taken. What cannot be exported counts by itself: the
+exporter refuses it before a checker could see it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from understudy.store.dataset import Dataset
 
 WITH_IMAGES = ("stuck_camera", "corrupt_image")
 RECORDED_ONLY = ("tracking_error", "force_spike")
+DUPLICATE = "duplicate"
 REFUSED = "the export refuses"
 Checker = Callable[[Path, int], dict[str, set[int]]]
 """Given an export and its number of episodes: what it calls its check to the episodes it finds odd."""
@@ -80,7 +81,10 @@ def main() -> None:
     checkers += [deepen(args.deepen)] if args.deepen else []
     [root] = sorted(args.work.glob("clean_*"), key=lambda path: path.stat().st_mtime)[-1:]
     dataset = Dataset.open(root)
-    rows = {name: one(name, dataset, checkers, args.episodes) for name in args.only}
+    rows: dict[str, dict[str, Any]] = {}
+    for name in args.only:
+        rows[name] = one(name, dataset, checkers, args.episodes)
+        sys.stderr.write(table({name: rows[name]}).splitlines()[-1] + "\n")
     sys.stdout.write(table(rows) + "\n")
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -88,16 +92,17 @@ def main() -> None:
 
 def one(name: str, dataset: Dataset, checkers: Sequence[Checker], count: int) -> dict[str, Any]:
     """What the checkers say of one defect."""
-    pairs = _pairs(name, dataset, count)
+    pairs = _pairs(name, dataset, count if name == DUPLICATE else 2 * count)
     with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
         exported, refused = _exportable(pairs, dataset, Path(folder))
-        found: dict[str, Any] = {"episodes": len(pairs), REFUSED: refused}
+        found: dict[str, Any] = {"episodes": count, REFUSED: f"{refused} of {len(pairs)}"}
         if not exported:
             return found
-        out, half = Path(folder) / "set", len(exported)
-        _export([clean for clean, _ in exported] + [hurt for _, hurt in exported], dataset, out)
+        out, half = Path(folder) / "set", len(exported) if name == DUPLICATE else len(exported) // 2
+        spoilt = exported if name == DUPLICATE else exported[half:]  # others than the clean ones: twins look like duplicates
+        _export([clean for clean, _ in exported[:half]] + [hurt for _, hurt in spoilt], dataset, out)
         for checker in checkers:
-            for what, odd in checker(out, 2 * half).items():
+            for what, odd in checker(out, half + len(spoilt)).items():
                 found[what] = {"clean": len([e for e in odd if e < half]), "spoilt": len([e for e in odd if e >= half])}
     return found
 
@@ -149,7 +154,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     heads = sorted({key for row in rows.values() for key in row if key not in ("episodes", REFUSED)})
     lines = [f"| defect | episodes | {REFUSED} | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
     for name, row in rows.items():
-        cells = [f"`{name}`", str(row["episodes"]), str(row[REFUSED])]
+        cells = [f"`{name}`", str(row["episodes"]), row[REFUSED]]
         cells += [f"{row[head]['spoilt']} (clean {row[head]['clean']})" if head in row else "-" for head in heads]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

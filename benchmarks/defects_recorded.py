@@ -97,7 +97,7 @@ def record(
     labels: Mapping[str, MetadataValue],
     work: Path,
 ) -> Episode:
-    """One take of 6 to 10 seconds, recorded and finalized.
+    """One take of 7 to 10 seconds, recorded and finalized.
 
     Args:
         name: id of the episode.
@@ -138,7 +138,7 @@ def record(
 
         live(PREROLL_S + 1.0)
         take = recorder.start()
-        live(4.0 + number * 7 % 5)
+        live(5.0 + 0.75 * (number * 7 % 5))
         recorder.stop()
         live(0.5)
         recorder.close()

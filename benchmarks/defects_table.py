@@ -125,38 +125,86 @@ def smallest_caught(strengths: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """Two tables: defects, and published rules on the same episodes."""
-    clean, low, high = found["clean"], *found["clean"]["interval"]
+    """What was run, false rejects, the defects, what is missed, and published rules on the same episodes."""
+    parts = [_said(found), _false(found["clean"]), _defect_table(found["defects"]), _missed(found["defects"])]
+    return "\n\n".join(part for part in (*parts, _rule_table(found)) if part)
+
+
+def _said(found: Mapping[str, Any]) -> str:
+    clean = found["clean"]
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(clean["kinds"].items(), key=lambda item: -item[1]))
+    return (
+        f"{clean['episodes']} clean episodes of {clean['sources']} sources (`--split {found.get('split', 'test')}`): {kinds}. "
+        f"{len(found['gates'])} gates, {len(found['scores'])} scores."
+        + (" A quick look (`--quick`): few episodes, the documented strengths only." if found.get("quick") else "")
+    )
+
+
+def _false(clean: Mapping[str, Any]) -> str:
+    low, high = clean["interval"]
+    lines = [f"**{clean['refused']} of them are refused without a defect: {clean['share']:.1%} ({low:.1%} to {high:.1%}).**"]
+    lines += [f"- `{episode}`: {findings[0].split('. ')[0]}" for episode, findings in clean["which"].items()]
+    return lines[0] + ("\n\n" + "\n".join(lines[1:]) if lines[1:] else "")
+
+
+def _defect_table(defects: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
-        f"{clean['refused']} of {clean['episodes']} clean episodes of {clean['sources']} sources are refused: "
-        f"{clean['share']:.1%} ({low:.1%} to {high:.1%}).",
-        "",
-        "| defect | strength | episodes | recall | by its gate | precision | AUROC gates | score | caught from | caught by |",
+        "| defect | strength | episodes | recall, % | by its gate, % | precision, % | AUROC gates | score | caught from | by |",
         "|---" * 10 + "|",
     ]
-    for name, row in found["defects"].items():
+    for name, row in defects.items():
         caught = smallest_caught(row["strengths"])
-        by = ", ".join(f"{gate} {_percent(share)}" for gate, share in list(row["caught_by"].items())[:3]) or "nobody"
+        by = ", ".join(f"{gate} {_percent(share)}" for gate, share in list(row["caught_by"].items())[:3]) or "none"
         areas = [f"{a['auroc']:.2f} ({a['interval'][0]:.2f} to {a['interval'][1]:.2f})" for a in row["areas"].values()]
         cells = [f"`{name}`", f"{row['documented']:g} {row['unit']}", str(row["episodes"]), _with_interval(row["recall"])]
-        cells += [_percent(row["recall_by_its_gate"]["share"]), _percent(row["precision"]["share"]), *areas]
+        cells += [_percent(row["recall_by_its_gate"]["share"]), _with_interval(row["precision"]), *areas]
         cells += ["none" if caught is None else f"{caught:g}", by]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "| defect | " + " | ".join(baselines.RULES) + " |", "|---" * (1 + len(baselines.RULES)) + "|"]
-    total = max(clean["episodes"], 1)
-    lines.append(
-        "| none (false alarms) | " + " | ".join(_percent(clean["rules"][rule] / total) for rule in baselines.RULES) + " |"
-    )
+    return "\n".join(lines)
+
+
+def _missed(defects: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is not found often enough, with recall at every strength."""
+    lines = []
+    for name, row in defects.items():
+        if not row["recall"]["share"] >= ENOUGH:
+            graded = ", ".join(f"{s['strength']:g}: {_percent(s['share'])} %" for s in row["strengths"])
+            lines.append(f"- `{name}` is found in {_percent(row['recall']['share'])} % ({graded})")
+    return f"Found in under {ENOUGH:.0%} at the documented strength:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _rule_table(found: Mapping[str, Any]) -> str:
+    clean = found["clean"]
+    lines = ["| published rules, own code: % found odd | " + " | ".join(baselines.RULES) + " |"]
+    lines.append("|---" * (1 + len(baselines.RULES)) + "|")
+    false = [_percent(clean["rules"][rule] / max(clean["episodes"], 1)) for rule in baselines.RULES]
+    lines.append(f"| none (false alarms) | {' | '.join(false)} |")
     for name, row in found["defects"].items():
         if row["rules"] is not None:
             lines.append(f"| `{name}` | " + " | ".join(_percent(row["rules"][rule]) for rule in baselines.RULES) + " |")
     return "\n".join(lines)
 
 
+MARKS = ("<!-- measured: begin -->", "<!-- measured: end -->")
+
+
+def between_marks(page: str, tables: str) -> str:
+    """The page with other tables between its marks.
+
+    Raises:
+        SystemExit: it has no marks.
+    """
+    begin, mark, rest = page.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (mark and end):
+        raise SystemExit(f"the page lacks {MARKS[0]} or {MARKS[1]}")
+    return f"{begin}{mark}\n\n{tables}\n\n{end}{after}"
+
+
 def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100.0 * share:.0f} %"
+    return "-" if math.isnan(share) else f"{100.0 * share:.0f}"
 
 
 def _with_interval(share: Mapping[str, Any]) -> str:
     low, high = share["interval"]
-    return f"{_percent(share['share'])} ({100.0 * low:.0f} to {100.0 * high:.0f})"
+    return f"{_percent(share['share'])} ({100.0 * low:.0f} to {100.0 * high:.0f})" if share["of"] else "-"

@@ -6,6 +6,7 @@ import importlib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from understudy import plugins
 from understudy.quality.thresholds import number
 from understudy.simulate.walker import walk
+from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import GateContext
@@ -157,3 +159,16 @@ def test_gates_and_defects_of_other_packages_take_part(script: Path, tmp_path: P
     assert found["defects"]["offset"]["recall_by_its_gate"]["share"] == 1.0
     assert "bright" in found["defects"]["offset"]["caught_by"]
     assert "| `offset` |" in _load("defects_table").markdown(found)
+
+
+def test_the_page_tells_of_every_defect_and_takes_new_tables(script: Path) -> None:
+    page = (BENCHMARKS.parent / "docs" / "defects.md").read_text(encoding="utf-8")
+    for name in plugins.names("defects"):
+        defect = cast(Defect, plugins.load("defects", name))
+        assert f"| `{name}` | {defect.imitates} |" in page
+    table = _load("defects_table")
+    changed = table.between_marks(page, "other figures")
+    assert "other figures" in changed
+    assert table.between_marks(changed, "other figures") == changed
+    with pytest.raises(SystemExit, match="lacks"):
+        table.between_marks("no marks here", "other figures")
