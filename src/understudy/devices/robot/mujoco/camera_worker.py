@@ -29,8 +29,8 @@ from understudy.spec.sample import NO_STAMP
 STATE_HEAD = struct.Struct("<qq")
 """Number of the exposure and its stamp, before the doubles of `qpos`."""
 BACKLOG = 15
-"""States that may wait on a clock that runs: half a second without time for them costs nothing, and a machine that is too slow for good
-shows pictures not older than that."""
+"""States that may wait on a clock that runs: half a second without time for them costs nothing, and a machine that is
+too slow for good shows pictures not older than that."""
 
 
 @dataclass(frozen=True)
