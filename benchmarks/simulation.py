@@ -1,6 +1,6 @@
 """What the simulated robot and its cameras cost, in CPU seconds, and whether they keep up with real time.
 
-    python benchmarks/simulation.py [--robot unitree_g1] [--seconds 10] [--external 4] [--pace 1.0] [--out out.json]
+    python benchmarks/simulation.py [--robot unitree_g1] [--seconds 10] [--external 4] [--codec h264] [--pace 1.0] [--out F.json]
 
 Run it on an idle machine: frames that others left no time for are counted as lost. CPU figures are less sensitive.
 """
@@ -22,8 +22,10 @@ import numpy as np
 os.environ.setdefault("LP_NUM_THREADS", "0")  # as in the cameras' own processes
 
 from understudy.devices import Clock, HostClock, PacedClock, SimClock
+from understudy.devices._encoder import Encoding, PictureEncoder
 from understudy.devices.robot.mujoco import ArmWaves, MujocoRobot, RenderedCameras, SharpMotions
 from understudy.devices.robot.mujoco.movers import raised_arms
+from understudy.geom.arrays import U8
 from understudy.kinematics.load import load_robot
 from understudy.scenes.camera_images import CameraImages
 from understudy.scenes.camera_scene import CELL_M, SMALL_CELL_M, camera_model, external_cameras, head_cameras
@@ -32,8 +34,10 @@ from understudy.spec.default_schema import default_schema
 from understudy.spec.device import Device
 from understudy.spec.robot import RobotModel
 from understudy.spec.sample import Sample
+from understudy.spec.stream import Stream, StreamSpec
+from understudy.spec.video import Video
 
-REPEATS, ROUNDS = 20, 4
+REPEATS, ROUNDS, FILMED = 20, 4, 120
 
 
 def cpu_ms(work: Callable[[], object]) -> float:
@@ -85,14 +89,58 @@ def physics(robot: RobotModel) -> float:
     return round((time.process_time() - start) / 10.0, 4)
 
 
-def together(robot: RobotModel, *, seconds: float, external: int, size: tuple[int, int], pace: float) -> dict[str, object]:
+def encoders(robot: RobotModel) -> dict[str, dict[str, float]]:
+    """JPEG and H.264 of what a camera at 640x480 sees of a robot that waves: CPU time, size, and what it looks like after."""
+    mounts = head_cameras(robot, 640, 480) | external_cameras(robot, 1, 640, 480)
+    images, mover = CameraImages(camera_model(robot, mounts, cell_m=CELL_M)), ArmWaves(robot)
+    root = [0, 0, robot.profile.standing_height_m, 1.0, 0, 0, 0]
+    seen: dict[str, list[U8]] = {"head_left": [], "external_0": []}
+    for k in range(FILMED):
+        images.pose(np.concatenate([root, mover.joints_rad(k / 30.0)]))
+        for name, pictures in seen.items():
+            pictures.append(images.image(name, 640, 480).copy())
+    images.close()
+    codecs = {"jpeg": Encoding("jpeg"), "h264": Encoding("h264")}
+    return {f"{name}, {codec}": _encoded(seen[name], how) for name in seen for codec, how in codecs.items()}
+
+
+def _encoded(pictures: list[U8], how: Encoding) -> dict[str, float]:
+    encoder, start = PictureEncoder(how, 640, 480, 30.0), time.process_time()
+    data = [encoder.encode(picture) for picture in pictures]
+    cpu_s = time.process_time() - start
+    spec = StreamSpec(name="cam", group="debug", kind="image", shape=(480, 640, 3))
+    kept = np.empty(len(data), dtype=object)
+    kept[:] = data
+    stream = Stream(spec, np.arange(len(data)), Video.of(data) if how.codec == "h264" else kept)
+    off = [np.mean((a.astype(np.float32) - b) ** 2) for a, b in zip(pictures, stream.pictures(range(len(data))), strict=True)]
+    psnr_db = 10.0 * np.log10(255.0**2 / np.array(off))
+    return {
+        "cpu_ms": round(cpu_s / len(data) * 1e3, 2),
+        "mb_per_min": round(sum(map(len, data)) / len(data) * 1800e-6, 1),
+        "psnr_db_mean": round(float(psnr_db.mean()), 1),
+        "psnr_db_least": round(float(psnr_db.min()), 1),
+    }
+
+
+def together(
+    robot: RobotModel, *, seconds: float, external: int, size: tuple[int, int], pace: float, encoding: Encoding
+) -> dict[str, object]:
     """The robot, stereo head cameras at 640x480 and external ones, all at 30 Hz, on a clock that runs."""
     clock: Clock = HostClock() if pace == 1.0 else PacedClock(pace)
     schema = default_schema(robot, "benchmark")
     body = MujocoRobot(robot, schema, clock=clock, mover=SharpMotions(robot), scene="table")
     mounts = {"head": head_cameras(robot, 640, 480), "external": external_cameras(robot, external, *size)}
     cameras = [
-        RenderedCameras(body, [s for s in schema.streams if s.name in own], own, name=name, clock=clock, scene="table")
+        RenderedCameras(
+            body,
+            [s for s in schema.streams if s.name in own],
+            own,
+            name=name,
+            clock=clock,
+            scene="table",
+            encoding=encoding,
+            give_way=name == "external",
+        )
         for name, own in mounts.items()
         if own
     ]
@@ -144,6 +192,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--external", type=int, default=4)
     parser.add_argument("--size", default="320x240", help="of the external cameras")
+    parser.add_argument("--codec", choices=("jpeg", "h264"), default="jpeg")
     parser.add_argument("--pace", type=float, default=1.0, help="speed of the clock; 1 is real time")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -152,8 +201,16 @@ def main() -> None:
     found = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
         "picture_cpu_ms": pictures(robot),
+        "encoders_640x480": encoders(robot),
         "robot_cpu_s_per_s": physics(robot),
-        "together": together(robot, seconds=given.seconds, external=given.external, size=(width, height), pace=given.pace),
+        "together": together(
+            robot,
+            seconds=given.seconds,
+            external=given.external,
+            size=(width, height),
+            pace=given.pace,
+            encoding=Encoding(given.codec),
+        ),
     }
     text = json.dumps(found, indent=1)
     print(text)

@@ -14,6 +14,7 @@ import pytest
 import simplejpeg
 
 from understudy.devices import SimClock
+from understudy.devices._encoder import JPEG_FILES, Encoding
 from understudy.devices.robot.mujoco import ArmWaves, MujocoRobot, RenderedCameras
 from understudy.errors import DeviceError, MissingDependencyError
 from understudy.geom.arrays import F64
@@ -24,6 +25,7 @@ from understudy.scenes.opengl import draws_a_pixel
 from understudy.spec.default_schema import default_schema
 from understudy.spec.robot import RobotModel
 from understudy.spec.sample import Sample
+from understudy.spec.video import Video
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,12 +44,12 @@ def robot() -> RobotModel:
 class Bench:
     """A robot with waving arms, some of its cameras, and a clock to step."""
 
-    def __init__(self, robot: RobotModel, *, external: int = 0) -> None:
+    def __init__(self, robot: RobotModel, *, external: int = 0, encoding: Encoding = JPEG_FILES) -> None:
         self.clock, schema = SimClock(), default_schema(robot, "x")
         self.robot = MujocoRobot(robot, schema, clock=self.clock, mover=ArmWaves(robot, raise_s=0.3))
         self.mounts = head_cameras(robot, 160, 120) if not external else external_cameras(robot, external, 96, 64)
         specs = [s for s in schema.streams if s.name in self.mounts]
-        self.cameras = RenderedCameras(self.robot, specs, self.mounts, clock=self.clock)
+        self.cameras = RenderedCameras(self.robot, specs, self.mounts, clock=self.clock, encoding=encoding)
         self.states: dict[int, F64] = {}
         self.robot.watch(30.0, lambda t_ns, qpos: self.states.__setitem__(t_ns, qpos))
 
@@ -142,3 +144,23 @@ def test_cameras_without_a_mount_are_refused(robot: RobotModel) -> None:
     device = MujocoRobot(robot, schema, clock=SimClock())
     with pytest.raises(DeviceError, match="each with a mount"):
         RenderedCameras(device, [schema.stream("observations/head_left")], {})
+
+
+def test_each_camera_may_send_h264_and_every_packet_is_the_picture_of_its_exposure(robot: RobotModel) -> None:
+    seen: dict[str, dict[str, list[Sample]]] = {}
+    for codec in ("jpeg", "h264"):
+        made = Bench(robot, external=2, encoding=Encoding(codec, crf=12, mbit_s=4.0))
+        made.cameras.start()
+        made.robot.start()
+        seen[codec] = {}
+        for sample in made.live(0.7):
+            seen[codec].setdefault(sample.stream, []).append(sample)
+        made.cameras.close()
+    assert len(seen["jpeg"]) == 2
+    for key, jpegs in seen["jpeg"].items():
+        packets = seen["h264"][key]
+        assert [(s.seq, s.t_ns) for s in packets] == [(s.seq, s.t_ns) for s in jpegs]
+        video = Video.of([bytes(s.data) for s in packets])
+        assert np.flatnonzero(video.keyframe).tolist() == list(range(0, len(packets), 15))
+        for true, found in zip(decoded(jpegs), video.pictures(range(len(video))), strict=True):
+            assert np.abs(true - found).mean() < 4.0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from understudy.devices._encoder import Encoding
 from understudy.devices.camera import PLUGIN
 from understudy.devices.video import VideoCamera, VideoSource
 from understudy.devices.video.worker import Counter
@@ -20,6 +21,7 @@ from understudy.kinematics.load import load_robot
 from understudy.spec.default_schema import default_schema
 from understudy.spec.sample import NO_STAMP, Sample
 from understudy.spec.stream import StreamSpec
+from understudy.spec.video import Video
 from understudy.testing.devices import check_device
 from understudy.testing.video import MjpegServer, picture_number, write_video
 
@@ -56,6 +58,17 @@ def test_a_file_is_played_at_its_own_pace(tmp_path: Path, suffix: str, codec: st
     assert abs(samples[0].t_ns + 7_000_000 - begun_ns) < LONG_S * 1e9
     assert all(s.t_arrival_ns >= s.t_ns + 7_000_000 for s in samples)
     assert {s.t_device_ns for s in samples} == {NO_STAMP}
+
+
+def test_a_camera_may_send_h264(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", range(20))
+    camera = VideoCamera(SPEC, VideoSource(str(tmp_path / "film.mp4"), encoding=Encoding("h264", crf=10, mbit_s=4.0)))
+    camera.start()
+    samples = read_until(camera, lambda s: len(s) == 20)
+    camera.close()
+    video = Video.of([bytes(s.data) for s in samples])
+    assert np.flatnonzero(video.keyframe).tolist() == [0, 15]
+    assert [picture_number(image) for image in video.pictures(range(20))] == list(range(20))
 
 
 def test_a_file_can_begin_anew(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_a_damaged_packet_is_an_empty_image_and_so_is_what_builds_on_it() -> Non
         video = Video(Kept(changed), whole.keyframe, whole.extradata, whole.crc32, "head_left")
         until = next((key for key in KEYS if key > k), N)
         assert [step for step, image in enumerate(video) if not image] == list(range(k, until))
+        assert np.flatnonzero(~video.decodable()).tolist() == list(range(k, until))
         with pytest.raises(EpisodeError, match=f"head_left: image {k} "):
             list(video.pictures([k]))
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from understudy.devices.robot.mujoco import MujocoRobot
 
 MOVERS = ("waves", "sharp", "still")
-_NICENESS = {"cameras_head": 0, "cameras_external": 10}
-"""Where the machine is too slow for all, those from outside lose images first."""
 
 
 class Simulated:
@@ -89,7 +87,9 @@ def _cameras(
     from understudy.devices.robot.mujoco import RenderedCameras
 
     return [
-        RenderedCameras(robot, streams, mounts, name=name, clock=clock, scene=scene, encoding=encoding, niceness=_NICENESS[name])
+        RenderedCameras(
+            robot, streams, mounts, name=name, clock=clock, scene=scene, encoding=encoding, give_way=name == "cameras_external"
+        )
         for name, (streams, mounts) in groups.items()
     ]
 

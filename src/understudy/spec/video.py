@@ -96,6 +96,10 @@ class Video:
         (picture,) = self._decoded([range(len(self))[step]], "rgb24")
         return _jpeg(picture)
 
+    def decodable(self) -> Bool:
+        """(N,) images that can be decoded; about half the time that JPEG files of them take."""
+        return np.array([picture is not None for picture in self._decoded(range(len(self)), "gray")], dtype=np.bool_)
+
     def pictures(self, steps: Iterable[int]) -> Iterator[U8]:
         """(H, W, 3) RGB of the images at `steps`, which go up; between two of them only what is needed is decoded.
 

@@ -28,8 +28,9 @@ from understudy.spec.sample import NO_STAMP
 
 STATE_HEAD = struct.Struct("<qq")
 """Number of the exposure and its stamp, before the doubles of `qpos`."""
-BACKLOG = 4
-"""States that may wait on a clock that runs: after a hiccup nothing is lost, and a slow machine shows pictures not too old."""
+BACKLOG = 15
+"""States that may wait on a clock that runs: half a second without time for them costs nothing, and a machine that is
+too slow for good shows pictures not older than that."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ class Task:
         cameras: drawn for every state, in this order.
         encoding: of the pictures.
         niceness: it is given up to so much to processes that matter more.
-        keep_all: draw every state; otherwise of states that wait only the newest `BACKLOG`, and the others' frames are lost.
+        backlog: of states that wait only so many are drawn, the newest; the others' frames are lost.
+        keep_all: draw every state.
     """
 
     model: str
     cameras: tuple[Drawn, ...]
     encoding: Encoding
     niceness: int
+    backlog: int
     keep_all: bool
 
 
@@ -122,7 +125,7 @@ def _task(content: bytes) -> Task:
     found = json.loads(content)
     cameras = tuple(Drawn(**each) for each in found["cameras"])
     encoding = Encoding(**found["encoding"])
-    return Task(str(found["model"]), cameras, encoding, int(found["niceness"]), bool(found["keep_all"]))
+    return Task(str(found["model"]), cameras, encoding, int(found["niceness"]), int(found["backlog"]), bool(found["keep_all"]))
 
 
 def _draw(task: Task, inbox: Inbox, out: int) -> None:
@@ -139,7 +142,7 @@ def _draw(task: Task, inbox: Inbox, out: int) -> None:
     encoders = [PictureEncoder(task.encoding, each.width, each.height, each.rate_hz) for each in task.cameras]
     write_all(out, message(READY, b""))
     while states := inbox.states():
-        for content in states if task.keep_all else states[-BACKLOG:]:
+        for content in states if task.keep_all else states[-task.backlog :]:
             number, t_ns = STATE_HEAD.unpack_from(content)
             images.pose(np.frombuffer(content, dtype=np.float64, offset=STATE_HEAD.size))
             for k, camera in enumerate(task.cameras):

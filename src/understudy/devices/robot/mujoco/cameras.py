@@ -14,7 +14,7 @@ from understudy.devices._clocks import Clock, HostClock
 from understudy.devices._encoder import JPEG_FILES, Encoding
 from understudy.devices._frames import IMAGE
 from understudy.devices._worker import Worker
-from understudy.devices.robot.mujoco.camera_worker import Drawn, Task, pack_state
+from understudy.devices.robot.mujoco.camera_worker import BACKLOG, Drawn, Task, pack_state
 from understudy.devices.robot.mujoco.device import MujocoRobot
 from understudy.errors import DeviceError
 from understudy.geom.arrays import F64
@@ -24,6 +24,7 @@ from understudy.spec.robot import CameraMount
 from understudy.spec.sample import ClockPing, Sample
 from understudy.spec.stream import StreamSpec
 
+NICENESS = 10
 START_S = 60.0
 """How long the process may take to begin."""
 RESTART_S = 1.0
@@ -55,7 +56,7 @@ class RenderedCameras:
         clock: Clock | None = None,
         scene: str = "empty",
         encoding: Encoding = JPEG_FILES,
-        niceness: int = 0,
+        give_way: bool = False,
     ) -> None:
         """Cameras that are not yet on; make them before the robot starts.
 
@@ -67,7 +68,7 @@ class RenderedCameras:
             clock: the robot's.
             scene: the robot's.
             encoding: of the pictures.
-            niceness: of the process: cameras that are only looked at give way to those that a policy sees.
+            give_way: to other processes: where the machine is short of time these cameras are the first to lose frames.
 
         Raises:
             DeviceError: cameras of several rates, none at all, or one without a mount.
@@ -83,7 +84,7 @@ class RenderedCameras:
         )
         self._robot, self.time, self._scene = robot, clock or HostClock(), scene
         self._mounts = {spec.name: mounts[spec.name] for spec in streams}
-        self._encoding, self._niceness = encoding, niceness
+        self._encoding, self._give_way = encoding, give_way
         self._worker: Worker | None = None
         self._folder = ""
         self._exposures = self._sent = self._drawn = 0
@@ -106,7 +107,8 @@ class RenderedCameras:
         mujoco.mj_saveModel(model, str(path))
         rate_hz = self.streams[0].rate_hz
         drawn = tuple(Drawn(name, mount.width, mount.height, rate_hz) for name, mount in self._mounts.items())
-        task = Task(str(path), drawn, self._encoding, self._niceness, self.time.stepped)
+        niceness, backlog = (NICENESS, BACKLOG // 4) if self._give_way else (0, BACKLOG)
+        task = Task(str(path), drawn, self._encoding, niceness, backlog, self.time.stepped)
         # Mesa draws in the one thread that asks: two processes fill two cores, and its own threads only wait for each other
         worker = Worker(_MODULE, asdict(task), name=self.name, environment={"LP_NUM_THREADS": "0"})
         worker.start()
