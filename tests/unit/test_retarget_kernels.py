@@ -10,8 +10,8 @@ from understudy.geom.rotations import quat_to_matrix, quat_to_rotvec, rotvec_to_
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import _kernels as k
-from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._elimination import LEAD, frame_shape
+from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import add_frame, bodies_room, move, place_bodies, work_room
 from understudy.retarget.problem import VECTORS, Problem, make_problem, with_wrists
 
