@@ -11,11 +11,11 @@ from understudy.geom.arrays import F64
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import start
+from understudy.retarget._rest_kernel import chosen_point
 from understudy.retarget._tables import Pose
 from understudy.retarget.drive import REFERENCE_HZ, make_drive
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import Problem, make_problem
-from understudy.retarget._rest_kernel import chosen_point
 from understudy.retarget.retarget import Retargeted, retarget
 from understudy.retarget.solve import solve_clip
 from understudy.retarget.start import start_pose

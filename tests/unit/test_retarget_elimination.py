@@ -41,7 +41,9 @@ def _dense(rows: F64, n: int) -> tuple[F64, F64]:
     full = np.zeros((FRAMES * n, (FRAMES + 2) * n))
     own, towards_next, towards_after = _blocks(rows, n)
     for f in range(FRAMES):
-        full[f * n : (f + 1) * n, f * n : (f + 3) * n] = np.concatenate([np.triu(own[f]), towards_next[f], towards_after[f]], axis=1)
+        full[f * n : (f + 1) * n, f * n : (f + 3) * n] = np.concatenate(
+            [np.triu(own[f]), towards_next[f], towards_after[f]], axis=1
+        )
     full = full[:, : FRAMES * n]
     return full + np.triu(full, 1).T, rows[:FRAMES, :n, 0].ravel()
 

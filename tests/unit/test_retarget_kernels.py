@@ -10,6 +10,7 @@ from understudy.geom.rotations import quat_to_matrix, quat_to_rotvec, rotvec_to_
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget import _kernels as k
+from understudy.retarget._elimination import LEAD, frame_shape
 from understudy.retarget._tables import Active, Drive, Part, Pose, Stiff
 from understudy.retarget._whole_clip import add_frame, bodies_room, move, place_bodies, work_room
 from understudy.retarget.problem import VECTORS, Problem, make_problem, with_wrists
@@ -124,8 +125,8 @@ def _equations(problem: Problem, drive: Drive, active: Active, pose: Pose, part:
     """Symmetric matrix and right-hand side of all frames, before any is eliminated."""
     part = part or problem.parts.whole
     n, joints = len(part.cols), problem.robot.dof
-    rows = np.zeros((FRAMES + 2, n, 1 + 3 * n))
-    now, later, work = bodies_room(joints), bodies_room(joints), work_room(joints, len(problem.ground.slip_body))
+    rows = np.zeros((FRAMES + 2, *frame_shape(n)))
+    now, later, work = bodies_room(joints), bodies_room(joints), work_room(problem.tree, problem.ground, part)
     for f in range(FRAMES):
         place_bodies(problem.tree, pose, f, now)
         place_bodies(problem.tree, pose, min(f + 1, FRAMES - 1), later)
@@ -135,9 +136,10 @@ def _equations(problem: Problem, drive: Drive, active: Active, pose: Pose, part:
         )  # fmt: skip
     upper = np.zeros((FRAMES * n, (FRAMES + 2) * n))
     for f in range(FRAMES):
-        upper[f * n : (f + 1) * n, f * n : (f + 3) * n] = rows[f, :, 1:]
+        blocks = rows[f, :, LEAD:].reshape(-1, 3, rows.shape[1])
+        upper[f * n : (f + 1) * n, f * n : (f + 3) * n] = blocks[:n, :, :n].reshape(n, 3 * n)
     upper = np.triu(upper[:, : FRAMES * n])
-    return upper + np.triu(upper, 1).T, rows[:FRAMES, :, 0].ravel()
+    return upper + np.triu(upper, 1).T, rows[:FRAMES, :n, 0].ravel()
 
 
 def test_the_right_hand_side_is_the_gradient_of_the_objective(problem: Problem) -> None:

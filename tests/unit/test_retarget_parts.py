@@ -10,12 +10,12 @@ import pytest
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64
 from understudy.kinematics.load import load_robot
+from understudy.retarget._sweep_kernel import cheapest_of_two
 from understudy.retarget.amplitude import amplitude_loss, loss_warning
 from understudy.retarget.clip import mirrored, trimmed, without_reference_pose
 from understudy.retarget.contacts import central_speed, flat, hysteresis, stance
 from understudy.retarget.feasibility import ENDS, end_residual, runs, stretches, treat
 from understudy.retarget.problem import VECTORS, Problem, make_problem
-from understudy.retarget._sweep_kernel import cheapest_of_two
 from understudy.retarget.targets import make_targets
 from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotMotion

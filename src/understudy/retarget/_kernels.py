@@ -26,7 +26,7 @@ PUSH_M = 0.02
 def sine_versine(angle: float) -> tuple[float, float]:
     """Sine and 1 - cosine of an angle, to 2e-15 within a few turns.
 
-    The library's two functions take most of the time of `forward`. Taylor's series of an eighth of the angle, doubled three times.
+    The library's two functions take most of the time of `forward`. Taylor's series of an eighth of the angle, doubled thrice.
     """
     x = 0.125 * (angle - _TURN * math.floor(angle / _TURN + 0.5))
     y = x * x

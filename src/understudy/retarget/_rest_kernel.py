@@ -48,7 +48,9 @@ def rest_points(
         pull[f], slips[f] = feet_pull[f], feet_slip[f]
         choice[:] = -1
         if rests[f].any():
-            k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
+            k.forward(
+                pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis
+            )
             for p in range(surfaces):
                 if rests[f, p]:
                     own = rows[bounds[p] : bounds[p + 1]]

@@ -12,6 +12,7 @@ from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import LEAD, eliminate, fill_up, hand_on, keep, substitute
+from understudy.retarget._slip_terms import Slips, add_slips, slip_room
 from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
 
 TOUCH_M = 0.05
@@ -62,19 +63,11 @@ def _add_speed(w: float, step: F64, part: Part, active: U8, pose: Pose, f: int, 
 
 
 class Work(NamedTuple):
-    """Memory that the terms of one part of a frame are worked out in.
-
-    Of the present frame and of the next one (2, M, ...): where each point that can be planted is, how each column moves it, and
-    whether that is known already; columns (M, n) and how many there are (M,).
-    """
+    """Memory that the terms of one part of a frame are worked out in."""
 
     at: I64
     jac: F64
-    point: F64
-    planted: F64
-    known: U8
-    columns: I64
-    counts: I64
+    slips: Slips
     ends: F64
     moment: F64
     weighed: F64
@@ -84,41 +77,13 @@ class Work(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def work_room(joints: int, points: int) -> Work:
-    """Fresh memory for a robot with that many joints and points that can be planted."""
-    n = 6 + joints
+def work_room(tree: Tree, ground: Ground, part: Part) -> Work:
+    """Fresh memory for a part of a robot and the points of it that can be planted."""
+    n = len(part.place)
     return Work(
-        np.empty(n, np.int64), np.empty((n, 4)), np.empty((2, points, 3)), np.empty((2, points, n, 2)),
-        np.zeros((2, points), np.uint8), np.empty((points, n), np.int64), np.empty(points, np.int64), np.empty((2, 2, 3)),
+        np.empty(n, np.int64), np.empty((n, 4)), slip_room(tree, ground, part), np.empty((2, 2, 3)),
         np.empty((4, 4)), np.empty(4), np.empty(3), np.empty(3), np.empty(3),
     )  # fmt: skip
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_slips(
-    tree: Tree, ground: Ground, part: Part, weight: F64, slide: F64, now: Bodies, later: Bodies,
-    here: F64, following: F64, work: Work,
-) -> None:  # fmt: skip
-    """Terms of planted points between two frames; what is worked out of the later one stands when its turn comes."""
-    for m in range(len(ground.slip_body)):
-        work.known[0, m] = work.known[1, m]
-        work.known[1, m] = 0
-        if work.known[0, m] != 0:
-            work.point[0, m] = work.point[1, m]
-            work.planted[0, m] = work.planted[1, m]
-        if weight[m] == 0.0:
-            continue
-        at = work.columns[m]
-        if work.known[0, m] == 0:
-            t.planted(tree, ground, part.place, now.pos, now.rot, now.axis, m, work.point[0, m], at, work.planted[0, m])
-        work.counts[m] = t.planted(
-            tree, ground, part.place, later.pos, later.rot, later.axis, m, work.point[1, m], at, work.planted[1, m]
-        )
-        work.known[1, m] = 1
-        t.add_slip(
-            work.counts[m], at, weight[m], slide[m], work.point[0, m], work.planted[0, m],
-            work.point[1, m], work.planted[1, m], here, following,
-        )  # fmt: skip
 
 
 @nb.njit(cache=True, nogil=True)
@@ -144,7 +109,7 @@ def add_frame(
         here, work.at, work.jac, work.ends, work.pa, work.pb,
     )  # fmt: skip
     if f + 1 < total:
-        _add_slips(tree, ground, part, drive.slip[f], drive.slide[f], now, later, here, following, work)
+        add_slips(tree, ground, part.place, drive.slip[f], drive.slide[f], now, later, here, following, f % 2, work.slips)
         _add_speed(stiff.speed, drive.step, part, active.speed[f + 1], pose, f, here, following)
     if f + 2 < total:
         _add_acceleration(drive.accel[f + 1], part, pose, f, here, following, after, work.pa, work.pb)
@@ -177,7 +142,7 @@ def eliminated(
     """
     nj, n = len(tree.parent), len(part.cols)
     now, later = bodies_room(nj), bodies_room(nj)
-    work = work_room(nj, len(ground.slip_body))
+    work = work_room(tree, ground, part)
     place_bodies(tree, pose, first, now)
     for f in range(first, stop):
         if f + 1 < len(pose.q):

@@ -110,7 +110,7 @@ _made: dict[tuple[int, str], tuple[Capsules, Chain]] = {}
 
 
 def arm_chain(problem: Problem, side: str) -> Chain:
-    """Tables of one arm; the wrist is held at rest. Kept for the last few robots, whose capsules every problem of theirs shares."""
+    """Tables of one arm; the wrist is held at rest. Kept for the last few robots: all problems of one share its capsules."""
     known = _made.get((id(problem.capsules), side))
     if known is not None and known[0] is problem.capsules:
         return known[1]
