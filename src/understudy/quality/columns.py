@@ -17,6 +17,8 @@ TARGETS = "actions/joint_position_target"
 BASE = "debug/base_pose_world"
 JOINT_STREAMS = (POSITIONS, VELOCITIES, TORQUES, *(f"actions/joint_{kind}_target" for kind in ("position", "velocity", "torque")))
 """Streams with one column per joint, in the robot's order."""
+_FEWEST = 8
+"""Samples that a stream must have to be compared with others."""
 QUATERNION: Mapping[str, slice] = {"quaternion": slice(0, 4), "pose": slice(3, 7), "imu": slice(0, 4)}
 """Kind of stream to the columns that are a quaternion, wxyz."""
 GATES_RELY_ON = frozenset({BASE})
@@ -32,7 +34,7 @@ def severity_of(stream: Stream) -> Severity:
 def table(stream: Stream) -> F64:
     """(N, C) samples with every column beside the other."""
     data = stream.data
-    return data.astype(np.float64).reshape(len(data), math.prod(data.shape[1:]))
+    return np.asarray(data, dtype=np.float64).reshape(len(data), math.prod(data.shape[1:]))
 
 
 def column_name(stream: Stream, column: int) -> str:
@@ -47,7 +49,9 @@ def usable(stream: Stream) -> Bool:
     if "valid" in stream.extra and len(stream.extra["valid"]) == len(good):
         good &= stream.extra["valid"].astype(bool)
     if stream.spec.kind != "image" and stream.data.dtype.kind == "f":
-        good &= np.isfinite(stream.data).all(axis=tuple(range(1, stream.data.ndim)))
+        finite = np.isfinite(stream.data)
+        if not finite.all():  # row by row is slow, and seldom needed
+            good &= finite.all(axis=tuple(range(1, stream.data.ndim)))
     return good
 
 
@@ -67,8 +71,11 @@ def series(episode: Episode, key: str) -> tuple[I64, F64] | None:
     if stream.spec.kind == "image" or not increasing(stream):
         return None
     values = table(stream)
-    good = np.isfinite(values).all(axis=1)
-    return (stream.t_ns[good], values[good]) if int(good.sum()) >= 8 else None
+    finite = np.isfinite(values)
+    if finite.all():
+        return (stream.t_ns, values) if len(values) >= _FEWEST else None
+    good = finite.all(axis=1)
+    return (stream.t_ns[good], values[good]) if int(good.sum()) >= _FEWEST else None
 
 
 def joint_series(episode: Episode, key: str) -> tuple[I64, F64] | None:

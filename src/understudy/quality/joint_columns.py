@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.geom.filters import derivative
-from understudy.geom.interpolation import lerp_at
+from understudy.geom.interpolation import latest_index, lerp_at
 from understudy.quality.columns import POSITIONS, TARGETS, VELOCITIES, joint_series
+from understudy.quality.memo import Last
+from understudy.quality.slopes import slope_at, some_rows
 from understudy.spec.episode import Episode
 
-_MOST_ROWS = 1500
+_MOST_ROWS = 600
 _APART_RAD, _APART_RAD_S = 0.15, 0.3
 _CLEARLY = 0.25
 """Another column must fit so many times better than a joint's own."""
@@ -42,8 +43,15 @@ class Fit:
         return {j: int(best[j]) for j in range(len(best)) if int(best[j]) != j and self.is_rather(j, int(best[j]))}
 
 
+_last: Last[dict[str, Fit]] = Last()
+
+
 def column_fits(episode: Episode) -> dict[str, Fit]:
-    """Stream to how its columns fit the angles in `joint_positions`: of targets and rates."""
+    """Stream to how its columns fit the angles in `joint_positions`: of targets and rates; kept for the gate that asks next."""
+    return _last.get(episode, make=lambda: _fits(episode))
+
+
+def _fits(episode: Episode) -> dict[str, Fit]:
     angles = joint_series(episode, POSITIONS)
     if angles is None:
         return {}
@@ -51,9 +59,10 @@ def column_fits(episode: Episode) -> dict[str, Fit]:
     for key, apart in ((TARGETS, _APART_RAD), (VELOCITIES, _APART_RAD_S)):
         other = joint_series(episode, key)
         if other is not None:
-            rows = np.unique(np.linspace(0, len(other[0]) - 1, _MOST_ROWS).astype(np.int64))
-            truth = angles[1] if key == TARGETS else derivative(angles[1], angles[0] - angles[0][0])
-            found[key] = Fit(_differences(lerp_at(angles[0], truth, other[0][rows]), other[1][rows]), apart)
+            rows = some_rows(len(other[0]), _MOST_ROWS)
+            at_ns = other[0][rows]
+            truth = lerp_at(*angles, at_ns) if key == TARGETS else slope_at(*angles, latest_index(angles[0], at_ns))
+            found[key] = Fit(_differences(truth, other[1][rows]), apart)
     return found
 
 
@@ -61,7 +70,7 @@ def _differences(truth: F64, told: F64) -> F64:
     """(J, J) root mean square of each column of `told` less each of `truth`."""
     with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond all measure are another gate's
         square = (truth**2).mean(axis=0)[None, :] + (told**2).mean(axis=0)[:, None] - 2.0 * told.T @ truth / len(truth)
-        return np.sqrt(np.maximum(np.nan_to_num(square, nan=np.inf), 0.0))
+        return np.asarray(np.sqrt(np.maximum(np.nan_to_num(square, nan=np.inf), 0.0)))
 
 
 def other_side(names: tuple[str, ...]) -> Mapping[int, int]:

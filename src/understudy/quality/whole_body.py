@@ -14,6 +14,7 @@ from understudy.kinematics.com import center_of_mass
 from understudy.kinematics.contact import sole_track
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.quality.columns import BASE, POSITIONS, TORQUES, joint_series, series
+from understudy.quality.memo import Last
 from understudy.quality.posture import CONTACTS
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
@@ -59,8 +60,21 @@ class Body:
     based: bool
 
 
+_last: Last[Body | None] = Last()
+_last_told: Last[list[Witness]] = Last()
+
+
 def body_of(episode: Episode, robot: RobotModel) -> Body | None:
-    """Evenly chosen moments; None where the episode has no angles of this robot's joints."""
+    """Evenly chosen moments, kept for the gate that asks next; None where the episode has no angles of this robot's joints."""
+    return _last.get(episode, robot, make=lambda: _body_of(episode, robot))
+
+
+def told_as_it_is(episode: Episode, robot: RobotModel, body: Body) -> list[Witness]:
+    """How far every stream that knows contradicts the angles; kept for the gate that asks next."""
+    return _last_told.get(episode, robot, body, make=lambda: witnesses(episode, robot, body, body.joint_pos))
+
+
+def _body_of(episode: Episode, robot: RobotModel) -> Body | None:
     found = joint_series(episode, POSITIONS)
     if found is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from understudy.quality.columns import JOINT_STREAMS, POSITIONS, TORQUES
 from understudy.quality.joint_columns import column_fits, other_side
 from understudy.quality.thresholds import number
-from understudy.quality.whole_body import body_of, witnesses
+from understudy.quality.whole_body import body_of, told_as_it_is
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -71,7 +71,7 @@ def _by_columns(episode: Episode, limit: Mapping[str, GateValue]) -> Iterator[Fi
 
 def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
     body = body_of(episode, context.robot)
-    found = witnesses(episode, context.robot, body, body.joint_pos) if body is not None else []
+    found = told_as_it_is(episode, context.robot, body) if body is not None else []
     pulls_askew = any(w.error > _ASKEW for w in found if "wrist" in w.stream)
     for witness in found:
         if witness.stream == "debug/com_world":

@@ -8,8 +8,9 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.interpolation import lerp_at
-from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj, quat_normalize, xyzw_to_wxyz
+from understudy.geom.rotations import quat_apply, quat_conj, quat_normalize, xyzw_to_wxyz
 from understudy.quality.columns import BASE, QUATERNION, series, severity_of
+from understudy.quality.slopes import some_rows, turn_at
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -17,7 +18,7 @@ from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 
 _GRAVITY, _BASE_VELOCITY = "observations/projected_gravity", "observations/base_velocity"
-_MOST_ROWS = 2000
+_MOST_ROWS = 1000
 _CLEARLY = 0.35
 """The other order must leave at most this share of the contradiction."""
 _SMALL, _EXACTLY = 0.2, 0.05
@@ -74,13 +75,13 @@ class QuaternionOrder:
 def _errors(episode: Episode, key: str, t_ns: I64, values: F64, quat: F64) -> Iterator[tuple[str, float, float]]:
     """What contradicts, and by how much as wxyz and as xyzw."""
     swapped = xyzw_to_wxyz(quat)
-    rows = np.linspace(0, len(t_ns) - 1, min(len(t_ns), _MOST_ROWS)).astype(np.int64)
+    rows = some_rows(len(t_ns), _MOST_ROWS)
     if values.shape[1] == 10:
-        accel = values[:, 7:10]
-        mean = accel / np.maximum(np.linalg.norm(accel, axis=1, keepdims=True), 1e-9)
-        tilts = [_median(quat_apply(q[rows], mean[rows]) - _UP) for q in (quat, swapped)]
+        accel = values[rows, 7:10]
+        up = accel / np.maximum(np.linalg.norm(accel, axis=1, keepdims=True), 1e-9)
+        tilts = [_median(quat_apply(q[rows], up) - _UP) for q in (quat, swapped)]
         yield "its own acceleration", tilts[0], tilts[1]
-        turns = [_turn_error(t_ns, q, values[:, 4:7], body=True) for q in (quat, swapped)]
+        turns = [_turn_error(t_ns, q, rows, values[rows, 4:7], body=True) for q in (quat, swapped)]
         yield "its own rate of turn", turns[0], turns[1]
     if key != BASE:
         return
@@ -92,8 +93,8 @@ def _errors(episode: Episode, key: str, t_ns: I64, values: F64, quat: F64) -> It
         yield _GRAVITY, tilts[0], tilts[1]
     velocity = series(episode, _BASE_VELOCITY)
     if velocity is not None and velocity[1].shape[1] == 6:
-        told = lerp_at(*velocity, t_ns)[:, 3:]
-        turns = [_turn_error(t_ns, q, told, body=False) for q in (quat, swapped)]
+        told = lerp_at(*velocity, t_ns[rows])[:, 3:]
+        turns = [_turn_error(t_ns, q, rows, told, body=False) for q in (quat, swapped)]
         yield _BASE_VELOCITY, turns[0], turns[1]
 
 
@@ -101,15 +102,15 @@ def _median(difference: F64) -> float:
     return float(np.median(np.linalg.norm(difference, axis=1))) if len(difference) else 0.0
 
 
-def _turn_error(t_ns: I64, quat: F64, told: F64, *, body: bool) -> float:
+def _turn_error(t_ns: I64, quat: F64, rows: I64, told: F64, *, body: bool) -> float:
     """Root mean square of the difference of two rates of turn over that of the one that is told; 0 where it hardly turns."""
-    if len(t_ns) < 3:
-        return 0.0
-    turn = angular_velocity(quat_normalize(quat), (t_ns - t_ns[0]).astype(np.float64))
-    if body:
-        turn = quat_apply(quat_conj(quat), turn)
     scale = float(np.sqrt((told**2).sum(axis=1).mean()))
-    return float(np.sqrt(((turn - told) ** 2).sum(axis=1).mean())) / scale if scale > _TURNS_RAD_S else 0.0
+    if len(t_ns) < 3 or scale <= _TURNS_RAD_S:
+        return 0.0
+    turn = turn_at(t_ns, quat_normalize(quat), rows)
+    if body:
+        turn = quat_apply(quat_conj(quat[rows]), turn)
+    return float(np.sqrt(((turn - told) ** 2).sum(axis=1).mean())) / scale
 
 
 PLUGIN: Gate = QuaternionOrder()

@@ -20,7 +20,7 @@ from understudy.spec.schema import GateValue
 from understudy.spec.stream import Stream
 
 _LIKE, _SHARP = 0.8, 2e-4
-_LONGEST_PART_S = 20.0
+_LONGEST_PART_S, _MARGIN_S = 8.0, 0.3
 _FEWEST_OTHERS, _MOST_AGREE = 3, 0.6
 _EXACT_S = 0.002
 
@@ -69,29 +69,35 @@ class Skew:
 
 
 def _by_motion(episode: Episode, context: GateContext, command_s: float) -> Iterator[tuple[Stream, _Off]]:
-    for pair in pairs(episode, context.robot):
-        early, late = _parts(pair)
-        if early is None or late is None:
-            continue
-        start_s, end_s = early.lag_s, late.lag_s
+    if len(episode.timeline_ns) == 0:
+        return
+    first, last = int(episode.timeline_ns[0]), int(episode.timeline_ns[-1])
+    part_ns = min((last - first) // 3, round(_LONGEST_PART_S * 1e9))
+    early = _lags(episode, context, first, first + part_ns)
+    late = _lags(episode, context, last - part_ns, last)
+    both = {*early} & {*late}
+    whole = _lags(episode, context, first, last) if part_ns * 1e-9 < _LONGEST_PART_S else {}
+    whole = {key: found for key, found in whole.items() if key not in both}
+    for key in sorted({*whole} | both):
+        pair, begun = whole.get(key) or early[key]
+        _, ended = whole.get(key) or late[key]
+        start_s, end_s = begun.lag_s, ended.lag_s
         if pair.lags:
-            start_s, end_s = 0.0, late.lag_s - early.lag_s
+            start_s, end_s = 0.0, ended.lag_s - begun.lag_s
             if abs(end_s) <= command_s:
                 continue
         yield episode.stream(pair.key), _Off(start_s, end_s, f"the motion that {pair.against} shows too")
 
 
-def _parts(pair: Pair) -> tuple[Lag | None, Lag | None]:
-    """Delays in the first and the last part of the time both cover; the whole for both where it is short."""
-    first = max(int(pair.a[0][0]), int(pair.b[0][0]))
-    last = min(int(pair.a[0][-1]), int(pair.b[0][-1]))
-    part_ns = min((last - first) // 3, round(_LONGEST_PART_S * 1e9))
-    early = _sure(lag_between(pair.a, pair.b, end_ns=first + part_ns))
-    late = _sure(lag_between(pair.a, pair.b, start_ns=last - part_ns))
-    if early is not None and late is not None:
-        return early, late
-    whole = _sure(lag_between(pair.a, pair.b, end_ns=first + round(2 * _LONGEST_PART_S * 1e9)))
-    return whole, whole
+def _lags(episode: Episode, context: GateContext, start_ns: int, end_ns: int) -> dict[tuple[str, str], tuple[Pair, Lag]]:
+    """Delays that are sure, in a stretch; streams are taken a little beyond it, for they may be off."""
+    margin_ns = round(_MARGIN_S * 1e9)
+    found = {}
+    for pair in pairs(episode, context.robot, start_ns=start_ns - margin_ns, end_ns=end_ns + margin_ns):
+        lag = _sure(lag_between(pair.a, pair.b))
+        if lag is not None:
+            found[pair.key, pair.against] = pair, lag
+    return found
 
 
 def _sure(lag: Lag | None) -> Lag | None:

@@ -10,7 +10,7 @@ from understudy.geom.arrays import F64
 from understudy.quality.columns import POSITIONS
 from understudy.quality.joint_columns import column_fits, other_side
 from understudy.quality.thresholds import number
-from understudy.quality.whole_body import PERSON, Body, Witness, body_of, witnesses
+from understudy.quality.whole_body import PERSON, Body, Witness, body_of, told_as_it_is, witnesses
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -52,7 +52,7 @@ class SwappedSides:
 
 def _by_body(episode: Episode, context: GateContext, body: Body) -> Iterator[Finding]:
     robot = context.robot
-    as_is = witnesses(episode, robot, body, body.joint_pos)
+    as_is = told_as_it_is(episode, robot, body)
     exchanged = witnesses(episode, robot, body, _exchanged(robot, body.joint_pos))
     against = [(a, b) for a, b in zip(as_is, exchanged, strict=True) if a.error > _least(a) and b.error < _CLEARLY * a.error]
     speaks_for = [a for a, b in zip(as_is, exchanged, strict=True) if a.error < _SMALL * b.error and b.error > _least(b)]

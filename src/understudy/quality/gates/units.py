@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
-from understudy.geom.filters import derivative
-from understudy.geom.interpolation import lerp_at
-from understudy.geom.rotations import angular_velocity
+from understudy.geom.arrays import F64
+from understudy.geom.interpolation import latest_index
 from understudy.quality.columns import BASE, JOINT_STREAMS, POSITIONS, VELOCITIES, joint_series, series
+from understudy.quality.slopes import slope_at, some_rows, turn_at
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -23,7 +22,7 @@ _DEG = 180.0 / math.pi
 _G = 9.81
 _WITHIN = 1.35
 """A ratio counts as that of two units where it is within this factor of theirs."""
-_MOST_ROWS = 4000
+_MOST_ROWS = 1000
 
 
 class Units:
@@ -53,7 +52,7 @@ def _angles(episode: Episode, key: str, robot: RobotModel, limit: Mapping[str, G
     found = joint_series(episode, key)
     if found is None:
         return
-    q = found[1][_some(len(found[1]))][:, robot.reorder(episode.joint_names, where=f"episode {episode.id}")]
+    q = found[1][some_rows(len(found[1]), _MOST_ROWS)][:, robot.reorder(episode.joint_names, where=f"episode {episode.id}")]
     most, least = number(limit, "beyond_rad"), number(limit, "min_joints")
     beyond = np.maximum(q - robot.upper_rad, robot.lower_rad - q)
     wrong = (beyond > most).mean(axis=0) > 0.5
@@ -74,8 +73,8 @@ def _rates(episode: Episode) -> Iterator[Finding]:
     angles, rates = joint_series(episode, POSITIONS), joint_series(episode, VELOCITIES)
     if angles is None or rates is None:
         return
-    rows = _some(len(rates[0]))
-    slope = lerp_at(angles[0], derivative(angles[1], angles[0] - angles[0][0]), rates[0][rows])
+    rows = some_rows(len(rates[0]), _MOST_ROWS)
+    slope = slope_at(*angles, latest_index(angles[0], rates[0][rows]))
     yield from _ratio(VELOCITIES, slope, rates[1][rows], "the slope of the joints' angles")
 
 
@@ -85,8 +84,8 @@ def _turns(episode: Episode) -> Iterator[Finding]:
         found = series(episode, key) if episode.streams[key].spec.kind == "imu" else None
         if found is None or found[1].shape[1] != 10 or (np.linalg.norm(found[1][:, :4], axis=1) < 0.5).any():
             continue
-        t_ns, values = found
-        turn = angular_velocity(values[:, :4], (t_ns - t_ns[0]).astype(np.float64))
+        rows = some_rows(len(found[0]), _MOST_ROWS)
+        turn, values = turn_at(found[0], found[1][:, :4], rows), found[1][rows]
         yield from _ratio(
             key,
             np.linalg.norm(turn, axis=1)[:, None],
@@ -136,11 +135,6 @@ def _accelerations(episode: Episode) -> Iterator[Finding]:
                 "Multiply by 9.81 where the data comes in, and import it again"
             )
             yield _finding(key, message, rest, _G / 2, "m/s^2")
-
-
-def _some(count: int) -> I64:
-    """Rows to look at: all, or evenly chosen ones of a long episode."""
-    return np.arange(count) if count <= _MOST_ROWS else np.linspace(0, count - 1, _MOST_ROWS).astype(np.int64)
 
 
 def _finding(key: str, message: str, value: float, limit: float, unit: str) -> Finding:
