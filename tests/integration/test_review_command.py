@@ -98,9 +98,14 @@ def test_a_damaged_line_of_the_log_is_named(root: Path, capsys: pytest.CaptureFi
     assert "line 2" in capsys.readouterr().err
 
 
+def _interruptible() -> None:
+    """Tests that run in the background of a shell are deaf to Ctrl-C, and so are their children unless told otherwise."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_page_is_served_until_it_is_interrupted(root: Path) -> None:
     command = [sys.executable, "-m", "understudy", "review", str(root), "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible) as running:
         assert running.stderr is not None
         url = next(line for line in running.stderr if "http://" in line).split()[1]
         with urllib.request.urlopen(f"{url}state?reviewer=ana", timeout=30) as answer:

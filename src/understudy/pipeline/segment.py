@@ -16,6 +16,7 @@ from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
+from understudy.store.alone import alone
 from understudy.store.dataset import Dataset, EpisodeRef
 
 Did = Literal["split", "kept", "failed"]
@@ -106,8 +107,14 @@ def replace_segments(dataset: Dataset, episode_id: str, segments: Sequence[Segme
     episode = dataset.read(episode_id)
     ordered = tuple(sorted(segments, key=lambda s: (s.start_ns, s.end_ns)))
     _check(episode, ordered)
-    notes = (episode.notes or Notes(episode=episode.id)).model_copy(update={"segments": ordered})
-    dataset.write_notes(notes)
+    return _noted(dataset, episode_id, ordered)
+
+
+def _noted(dataset: Dataset, episode_id: str, segments: tuple[Segment, ...]) -> Notes:
+    """The segments in the newest notes, alone: others check and review meanwhile."""
+    with alone(dataset.root):
+        notes = (dataset.notes(episode_id) or Notes(episode=episode_id)).model_copy(update={"segments": segments})
+        dataset.write_notes(notes)
     return notes
 
 
@@ -126,8 +133,7 @@ def _segment(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, *, redo: bool
     people = () if overwrite else tuple(s for s in had if s.by != RULE)
     kept = kept_around(found, people)
     if kept != had:
-        notes = episode.notes or Notes(episode=episode.id)
-        dataset.write_notes(notes.model_copy(update={"segments": kept}))
+        _noted(dataset, ref.id, kept)
     return Segmented(ref.id, ref.task, start_ns, kept, "split")
 
 

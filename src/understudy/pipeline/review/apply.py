@@ -8,6 +8,7 @@ from statistics import mean
 
 from understudy.pipeline.check import REVIEW_KEY
 from understudy.pipeline.review.standing import Standing
+from understudy.pipeline.segment import replace_segments
 from understudy.spec.findings import Notes, Segment
 from understudy.spec.review import Stretch
 from understudy.store.alone import alone
@@ -69,13 +70,11 @@ def write_segments(dataset: Dataset, episode_id: str, stretches: Sequence[Stretc
     Raises:
         UnknownNameError: the dataset has no such episode.
         EpisodeError: the episode or its notes are damaged.
+        InputError: a segment is outside the episode or over another one.
         StorageError: the disk refused.
     """
-    with alone(dataset.root):
-        episode = dataset.read(episode_id)
-        notes = episode.notes or Notes(episode=episode_id)
-        segments = absolute(stretches, int(episode.timeline_ns[0]) if len(episode.timeline_ns) else 0)
-        dataset.write_notes(notes.model_copy(update={"segments": segments}))
+    timeline_ns = dataset.read(episode_id).timeline_ns
+    replace_segments(dataset, episode_id, absolute(stretches, int(timeline_ns[0]) if len(timeline_ns) else 0))
 
 
 def reviewed_notes(notes: Notes, standing: Standing) -> Notes:
