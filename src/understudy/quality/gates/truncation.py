@@ -24,9 +24,9 @@ class Truncation:
     """Shorter than `min_share` of the task's median duration, or than `min_share_moving` of it and still moving at the end.
 
     Also shorter than `min_share_shortest` of the shortest usual one. The others are three or more, whose durations (the middle
-    80 %) are within a factor of `max_spread` of each other: where they differ by design it says nothing. A recorder's own count of samples, where the episode has it, must
-    be there too: fewer than `min_share` of them is a file that was cut. An end in full motion (`moving_rad_s`, and faster than
-    the episode mostly is) alone is only noted where the recorder died.
+    80 %) are within a factor of `max_spread` of each other: where they differ by design it says nothing. A recorder's own count
+    of samples, where the episode has it, must be there too: fewer than `min_recorded` of them is a file that was cut. An end in
+    full motion (`moving_rad_s`) alone is only noted, where the recorder died.
     """
 
     title = "Truncated"
