@@ -25,7 +25,7 @@ TARGETS, BASE, IMU = "actions/joint_position_target", "debug/base_pose_world", "
 
 
 def _found(name: str, episode: Episode, **thresholds: float) -> list[Finding]:
-    return gate_findings(name, episode, ROBOT, **thresholds)
+    return gate_findings(name, episode, ROBOT, **thresholds)  # type: ignore[arg-type]
 
 
 def _refused(name: str, episode: Episode, **thresholds: float) -> bool:
