@@ -199,7 +199,7 @@ def _against(dataset: Dataset, take: str, cameras: Sequence[str]) -> dict[str, o
         seq = stream.extra["seq"].astype(np.int64)
         if gaps := int(seq[-1] - seq[0]) + 1 - len(seq):
             missing[key] = gaps
-    db = {key: _psnr_db(streams[key], SIX_CAMERAS.index(key)) for key in cameras}
+    db = {key: _psnr_db(streams[key], SIX_CAMERAS.index(key)) for key in cameras if key in streams}
     return {"missing_in_the_file": missing, "psnr_db": db}
 
 
