@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,13 @@ from understudy.kinematics.collision import collision_model, self_distances
 from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
 from understudy.retarget._arm_kernels import SUNK, arm_cost, arm_room, branches, cheapest_branch, solve_arm, sunk
-from understudy.retarget.arms import arm_chain, arm_joints, arm_starts, better_arms
+from understudy.retarget._tables import Pose
+from understudy.retarget.arms import arm_chain, arm_joints, arm_starts, better_arms, pose_cost, unsettled
+from understudy.retarget.first_pose import first_pose
 from understudy.retarget.problem import VECTORS, Problem, make_problem
 from understudy.retarget.start import start_pose
-from understudy.retarget.targets import make_targets
-from understudy.simulate.moves import swing_arms
+from understudy.retarget.targets import WEIGHTS, frame_weights, make_targets, place_of_hand_weight
+from understudy.simulate.moves import dance, swing_arms, walk
 from understudy.spec.skeleton import SIDES
 
 UPRIGHT = np.eye(3)
@@ -154,3 +158,48 @@ def test_an_arm_inside_the_torso_is_turned_out_of_it_from_some_start(problem: Pr
             outside.append((left, sunk(chain, UPRIGHT, q)))
         assert min(outside)[0] <= min(through) + 1e-9
         assert min(outside)[1] < 0.5 * sunk(chain, UPRIGHT, inside)
+
+
+def test_a_second_look_is_never_dearer_where_it_is_taken(problem: Problem) -> None:
+    """On a dance the first pose with a second look costs no more than without; both are finite and within the limits."""
+    motion = dance(rate_hz=30.0)
+    targets = make_targets(motion, problem)
+    once = better_arms(problem, targets.vectors, start_pose(problem, targets), motion.rate_hz)
+    twice = first_pose(problem, targets, motion.rate_hz)
+    assert unsettled(problem, targets.vectors, once).any()
+    weight = frame_weights(targets)
+    costs = [pose_cost(problem, targets.vectors, weight, pose).sum() for pose in (once, twice)]
+    assert costs[1] <= costs[0]
+    assert (twice.q >= problem.tree.lower - 1e-9).all()
+    assert (twice.q <= problem.tree.upper + 1e-9).all()
+
+
+def test_where_arms_are_settled_there_is_no_second_look(problem: Problem) -> None:
+    motion = walk(steps=3, rate_hz=30.0)
+    targets = make_targets(motion, problem)
+    once = better_arms(problem, targets.vectors, start_pose(problem, targets), motion.rate_hz)
+    assert not unsettled(problem, targets.vectors, once).any()
+    np.testing.assert_array_equal(first_pose(problem, targets, motion.rate_hz).q, once.q)
+
+
+def test_an_arm_that_points_elsewhere_is_unsettled_and_costs(problem: Problem) -> None:
+    motion = walk(steps=3, rate_hz=30.0)
+    targets = make_targets(motion, problem)
+    pose = better_arms(problem, targets.vectors, start_pose(problem, targets), motion.rate_hz)
+    q = pose.q.copy()
+    q[10, arm_joints(problem, "left")[0]] += 0.5
+    raised = Pose(pose.root_pos, pose.root_rot, q)
+    assert np.flatnonzero(unsettled(problem, targets.vectors, raised)).tolist() == [10]
+    weight = frame_weights(targets)
+    dearer = pose_cost(problem, targets.vectors, weight, raised) - pose_cost(problem, targets.vectors, weight, pose)
+    assert dearer[10] > 0.1
+    assert np.abs(np.delete(dearer, 10)).max() == 0.0
+
+
+@pytest.mark.parametrize(("points", "weight"), [(0.0, 2.0), (2.4, 2.0), (3.25, 1.5), (4.5, 1.0), (-4.5, 1.0)])
+def test_a_hand_weighs_more_where_arms_are_alike(problem: Problem, points: float, weight: float) -> None:
+    lengths = problem.lengths_m
+    share = lengths["left_shoulder>left_elbow"] / lengths["left_arm"] + points / 100.0
+    subject = replace(walk(steps=2, rate_hz=30.0).subject(), upper_arm_m=0.6 * share, forearm_m=0.6 * (1.0 - share))
+    assert place_of_hand_weight(subject, problem) == pytest.approx(weight, abs=0.02)
+    assert WEIGHTS["left_hand"] == 1.0

@@ -65,9 +65,8 @@ def better_arms(problem: Problem, vectors: F64, pose: Pose, rate_hz: float) -> P
 def unsettled(problem: Problem, vectors: F64, pose: Pose) -> Bool:
     """(T,) an arm misses its directions, or is inside the torso."""
     poses = body_poses(problem.robot, pose.root_pos, matrix_to_quat(pose.root_rot), pose.q)
-    return np.asarray(_inside(problem, poses, pose.q) > OFF) | np.any(
-        [_misses(problem, poses, asked_of(vectors, side), side) for side in SIDES], axis=0
-    )
+    left, right = (_misses(problem, poses, asked_of(vectors, side), side) for side in SIDES)
+    return np.asarray((_inside(problem, poses, pose.q) > OFF) | left | right)
 
 
 def pose_cost(problem: Problem, vectors: F64, weight: F64, pose: Pose) -> F64:

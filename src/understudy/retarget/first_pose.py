@@ -1,7 +1,7 @@
 """The pose that the whole-clip solve begins with: sweeps, arms where they go best, and where that fails a second look.
 
-Where an arm misses its bones or is inside the torso whichever of its answers is taken, the torso may be what is in the way. There the
-sweeps are run again with the shoulders' line let go, and what comes of it is taken where it is clearly better.
+Where an arm misses its bones or is inside the torso whichever of its answers is taken, the torso may be what is in the way. There
+the sweeps are run again with the shoulders' line let go, and what comes of it is taken where it is clearly better.
 """
 
 from __future__ import annotations

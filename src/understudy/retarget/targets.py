@@ -35,8 +35,8 @@ A hand's direction and its palm's turn weigh `HAND` where they are measured and 
 HAND = 0.3
 
 ALIKE_PLACE, ALIKE_POINTS, OTHER_POINTS = 2.0, 2.5, 4.0
-"""Weight of a hand's place where the upper arm's share of the arm is the person's within so many percentage points; from the last on
-it is that of `WEIGHTS`: a hand that is where the person's is costs directions then."""
+"""Weight of a hand's place where the upper arm's share of the arm is the person's within so many percentage points; from the
+last on it is that of `WEIGHTS`: a hand that is where the person's is costs directions then."""
 SLOW_SOLE = 1.5
 """Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot
 that is held in the air. One that swings fast has the usual weight: its shank would pay."""
