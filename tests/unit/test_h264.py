@@ -71,6 +71,7 @@ def test_a_stream_gives_jpeg_files_and_stays_video() -> None:
     assert own.data is images  # read once
     assert [own.image(k) for k in (0, 5)] == [images[0], images[5]]
     assert list(own.each_image()) == images.tolist()
+    assert list(own.images([1, 4, 5])) == [images[k] for k in (1, 4, 5)]
     assert all(psnr_db(simplejpeg.decode_jpeg(a), b) > 35.0 for a, b in zip(images, own.pictures(range(N)), strict=True))
     assert own.sample_at(own.t_ns + 1).tolist() == images.tolist()
 

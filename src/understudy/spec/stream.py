@@ -146,6 +146,10 @@ class Stream:
         found = cast(Piecewise, self.values).at(step) if self.piecewise else self.data[step]
         return cast(bytes, found)
 
+    def images(self, steps: Iterable[int]) -> Iterator[bytes]:
+        """The images at `steps`, which go up."""
+        return (self.image(step) for step in steps) if self.video is None else self.video.images(steps)
+
     def pictures(self, steps: Iterable[int]) -> Iterator[U8]:
         """(H, W, 3) RGB of the images at `steps`, which go up.
 

@@ -96,6 +96,10 @@ class Video:
         (picture,) = self._decoded([range(len(self))[step]], "rgb24")
         return _jpeg(picture)
 
+    def images(self, steps: Iterable[int]) -> Iterator[bytes]:
+        """The images at `steps`, which go up, as JPEG files; between two of them only what is needed is decoded."""
+        return (_jpeg(picture) for picture in self._decoded(list(steps), "rgb24"))
+
     def decodable(self) -> Bool:
         """(N,) images that can be decoded; about half the time that JPEG files of them take."""
         return np.array([picture is not None for picture in self._decoded(range(len(self)), "gray")], dtype=np.bool_)

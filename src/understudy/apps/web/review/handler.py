@@ -157,8 +157,7 @@ class ReviewSite:
         if not 0 <= first < len(stream) or not 0 < count <= MOST_IMAGES:
             raise InputError(f"{camera} has {len(stream)} images; at most {MOST_IMAGES} at a time are given")
         found: list[bytes] = []
-        for step in range(first, min(first + count, len(stream))):
-            image = stream.image(step)
+        for image in stream.images(range(first, min(first + count, len(stream)))):
             if found and sum(map(len, found)) + len(image) > MOST_IMAGE_BYTES:
                 break
             found.append(image)
