@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +164,17 @@ def test_the_file_is_as_it_is_documented(bench: RecordBench, tmp_path: Path) -> 
     for name in ("one.h5", "two.h5"):
         write_episode(tmp_path / name, episode)
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+
+def test_the_example_on_the_format_page_reads_it(bench: RecordBench) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "episode_format.md").read_text(encoding="utf-8")
+    example = next(block.split("```")[0] for block in page.split("```python\n")[1:] if "h264" in block.split("```")[0])
+    stream = bench.episode(1.0).stream(CAMERA)
+    (path,) = bench.dataset.root.glob("episodes/*/*.h5")
+    script = example.replace("episodes/pour/2026-11-28T114849_teleop_000.h5", str(path))
+    script += f"\nassert len(images) == {len(stream)} and images[0].shape == {SMALL}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def damaged(path: Path, step: int) -> None:
