@@ -58,6 +58,9 @@ _HUMAN = {
 ARMS_ONLY = ("reach_right", "reach_left")
 """Motions of which a robot that stands takes the arms alone. Of wide swings it must take the trunk too, or its hands meet."""
 
+ROOM_RAD = 0.15
+"""How far played arms are held away from the body: nothing in the simulation keeps a hand out of a thigh."""
+
 
 class Played:
     """The joints of a motion, from the home pose into it, at a pace, over and over, there and back."""
@@ -71,6 +74,9 @@ class Played:
             arms = {name for side in ("left", "right") for name in robot.profile.groups[f"{side}_arm"]}
             legs = [j for j, name in enumerate(robot.joint_names) if name not in arms]
             joint_pos[:, legs] = robot.home_rad[legs]
+        for j, name in enumerate(robot.joint_names):
+            if "shoulder_roll" in name:  # outward is where the range is larger
+                joint_pos[:, j] += np.copysign(ROOM_RAD, robot.upper_rad[j] + robot.lower_rad[j])
         self._joint_pos = np.clip(joint_pos, robot.lower_rad + 0.02, robot.upper_rad - 0.02)
 
     def joints_rad(self, t_s: float) -> F64:
