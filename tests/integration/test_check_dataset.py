@@ -18,8 +18,9 @@ import pytest
 
 from understudy.apps.cli._main import main
 from understudy.kinematics.load import load_robot
-from understudy.pipeline import check, check_judging
+from understudy.pipeline import check_judging, check_known
 from understudy.pipeline.check import check_dataset, settle
+from understudy.quality import verdict
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
@@ -241,7 +242,7 @@ def test_two_checks_at_once(mixed: Dataset) -> None:
 
 
 def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged_before = check.judged_here
+    judged_before = check_judging.judged_here
 
     def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> Notes | str:
         said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
@@ -250,7 +251,7 @@ def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset
             settle(dataset, person)
         return said
 
-    monkeypatch.setattr(check, "judged_here", meanwhile)
+    monkeypatch.setattr("understudy.pipeline.check.judged_here", meanwhile)
     check_dataset(mixed)
     notes = mixed.notes("fall_00000000")
     assert notes is not None
@@ -262,7 +263,7 @@ def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
     mixed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved: list[str] = []
-    judge = check_judging.judge
+    judge = verdict.judge
 
     def moving(episode: Episode, *args: object, **others: object) -> Notes:
         if episode.id == "stand_00000001" and not moved:
@@ -270,7 +271,7 @@ def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
             mixed.move(episode.id, "failures")  # its samples are not read yet
         return judge(episode, *args, **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(check_judging, "judge", moving)
+    monkeypatch.setattr("understudy.pipeline.check_judging.judge", moving)
     summary = check_dataset(mixed)
     (found,) = [e for e in summary.episodes if e.id == "stand_00000001"]
     assert (found.outcome, mixed.ref("stand_00000001").partition) == ("accepted", "episodes")
@@ -279,13 +280,13 @@ def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
 
 
 def test_an_episode_that_is_gone_does_not_stop_the_others(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = check.known_of
+    known = check_known.known_of
 
     def removing(dataset: Dataset, *args: object, **others: object) -> object:
         mixed.ref("stand_00000001").path.unlink()
         return known(dataset, *args, **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(check, "known_of", removing)
+    monkeypatch.setattr("understudy.pipeline.check.known_of", removing)
     summary = check_dataset(mixed)
     assert {e.id: e.error for e in summary.unreadable}["stand_00000001"].endswith("somebody moved or removed it during the check")
     assert len(summary.episodes) == 4

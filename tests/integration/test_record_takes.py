@@ -153,6 +153,37 @@ def test_a_discarded_take_is_kept_in_failures_and_stays_there(bench: RecordBench
     assert bench.dataset.refs() == ()
 
 
+def test_a_take_that_the_gates_refuse_goes_to_failures_with_everything(
+    bench: RecordBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.pipeline.check.load_robot", lambda source: stand_in_robot())
+    began_ns = bench.clock()
+
+    def silent(samples: Sequence[Sample]) -> Sequence[Sample]:
+        at_s = (bench.clock() - began_ns) / S
+        return [s for s in samples if not 4.0 < at_s < 4.5]  # half a second of one device never comes
+
+    name = next(device.name for device in bench.devices if any(spec.key == JOINTS for spec in device.streams))
+    bench.change = {name: silent}
+    bench.run(3.5)
+    take = bench.recorder.start()
+    bench.run(2.0)
+    bench.recorder.stop()
+    bench.run(0.5)
+    bench.recorder.close()
+    found = bench.finished(take, check=True)
+    assert (found.error, found.verdict) == ("", "rejected")
+    assert found.path == bench.dataset.root / "failures" / "sway" / f"{take}.h5"
+    assert "gaps" in {f.gate for f in found.findings if f.severity == "reject"}
+    notes = bench.dataset.notes(take)
+    assert notes is not None
+    assert notes.findings == found.findings
+    assert notes.facts is not None
+    kept = bench.dataset.read(take)
+    assert len(kept.stream(JOINTS)) > 0
+    assert "record_streams" in kept.metadata
+
+
 def test_what_cannot_be_done_is_refused_with_what_to_do(bench: RecordBench) -> None:
     recorder = bench.recorder
     for call in (recorder.stop, recorder.discard, lambda: recorder.mark("x")):

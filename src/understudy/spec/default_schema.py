@@ -231,6 +231,7 @@ METADATA: dict[str, MetadataField] = {
     "clip": _text("stem of the motion file it was retargeted from"),
     "mirror_of": _text("clip whose left and right were exchanged to make this one"),
     "parent_id": _text("episode that this one was edited from"),
+    "terrain": _text("what the robot walked on: flat, slope, stairs, rough, ..."),
     "warnings": _text("JSON list: what the steps that made it noticed"),
     "source_path": _text("motion file as the user named it"),
     "source_sha256": _text("hash of the motion file"),

@@ -2,69 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from understudy.errors import EpisodeError
+from understudy.kinematics.pace import BINS, seconds_by_speed
 from understudy.spec.episode import Episode
+from understudy.spec.findings import Notes
 from understudy.spec.protocols import Progress
 from understudy.store.atomic import atomic_file
 from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_episode
+from understudy.store.notes import notes_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CATALOG = "catalog.parquet"
-_METADATA = ("demonstrator_id", "motion_source", "language_instruction", "clip", "mirror_of", "parent_id")
+UNREADABLE = "unreadable"
+"""Verdict of an episode whose file or notes are damaged; `error` says how."""
+_VERSION = b"2"
+_POSE = "debug/base_pose_world"
+_METADATA = (
+    "demonstrator_id", "motion_source", "language_instruction", "clip", "mirror_of", "parent_id", "terrain",
+)  # fmt: skip
+_TEXT = (
+    "id",
+    "task",
+    "partition",
+    "path",
+    "robot",
+    "verdict",
+    "refused_by",
+    "warned_by",
+    "faults",
+    "streams",
+    *_METADATA,
+    "error",
+)
+_WHOLE = ("bytes", "frames", "warnings", "images", "file_ns", "notes_ns")
+_NUMBERS = ("duration_s", "quality_rating", "human_rating", "locomotion_s", "manipulation_s", "idle_s")
+_SPEED = "speed_s"
+_log = logging.getLogger(__name__)
 
-Value = str | int | float | None
+Value = str | int | float | list[float] | None
+Row = Mapping[str, Value]
 
 
 def rebuild_catalog(dataset: Dataset, *, progress: Progress | None = None) -> Path:
-    """Write the catalog anew from every episode of both partitions.
+    """Write the catalog anew from every episode of both partitions; a damaged one has its row, with what is wrong.
 
     Raises:
-        EpisodeError: an episode or its notes are damaged.
         StorageError: the disk refused.
     """
+    return _write(dataset, {}, progress)
+
+
+def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None) -> pa.Table:
+    """The catalog as it is now: rows of episodes that did not change are kept, the others are made anew.
+
+    An episode counts as unchanged while its place, and the size and time of change of its file and its notes, are the same.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.read_table(_write(dataset, _kept(dataset.root / CATALOG), progress))
+
+
+def catalog_rows(table: pa.Table) -> list[dict[str, Value]]:
+    """The rows of a catalog, one dict per episode."""
+    rows: list[dict[str, Value]] = table.to_pylist()
+    return rows
+
+
+def _kept(path: Path) -> dict[str, Row]:
+    """Path in the dataset to its row in the catalog that is there; empty where there is none of this version."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        return {}
+    except (pa.ArrowInvalid, OSError) as error:
+        _log.warning("%s: made anew, for it cannot be read: %s", path, error)
+        return {}
+    if (table.schema.metadata or {}).get(b"understudy_catalog") != _VERSION:
+        return {}
+    return {str(row["path"]): row for row in catalog_rows(table)}
+
+
+def _write(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     refs = dataset.refs("all")
-    rows = []
+    rows: list[Row] = []
     for done, ref in enumerate(refs, start=1):
-        rows.append(_row(dataset.root, ref, read_episode(ref.path)))
+        row = _row_of(dataset.root, ref, kept)
+        if row is not None:
+            rows.append(row)
         if progress is not None:
             progress(done, len(refs))
     path = dataset.root / CATALOG
+    if kept and len(rows) == len(kept) and all(kept.get(str(row["path"])) is row for row in rows):
+        return path
+    table = pa.table(_columns(rows)).replace_schema_metadata({b"understudy_catalog": _VERSION})
     with atomic_file(path) as part:
-        pq.write_table(pa.table(_columns(rows)), part)
+        pq.write_table(table, part)
     return path
 
 
-def _row(root: Path, ref: EpisodeRef, episode: Episode) -> dict[str, Value]:
-    notes = episode.notes
-    rejects = sorted({f.gate for f in notes.findings if f.severity == "reject"}) if notes else []
+def _row_of(root: Path, ref: EpisodeRef, kept: Mapping[str, Row]) -> Row | None:
+    """The row of an episode; None where it has just been moved away, and the next refresh finds it there."""
+    try:
+        place: dict[str, Value] = {
+            "id": ref.id,
+            "task": ref.task,
+            "partition": ref.partition,
+            "path": ref.path.relative_to(root).as_posix(),
+            "bytes": ref.path.stat().st_size,
+            "file_ns": ref.path.stat().st_mtime_ns,
+            "notes_ns": _changed_ns(notes_path(ref.path)),
+        }
+        old = kept.get(str(place["path"]))
+        if old is not None and all(old[name] == value for name, value in place.items()):
+            return old
+        return place | _facts(read_episode(ref.path))
+    except FileNotFoundError:
+        return None
+    except EpisodeError as error:
+        if not ref.path.exists():
+            return None
+        return place | {"verdict": UNREADABLE, "error": str(error)}
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _facts(episode: Episode) -> dict[str, Value]:
+    notes = episode.notes or Notes(episode=episode.id)
+    images = [key for key, stream in episode.streams.items() if stream.spec.kind == "image"]
     row: dict[str, Value] = {
-        "id": ref.id,
-        "task": ref.task,
-        "partition": ref.partition,
-        "path": ref.path.relative_to(root).as_posix(),
-        "bytes": ref.path.stat().st_size,
         "robot": episode.robot,
         "frames": len(episode.timeline_ns),
         "duration_s": episode.duration_s,
-        "verdict": notes.verdict if notes else "unchecked",
-        "refused_by": ",".join(rejects),
-        "warnings": sum(f.severity == "warn" for f in notes.findings) if notes else 0,
-        "quality_rating": notes.quality_rating if notes else None,
+        "verdict": notes.verdict,
+        "refused_by": _gates(notes, "reject"),
+        "warned_by": _gates(notes, "warn"),
+        "faults": ",".join(sorted({f"{f.gate}@{f.stream}" for f in notes.findings if f.severity != "info"})),
+        "streams": ",".join(sorted(episode.streams)),
+        "warnings": sum(f.severity == "warn" for f in notes.findings),
+        "images": len(images),
+        "quality_rating": notes.quality_rating,
+        "human_rating": _rating(notes),
+        _SPEED: _speeds(episode),
     }
+    row |= {f"{label}_s": _labelled_s(notes, label) for label in ("locomotion", "manipulation", "idle")}
     row |= {name: str(episode.metadata[name]) if name in episode.metadata else None for name in _METADATA}
-    return row | {f"score_{score.name}": score.value for score in (notes.scores if notes else ())}
+    return row | {f"score_{score.name}": score.value for score in notes.scores}
 
 
-def _columns(rows: Sequence[dict[str, Value]]) -> dict[str, object]:
+def _gates(notes: Notes, severity: str) -> str:
+    return ",".join(sorted({f.gate for f in notes.findings if f.severity == severity}))
+
+
+def _rating(notes: Notes) -> float | None:
+    """A person's rating, 1 to 5; None without one."""
+    text = str(notes.review.get("rating", ""))
+    return float(text) if text.replace(".", "", 1).isdigit() else None
+
+
+def _labelled_s(notes: Notes, label: str) -> float | None:
+    """Seconds in segments of that label; None where the episode was not segmented."""
+    if not notes.segments:
+        return None
+    return sum(s.end_ns - s.start_ns for s in notes.segments if s.label == label) * 1e-9
+
+
+def _speeds(episode: Episode) -> list[float] | None:
+    if _POSE not in episode:
+        return None
+    stream = episode.stream(_POSE)
+    spent = seconds_by_speed(stream.data[:, :3].astype(np.float64), stream.t_ns)
+    return [float(s) for s in spent.round(6)]
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, object]:
     import pyarrow as pa
 
-    whole = ("bytes", "frames", "warnings")
-    text = ("id", "task", "partition", "path", "robot", "verdict", "refused_by", *_METADATA)
-    numbers = ("duration_s", "quality_rating", *sorted({name for row in rows for name in row if name.startswith("score_")}))
-    kinds = {**dict.fromkeys(text, pa.string()), **dict.fromkeys(whole, pa.int64()), **dict.fromkeys(numbers, pa.float64())}
+    scores = sorted({name for row in rows for name in row if name.startswith("score_")})
+    kinds = {**dict.fromkeys(_TEXT, pa.string()), **dict.fromkeys(_WHOLE, pa.int64())}
+    kinds |= {**dict.fromkeys((*_NUMBERS, *scores), pa.float64()), _SPEED: pa.list_(pa.float64(), BINS)}
     return {name: pa.array([row.get(name) for row in rows], type=kind) for name, kind in kinds.items()}

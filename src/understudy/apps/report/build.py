@@ -13,7 +13,9 @@ import numpy as np
 
 from understudy.apps.report.clip_page import clip_section
 from understudy.apps.report.facts import clip_facts
+from understudy.apps.report.overview import overview
 from understudy.apps.report.page import Report, Row, html
+from understudy.apps.report.workspace import Reach, reach_of
 from understudy.errors import InputError, MissingDependencyError
 from understudy.geom.arrays import F64
 from understudy.pipeline.recollect import Segment
@@ -55,6 +57,7 @@ def build_report(
     """
     from understudy.kinematics.load import load_robot
     from understudy.store.atomic import write_text
+    from understudy.store.catalog import catalog_rows, refresh_catalog
     from understudy.store.dataset import Dataset
 
     dataset = Dataset.open(dataset_root)
@@ -69,7 +72,7 @@ def build_report(
             facts.append(_known(dataset.read(ref.id), robot))
         except InputError as error:
             unreadable.append((str(ref.path.relative_to(dataset_root)), str(error)))
-    rows = [row for row, _, _, _ in sorted(facts, key=lambda known: known[1])]
+    rows = [row for row, *_ in sorted(facts, key=lambda known: known[1])]
     sections = []
     with _renderers(robot, video, any(row.moves for row in rows[:clips])) as (stills, film, no_pictures):
         for done, row in enumerate(rows[:clips]):
@@ -82,8 +85,9 @@ def build_report(
         rate_hz=dataset.schema.control_rate_hz,
         rows=[replace(row, shown=k < clips) for k, row in enumerate(rows)],
         sections=sections,
-        ranges=_joint_ranges([ranges for _, _, ranges, _ in facts if ranges is not None], robot),
-        again=sorted((s for *_, again in facts for s in again), key=lambda s: (-s.off_cm, s.episode, s.start_s)),
+        ranges=_joint_ranges([ranges for _, _, ranges, *_ in facts if ranges is not None], robot),
+        whole=overview(catalog_rows(refresh_catalog(dataset)), dataset.schema, _all_reach([known[4] for known in facts])),
+        again=sorted((s for known in facts for s in known[3]), key=lambda s: (-s.off_cm, s.episode, s.start_s)),
         unreadable=unreadable,
         no_pictures=no_pictures,
     )
@@ -93,15 +97,23 @@ def build_report(
     return out
 
 
-_Known = tuple[Row, tuple[int, float, float, str], F64 | None, tuple[Segment, ...]]
-"""What is kept of every episode: its row, how bad it is, the range of its joints, and what to record again."""
+_Known = tuple[Row, tuple[int, float, float, str], F64 | None, tuple[Segment, ...], Reach]
+"""What is kept of every episode: its row, how bad it is, its joints' range, what to record again, where its hands were."""
 
 
 def _known(episode: Episode, robot: RobotModel) -> _Known:
     clip = clip_facts(episode, robot)
     q = clip.joint_pos
     ranges = None if q is None or not len(q) else np.percentile(q, [0, 1, 99, 100], axis=0).T
-    return Row.of(clip), clip.badness(), ranges, clip.again
+    reach = Reach.empty() if q is None else reach_of(robot, q)
+    return Row.of(clip), clip.badness(), ranges, clip.again, reach
+
+
+def _all_reach(each: Sequence[Reach]) -> Reach:
+    total = Reach.empty()
+    for reach in each:
+        total = total.plus(reach)
+    return total
 
 
 def _section(episode: Episode, robot: RobotModel, stills: Renderer | None, film: Renderer | None) -> str:

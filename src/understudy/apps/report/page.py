@@ -11,6 +11,7 @@ from importlib.resources import files
 from understudy import __version__
 from understudy.apps.report.clip_page import figure, over_limit, pill
 from understudy.apps.report.facts import RESIDUAL_LIMIT_M, Clip
+from understudy.apps.report.overview import Overview, overview_html
 from understudy.apps.report.plots import coverage_plot
 from understudy.geom.arrays import F64
 from understudy.pipeline.recollect import Segment
@@ -75,6 +76,7 @@ class Report:
         rows: every episode, worst first.
         sections: HTML of those shown in full, worst first, as `clip_section` makes it.
         ranges: (J, 4) lowest, 1st and 99th percentile, highest angle of each joint over the dataset; NaN where unknown.
+        whole: the dataset as a whole.
         again: stretches of all episodes to record again, worst first.
         unreadable: (file, why) of episodes that could not be read.
         no_pictures: why nothing was drawn; empty when it was.
@@ -87,6 +89,7 @@ class Report:
     rows: Sequence[Row]
     sections: Sequence[str]
     ranges: F64
+    whole: Overview
     again: Sequence[Segment]
     unreadable: Sequence[tuple[str, str]]
     no_pictures: str
@@ -101,7 +104,7 @@ def html(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>{escape(report.name)} · dataset report</title><style>{css}</style></head><body><main>"
-        f"{_header(report)}{_notices(report)}{_summary(report)}{_again(report)}{_coverage(report)}{sections}"
+        f"{_header(report)}{_notices(report)}{overview_html(report.whole)}{_summary(report)}{_again(report)}{_coverage(report)}{sections}"
         f"<footer>Made by Understudy {escape(__version__)}. Left is blue, right is orange, in pictures and plots.</footer>"
         f"</main><script>{js}</script></body></html>\n"
     )

@@ -128,13 +128,20 @@ class Plot:
         """Words at pixels."""
         self._marks.append(f'<text class="{css}" x="{x_px:.1f}" y="{y_px:.1f}">{escape(text)}</text>')
 
-    def x_axis(self, unit: str, *, wanted: int = 10) -> None:
-        """Numbers and faint lines along x; the unit stands behind the last number."""
-        marks, foot = ticks(*self.x, wanted), self.height - self.bottom
+    def vline(self, x: float, css: str) -> None:
+        """A line up through the plot."""
+        at = self.px(x)
+        self._marks.append(f'<line class="{css}" x1="{at:.1f}" x2="{at:.1f}" y1="{self.top}" y2="{self.height - self.bottom}"/>')
+
+    def x_axis(
+        self, unit: str, *, wanted: int = 10, values: Sequence[float] | None = None, labels: Sequence[str] | None = None
+    ) -> None:
+        """Numbers and faint lines along x, at round numbers or at `values`; the unit stands behind the last number."""
+        marks, foot = ticks(*self.x, wanted) if values is None else np.array(values), self.height - self.bottom
         for k, value in enumerate(marks):
             at = self.px(float(value))
             self._grid(at, at, self.top, foot)
-            shown = label(float(value)) + (f" {unit}" if k == len(marks) - 1 else "")
+            shown = (label(float(value)) if labels is None else labels[k]) + (f" {unit}" if unit and k == len(marks) - 1 else "")
             self.text(at, foot + 14, shown, "tick mid")
 
     def y_axis(self, unit: str, *, wanted: int = 4, values: Sequence[float] | None = None) -> None:

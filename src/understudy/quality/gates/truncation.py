@@ -23,10 +23,10 @@ _USUAL = (10.0, 90.0)
 class Truncation:
     """Shorter than `min_share` of the task's median duration, or than `min_share_moving` of it and still moving at the end.
 
-    The median is taken of three other episodes or more, whose durations (the middle 80 %) are within a factor of `max_spread`
-    of each other: where they differ by design it says nothing. A recorder's own count of samples, where the episode has it, must
-    be there too: fewer than `min_share` of them is a file that was cut. An end in full motion (`moving_rad_s`, and faster than
-    the episode mostly is) alone is only noted where the recorder died.
+    Also shorter than `min_share_shortest` of the shortest usual one. The others are three or more, whose durations (the middle
+    80 %) are within a factor of `max_spread` of each other: where they differ by design it says nothing. A recorder's own count
+    of samples, where the episode has it, must be there too: fewer than `min_recorded` of them is a file that was cut. An end in
+    full motion (`moving_rad_s`) alone is only noted, where the recorder died.
     """
 
     title = "Truncated"
@@ -34,7 +34,8 @@ class Truncation:
     defaults: Mapping[str, GateValue] = {
         "min_share": 0.6,
         "min_share_moving": 0.75,
-        "max_spread": 2.0,
+        "min_share_shortest": 0.8,
+        "max_spread": 1.5,
         "moving_rad_s": 0.5,
         "min_recorded": 0.9,
     }
@@ -50,7 +51,8 @@ class Truncation:
         if len(peers_s) >= _FEWEST_PEERS:
             low, high = np.percentile(peers_s, _USUAL)
             median_s, least = float(np.median(peers_s)), number(limit, "min_share_moving" if moving else "min_share")
-            if high <= number(limit, "max_spread") * low and episode.duration_s < least * median_s:
+            alike = high <= number(limit, "max_spread") * low
+            if alike and episode.duration_s < min(least * median_s, number(limit, "min_share_shortest") * low):
                 found.append(_short(episode, median_s, least, speed if moving else 0.0))
         if not found and (lost := _fewer_than_recorded(episode)) is not None and lost[1] < number(limit, "min_recorded"):
             found.append(_cut(episode, *lost, number(limit, "min_recorded")))
