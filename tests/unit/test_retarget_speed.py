@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
@@ -9,8 +11,12 @@ from scipy.interpolate import CubicSpline
 from understudy.kinematics.load import load_robot
 from understudy.retarget.amplitude import loss_warning
 from understudy.retarget.coarse import _within_speed
+from understudy.retarget.retarget import retarget
 from understudy.retarget.speed import fast_steps, fast_warning, meets_bound, speed_bound
+from understudy.retarget.trajectory import Settings
+from understudy.simulate.walker import walk
 from understudy.spec.robot import RobotModel, RobotMotion
+from understudy.spec.skeleton import INDEX
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +77,16 @@ def test_a_curve_through_angles_at_their_bound_keeps_to_it() -> None:
     np.testing.assert_array_equal(kept[frames], curve[frames])
     np.testing.assert_array_equal(kept[:, 1], curve[:, 1])
     np.testing.assert_array_equal(kept[:32], curve[:32])
+
+
+def test_a_look_keeps_to_the_bound_where_the_person_cannot_be_followed(robot: RobotModel) -> None:
+    """An arm that is on the shoulder's other side for four frames in every second: five steps do not end that."""
+    motion = walk(duration_s=6.0, rate_hz=30.0)
+    pos = motion.joint_pos_world_m.copy()
+    shoulder = pos[:, INDEX["left_shoulder"]].copy()
+    for first in range(40, len(pos) - 10, 30):
+        flung = slice(first, first + 4)
+        for name in ("left_elbow", "left_wrist", "left_hand"):
+            pos[flung, INDEX[name]] = 2.0 * shoulder[flung] - pos[flung, INDEX[name]]
+    done = retarget(replace(motion, joint_pos_world_m=pos), robot, settings=Settings(fast=True))
+    assert done.fast_steps == 0

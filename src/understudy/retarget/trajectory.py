@@ -38,7 +38,7 @@ FAST_RAMP = (0.03, 0.3, 1.0)
 """The same where a look is enough, with one step after it."""
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
-HURRY = 0.4
+HURRY, TOO_FAST = 0.4, 1.02
 MARGIN_S = 0.2
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
@@ -110,11 +110,12 @@ class Trajectory:
         ramp, total = len(self.ramp), len(self.pose.q)
         first = 0 if begin == "ramp" else ramp - 1
         last = first + self.settings.polish if begin == "polish" else self.settings.iterations
-        if self.settings.fast and begin == "ramp":
-            last = ramp + 1
+        look = ramp + 1 if self.settings.fast and begin == "ramp" else last
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, last):
+            if i >= look and not self._only_too_fast():
+                break
             self._ask_anew(i, before)
             if begin == "polish" and i == first + 1:
                 self._hurried()
@@ -153,6 +154,13 @@ class Trajectory:
         turned = np.abs(np.diff(self.pose.q, axis=0)) > HURRY * self.drive.step
         fast = np.flatnonzero(turned.any(axis=1))
         self.size[fast] = np.maximum(self.size[fast], 2.0 * RESTLESS)
+
+    def _only_too_fast(self) -> bool:
+        """Have only those frames solved again into which a joint turns faster than it may; whether there are any."""
+        self.size[:] = 0.0
+        fast = np.flatnonzero((np.abs(np.diff(self.pose.q, axis=0)) > TOO_FAST * self.drive.step).any(axis=1))
+        self.size[fast] = 2.0 * RESTLESS
+        return len(fast) > 0
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
