@@ -10,10 +10,11 @@ from itertools import islice
 
 import numpy as np
 
-from understudy.geom.arrays import I64, Bool
+from understudy.geom.arrays import F64, I64, U8, Bool
 from understudy.quality.memo import Last
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
+from understudy.spec.video import Video
 
 _SMALL = 8
 """A JPEG is decoded at an eighth of its size, straight from its blocks: enough to tell that every one of them can be read."""
@@ -28,7 +29,8 @@ class Pictures:
     Attributes:
         fault: step to why it cannot be decoded.
         size_px: (N, 2) height and width; 0 where it cannot be decoded.
-        repeats: (N,) true where an image is the one before it, to the byte.
+        repeats: (N,) true where an image is the one before it, to the byte; of a video, where no block of 8x8 pixels is
+            brighter or darker by BRIGHTER on average than in the image that a still began with.
     """
 
     fault: dict[int, str]
@@ -36,6 +38,8 @@ class Pictures:
     repeats: Bool
 
 
+BLOCK_PX, BRIGHTER = 8, 3.0
+"""A video's keyframe shows what has not changed a little otherwise, by rounding; what moves changes some block by more, of 255."""
 _last: Last[dict[str, Pictures]] = Last()
 
 
@@ -50,6 +54,8 @@ def pictures(episode: Episode) -> dict[str, Pictures]:
 
 
 def _looked_at(stream: Stream) -> Pictures:
+    if stream.video is not None:
+        return _watched(stream.video)
     fault: dict[int, str] = {}
     sizes = np.zeros((len(stream), 2), dtype=np.int64)
     repeats = np.zeros(len(stream), dtype=bool)
@@ -63,6 +69,33 @@ def _looked_at(stream: Stream) -> Pictures:
                 repeats[step] = step > 0 and jpeg == before
                 before, step = jpeg, step + 1
     return Pictures(fault, sizes, repeats)
+
+
+def _watched(video: Video) -> Pictures:
+    """The same of a video, which is decoded in one go."""
+    fault: dict[int, str] = {}
+    sizes = np.zeros((len(video), 2), dtype=np.int64)
+    repeats = np.zeros(len(video), dtype=bool)
+    still: F64 | None = None
+    for step, grey in enumerate(video.brightness()):
+        if grey is None:
+            fault[step] = "its packet is damaged or missing, or one that it builds on"
+            continue
+        sizes[step] = grey.shape
+        blocks = _blocks(grey)
+        repeats[step] = still is not None and still.shape == blocks.shape and bool(np.abs(blocks - still).max() < BRIGHTER)
+        if not repeats[step]:
+            still = blocks
+    return Pictures(fault, sizes, repeats)
+
+
+def _blocks(grey: U8) -> F64:
+    """Mean brightness of each block of BLOCK_PX x BLOCK_PX pixels; a border that is narrower is left out."""
+    rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
+    if rows == 0 or columns == 0:
+        return np.asarray(grey, dtype=np.float64)
+    whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].reshape(rows, BLOCK_PX, columns, BLOCK_PX)
+    return np.asarray(whole.mean(axis=(1, 3)))
 
 
 def _chunks(images: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -100,9 +100,13 @@ class Video:
         """The images at `steps`, which go up, as JPEG files; between two of them only what is needed is decoded."""
         return (_jpeg(picture) for picture in self._decoded(list(steps), "rgb24"))
 
+    def brightness(self) -> Iterator[U8 | None]:
+        """(H, W) brightness of every image, None where it cannot be decoded; about half the time that JPEG files take."""
+        return self._decoded(range(len(self)), "gray")
+
     def decodable(self) -> Bool:
-        """(N,) images that can be decoded; about half the time that JPEG files of them take."""
-        return np.array([picture is not None for picture in self._decoded(range(len(self)), "gray")], dtype=np.bool_)
+        """(N,) images that can be decoded."""
+        return np.array([picture is not None for picture in self.brightness()], dtype=np.bool_)
 
     def pictures(self, steps: Iterable[int]) -> Iterator[U8]:
         """(H, W, 3) RGB of the images at `steps`, which go up; between two of them only what is needed is decoded.
