@@ -40,7 +40,7 @@ RECORDED: dict[str, Mapping[str, str | float]] = {
     "rec_walk": {"mover": "walk", "lift_m": 0.25},
     "rec_walk_slow": {"mover": "walk_slow", "lift_m": 0.25},
     "rec_squat": {"mover": "squat", "lift_m": 0.3},
-    "rec_carry": {"mover": "carry", "lift_m": 0.3},
+    "rec_walk_quick": {"mover": "walk_quick", "lift_m": 0.25},
     "rec_turn": {"mover": "turn", "lift_m": 0.25},
     "rec_swing": {"mover": "swing", "lift_m": 0.25},
 }
@@ -51,7 +51,7 @@ _HUMAN = {
     "walk": lambda: walker.walk(8.0, 1.1),
     "walk_slow": lambda: walker.walk(8.0, 0.6),
     "squat": lambda: walker.squat(4.0, 0.3),
-    "carry": lambda: walker.carry(3, 0.8),
+    "walk_quick": lambda: walker.walk(6.0, 1.4),
     "turn": lambda: walker.turn(2.5),
     "swing": lambda: moves.swing_arms(0.6),
 }
