@@ -47,10 +47,11 @@ def scale(robot: RobotModel, make: Maker, count: int) -> dict[str, object]:
 def _checked(dataset: Dataset, count: int) -> dict[str, object]:
     memory: list[tuple[int, float]] = []
     done = [0]
-    with _Watched(memory, done):
+    with _Watched(memory, done) as watched:
         start_s, before_s = time.perf_counter(), _processor_s()
         summary = check_dataset(dataset, lambda so_far, _: done.__setitem__(0, so_far), workers=WORKERS)
         seconds, used_s = time.perf_counter() - start_s, _processor_s() - before_s
+    used_s += watched.processor_s
     outcomes = [e.outcome for e in summary.episodes]
     minutes = seconds / count * FULL / 60.0
     return {
@@ -75,18 +76,12 @@ def _near(memory: list[tuple[int, float]], episodes: float) -> float:
 
 
 def _processor_s() -> float:
-    """Processor time of this process and of those it has waited for, seconds."""
-    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime + _running_s()
+    """Processor time of this process, seconds."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return own.ru_utime + own.ru_stime
 
 
-def _running_s() -> float:
-    """Processor time of the processes below this one that are running, seconds."""
-    tick = os.sysconf("SC_CLK_TCK")
-    return sum((int(fields[11]) + int(fields[12])) / tick for fields in _below())
-
-
-def _below() -> list[list[str]]:
+def _below() -> dict[int, list[str]]:
     """Fields of /proc/<pid>/stat, from the state on, of every process below this one."""
     every: dict[int, list[str]] = {}
     for entry in Path("/proc").iterdir():
@@ -100,18 +95,28 @@ def _below() -> list[list[str]]:
         more = {pid for pid, fields in every.items() if int(fields[1]) in below} - below
         grown = bool(more)
         below |= more
-    return [every[pid] for pid in below if pid != os.getpid() and pid in every]
+    return {pid: every[pid] for pid in below if pid != os.getpid() and pid in every}
 
 
 class _Watched:
-    """Memory of this process and all below it, twice a second, with how far the check had come."""
+    """Memory and processor time of all processes below this one, twice a second, with how far the check had come.
+
+    Workers are forked from another process, so nobody but /proc can tell what they took.
+    """
 
     def __init__(self, memory: list[tuple[int, float]], done: list[int]) -> None:
         self._memory, self._done, self._end = memory, done, threading.Event()
+        self._ticks: dict[int, int] = {}
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> None:
+    @property
+    def processor_s(self) -> float:
+        """Processor time of the processes below this one, up to half a second before each ended, seconds."""
+        return sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK")
+
+    def __enter__(self) -> _Watched:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
@@ -120,5 +125,6 @@ class _Watched:
     def _watch(self) -> None:
         page_mb = os.sysconf("SC_PAGE_SIZE") / 1e6
         while not self._end.wait(0.5):
-            own = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
-            self._memory.append((self._done[0], (own + sum(int(fields[21]) for fields in _below())) * page_mb))
+            own, below = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]), _below()
+            self._memory.append((self._done[0], (own + sum(int(fields[21]) for fields in below.values())) * page_mb))
+            self._ticks |= {pid: int(fields[11]) + int(fields[12]) for pid, fields in below.items()}

@@ -39,7 +39,7 @@ class Pictures:
 
 
 BLOCK_PX, BRIGHTER = 8, 3.0
-"""A video's keyframe shows what has not changed a little otherwise, by rounding; what moves changes some block by more, of 255."""
+"""A video's keyframe shows a still scene a little otherwise, by rounding; what moves changes some block by more, of 255."""
 _last: Last[dict[str, Pictures]] = Last()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.interpolation import lerp_at, slerp_at
 from understudy.geom.rotations import quat_to_matrix
 from understudy.kinematics.com import center_of_mass
@@ -24,6 +24,8 @@ PERSON = "debug/human_target_world"
 """The person's joints, sized for the robot, where it should have its own."""
 _ROWS = 60
 _G_M_S2 = 9.81
+_CALM_RAD_S, _CALM_RAD_S2, _APART_S, _FEWEST_CALM = 2.0, 4.0, 0.05, 8
+"""Only while the arms turn and quicken less than this do their torques and the hands' pull come from weight and not from inertia."""
 _ARM = ("shoulder", "elbow", "wrist")
 
 
@@ -51,6 +53,7 @@ class Body:
         joint_pos: (n, J) in the robot's order.
         base_pos_world_m: (n, 3), base_quat_world_wxyz (n, 4); upright at the origin where the episode has no base pose.
         based: whether it has one.
+        calm: (n,) the arms are so slow that weight is what their joints and wrists feel.
     """
 
     t_ns: I64
@@ -58,6 +61,7 @@ class Body:
     base_pos_world_m: F64
     base_quat_world_wxyz: F64
     based: bool
+    calm: Bool
 
 
 _last: Last[Body | None] = Last()
@@ -80,10 +84,21 @@ def _body_of(episode: Episode, robot: RobotModel) -> Body | None:
         return None
     rows = np.unique(np.linspace(0, len(found[0]) - 1, _ROWS).astype(np.int64))
     t_ns, joint_pos = found[0][rows], found[1][rows][:, robot.reorder(episode.joint_names, where=f"episode {episode.id}")]
+    calm = _calm(*found, t_ns, episode.joint_names)
     base = series(episode, BASE)
     if base is None or base[1].shape[1] != 7 or (np.abs(np.linalg.norm(base[1][:, 3:], axis=1) - 1.0) > 0.5).any():
-        return Body(t_ns, joint_pos, np.zeros((len(t_ns), 3)), np.tile([1.0, 0.0, 0.0, 0.0], (len(t_ns), 1)), based=False)
-    return Body(t_ns, joint_pos, lerp_at(base[0], base[1][:, :3], t_ns), slerp_at(base[0], base[1][:, 3:], t_ns), based=True)
+        return Body(t_ns, joint_pos, np.zeros((len(t_ns), 3)), np.tile([1.0, 0.0, 0.0, 0.0], (len(t_ns), 1)), False, calm)
+    return Body(t_ns, joint_pos, lerp_at(base[0], base[1][:, :3], t_ns), slerp_at(base[0], base[1][:, 3:], t_ns), True, calm)
+
+
+def _calm(stamps_ns: I64, joint_pos: F64, t_ns: I64, names: tuple[str, ...]) -> Bool:
+    """(n,) how the arms move around each moment, by three places of their joints."""
+    arms = [j for j, name in enumerate(names) if any(part in name for part in _ARM)]
+    step_ns = round(_APART_S * 1e9)
+    before, here, after = (lerp_at(stamps_ns, joint_pos[:, arms], t_ns + shift) for shift in (-step_ns, 0, step_ns))
+    speed = np.abs(after - before).max(axis=1, initial=0.0) / (2.0 * _APART_S)
+    quickening = np.abs(after - 2.0 * here + before).max(axis=1, initial=0.0) / _APART_S**2
+    return (speed < _CALM_RAD_S) & (quickening < _CALM_RAD_S2)
 
 
 def witnesses(episode: Episode, robot: RobotModel, body: Body, joint_pos: F64) -> list[Witness]:
@@ -151,10 +166,12 @@ def _arms(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) -> 
     if told is None or not columns:
         return
     order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
-    torque = lerp_at(told[0], told[1], body.t_ns)[:, order][:, columns]
+    if int(body.calm.sum()) < _FEWEST_CALM:
+        return
+    torque = lerp_at(told[0], told[1], body.t_ns)[:, order][:, columns][body.calm]
     scale = float(np.median(np.linalg.norm(torque, axis=1)))
     if scale > 0.3:
-        off = np.linalg.norm(torque - _gravity_torques(robot, poses, columns), axis=1)
+        off = np.linalg.norm(torque - _gravity_torques(robot, poses, columns)[body.calm], axis=1)
         yield Witness(TORQUES, float(np.median(off)) / scale, "1")
 
 
@@ -184,6 +201,8 @@ def _beyond(robot: RobotModel) -> list[list[int]]:
 
 def _hands(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) -> Iterator[Witness]:
     """Pull at the wrists against straight down: a hand that is free hangs by its weight."""
+    if int(body.calm.sum()) < _FEWEST_CALM:
+        return
     for side in ("left", "right"):
         key, link = f"observations/wrench_{side}_wrist", robot.profile.links.get(f"{side}_wrist", "")
         told = series(episode, key)
@@ -191,6 +210,6 @@ def _hands(episode: Episode, robot: RobotModel, body: Body, poses: BodyPoses) ->
             continue
         frame = robot.frame(link)
         force = lerp_at(told[0], told[1][:, :3], body.t_ns)
-        world = np.einsum("tij,tj->ti", poses.rot_world[:, frame.body] @ frame.rot_body_frame, force)
+        world = np.einsum("tij,tj->ti", poses.rot_world[:, frame.body] @ frame.rot_body_frame, force)[body.calm]
         down = world / np.maximum(np.linalg.norm(world, axis=1, keepdims=True), 1e-9)
         yield Witness(key, float(np.median(np.linalg.norm(down - np.array([0.0, 0.0, -1.0]), axis=1))), "1")
