@@ -95,7 +95,8 @@ def test_the_export_says_where_it_came_from_and_what_is_known(dataset: Dataset, 
     assert said["features"]["observation.state"]["unit"] == "rad"
     first = said["episodes"][0]
     assert (first["id"], first["quality_rating"], first["verdict"]) == (stand(0).id, 0.75, "accepted")
-    assert first["segments"] == [{"start_ns": 0, "end_ns": 200_000_000, "label": "stand", "source": "gates"}]
+    (segment,) = first["segments"]
+    assert segment == {"start_ns": 0, "end_ns": 200_000_000, "label": "stand", "source": "gates", "subtask": "", "by": ""}
     assert first["metadata"]["demonstrator_id"] == "tester"
 
 

@@ -14,7 +14,7 @@ import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import torch  # type: ignore[import-not-found]
+import torch
 from lerobot.configs.types import FeatureType, PolicyFeature  # type: ignore[import-not-found]
 from lerobot.datasets.lerobot_dataset import LeRobotDataset, LeRobotDatasetMetadata  # type: ignore[import-not-found]
 from lerobot.datasets.utils import dataset_to_policy_features  # type: ignore[import-not-found]
