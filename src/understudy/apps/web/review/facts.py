@@ -116,7 +116,7 @@ def noted(notes: Notes, ref: EpisodeRef, start_ns: int) -> Json:
         "verdict": notes.verdict,
         "rating": notes.quality_rating,
         "findings": findings,
-        "scores": [{"name": s.name, "value": round(s.value, 3)} for s in notes.scores],
+        "scores": [{"name": s.name, "value": round(s.rated, 3)} for s in notes.scores],
         "skipped": [s.model_dump() for s in notes.skipped],
     }
 
