@@ -170,7 +170,7 @@ class Sway:
         if spec.name == "joint_velocities":
             return 0.03 * 2.0 * np.pi * 0.3 * slope
         if spec.kind == "imu":
-            return np.concatenate([[1.0, 0.0, 0.0, 0.0], 0.01 * wave[4:7], [0.0, 0.0, 9.81]])
+            return np.concatenate([[1.0, 0.0, 0.0, 0.0], 0.01 * np.sin(60.0 * wave[4:7]), [0.0, 0.0, 9.81] + 0.01 * wave[7:10]])
         if spec.kind == "pose":
             height_m = self.robot.profile.standing_height_m
             return np.concatenate([0.01 * wave[:2], [height_m], [1.0, 0.0, 0.0, 0.0]])

@@ -19,7 +19,7 @@ from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 from understudy.spec.stream import Stream
 
-_LIKE, _SHARP = 0.8, 2e-4
+_LIKE, _SHARP = 0.95, 2e-4
 _LONGEST_PART_S, _MARGIN_S = 8.0, 0.3
 _FEWEST_OTHERS, _MOST_AGREE = 3, 0.6
 _EXACT_S = 0.002
