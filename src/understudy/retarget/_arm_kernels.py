@@ -206,7 +206,7 @@ def solve_arm(chain: Chain, torso: F64, asked: F64, q: F64, iterations: int, out
     Returns what is left, squared. Levenberg-Marquardt; a joint at its limit that would leave it is held.
     """
     count, h, g, trial = len(q), room.h, room.g, room.trial
-    cost = _arm_cost(chain, torso, asked, q, outside, room)
+    cost: float = _arm_cost(chain, torso, asked, q, outside, room)
     damping = 1e-2
     for _ in range(iterations):
         if cost < 1e-6:
