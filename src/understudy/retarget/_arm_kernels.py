@@ -242,9 +242,8 @@ def _arm_cost(chain: Chain, torso: F64, asked: F64, q: F64, outside: bool, room:
     """What `solve_arm` makes small; `room` has the arm as `q` (K,) puts it."""
     _place(chain, torso, q, room)
     cost: float = _misses(room.at, asked, room.off)
-    if outside:
-        cost += SUNK * _push(chain, room, False)
-    return cost
+    pushed: float = SUNK * _push(chain, room, False) if outside else 0.0
+    return cost + pushed
 
 
 @nb.njit(cache=True, nogil=True)
