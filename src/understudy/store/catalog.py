@@ -17,7 +17,7 @@ from understudy.spec.protocols import Progress
 from understudy.store.atomic import atomic_file
 from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_episode
-from understudy.store.notes import notes_path
+from understudy.store.notes import notes_path, read_notes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +47,7 @@ _TEXT = (
 _WHOLE = ("bytes", "frames", "warnings", "images", "file_ns", "notes_ns")
 _NUMBERS = ("duration_s", "quality_rating", "human_rating", "locomotion_s", "manipulation_s", "idle_s")
 _SPEED = "speed_s"
+_FROM_FILE = ("robot", "frames", "duration_s", "streams", "images", _SPEED, *_METADATA)
 _log = logging.getLogger(__name__)
 
 Value = str | int | float | list[float] | None
@@ -63,9 +64,8 @@ def rebuild_catalog(dataset: Dataset, *, progress: Progress | None = None) -> Pa
 
 
 def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None) -> pa.Table:
-    """The catalog as it is now: rows of episodes that did not change are kept, the others are made anew.
-
-    An episode counts as unchanged while its place, and the size and time of change of its file and its notes, are the same.
+    """The catalog as it is now: an episode's file is only opened where its size or time of change is another than in the row
+    that is there; what its notes say is read where these have changed.
 
     Raises:
         StorageError: the disk refused.
@@ -82,7 +82,7 @@ def catalog_rows(table: pa.Table) -> list[dict[str, Value]]:
 
 
 def _kept(path: Path) -> dict[str, Row]:
-    """Path in the dataset to its row in the catalog that is there; empty where there is none of this version."""
+    """Episode to its row in the catalog that is there; empty where there is none of this version."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -95,7 +95,7 @@ def _kept(path: Path) -> dict[str, Row]:
         return {}
     if (table.schema.metadata or {}).get(b"understudy_catalog") != _VERSION:
         return {}
-    return {str(row["path"]): row for row in catalog_rows(table)}
+    return {str(row["id"]): row for row in catalog_rows(table)}
 
 
 def _write(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None) -> Path:
@@ -111,7 +111,7 @@ def _write(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None)
         if progress is not None:
             progress(done, len(refs))
     path = dataset.root / CATALOG
-    if kept and len(rows) == len(kept) and all(kept.get(str(row["path"])) is row for row in rows):
+    if kept and len(rows) == len(kept) and all(kept.get(str(row["id"])) is row for row in rows):
         return path
     table = pa.table(_columns(rows)).replace_schema_metadata({b"understudy_catalog": _VERSION})
     with atomic_file(path) as part:
@@ -131,10 +131,13 @@ def _row_of(root: Path, ref: EpisodeRef, kept: Mapping[str, Row]) -> Row | None:
             "file_ns": ref.path.stat().st_mtime_ns,
             "notes_ns": _changed_ns(notes_path(ref.path)),
         }
-        old = kept.get(str(place["path"]))
-        if old is not None and all(old[name] == value for name, value in place.items()):
+        old = kept.get(ref.id)
+        if old is None or old["verdict"] == UNREADABLE or any(old[name] != place[name] for name in ("bytes", "file_ns")):
+            episode = read_episode(ref.path)
+            return place | _of_file(episode) | _of_notes(episode.notes or Notes(episode=ref.id))
+        if all(old[name] == value for name, value in place.items()):
             return old
-        return place | _facts(read_episode(ref.path))
+        return place | {name: old.get(name) for name in _FROM_FILE} | _of_notes(read_notes(ref.path) or Notes(episode=ref.id))
     except FileNotFoundError:
         return None
     except EpisodeError as error:
@@ -150,26 +153,30 @@ def _changed_ns(path: Path) -> int:
         return 0
 
 
-def _facts(episode: Episode) -> dict[str, Value]:
-    notes = episode.notes or Notes(episode=episode.id)
-    images = [key for key, stream in episode.streams.items() if stream.spec.kind == "image"]
+def _of_file(episode: Episode) -> dict[str, Value]:
+    """What never changes while the file is the same: the columns of `_FROM_FILE`."""
     row: dict[str, Value] = {
         "robot": episode.robot,
         "frames": len(episode.timeline_ns),
         "duration_s": episode.duration_s,
+        "streams": ",".join(sorted(episode.streams)),
+        "images": sum(stream.spec.kind == "image" for stream in episode.streams.values()),
+        _SPEED: _speeds(episode),
+    }
+    return row | {name: str(episode.metadata[name]) if name in episode.metadata else None for name in _METADATA}
+
+
+def _of_notes(notes: Notes) -> dict[str, Value]:
+    row: dict[str, Value] = {
         "verdict": notes.verdict,
         "refused_by": _gates(notes, "reject"),
         "warned_by": _gates(notes, "warn"),
         "faults": ",".join(sorted({f"{f.gate}@{f.stream}" for f in notes.findings if f.severity != "info"})),
-        "streams": ",".join(sorted(episode.streams)),
         "warnings": sum(f.severity == "warn" for f in notes.findings),
-        "images": len(images),
         "quality_rating": notes.quality_rating,
         "human_rating": _rating(notes),
-        _SPEED: _speeds(episode),
     }
     row |= {f"{label}_s": _labelled_s(notes, label) for label in ("locomotion", "manipulation", "idle")}
-    row |= {name: str(episode.metadata[name]) if name in episode.metadata else None for name in _METADATA}
     return row | {f"score_{score.name}": score.rated for score in notes.scores}
 
 
