@@ -37,7 +37,9 @@ def _motion(height_m: F64, tilt_rad: F64, axis: tuple[float, float, float] = FOR
 
 def _falls(motion: RobotMotion, rules: TaskRules | None = None, **thresholds: GateValue) -> list[Finding]:
     robot = _robot()
-    return gate_findings("fall", episode_of_motion(robot, motion, episode_id="x"), robot, rules=rules, **thresholds)
+    rules = rules or TaskRules()
+    own = rules.model_copy(update={"gates": {**rules.gates, "fall": {**rules.gates.get("fall", {}), **thresholds}}})
+    return gate_findings("fall", episode_of_motion(robot, motion, episode_id="x"), robot, rules=own)
 
 
 def _eased(start: float, end: float, *, seconds: float, of_s: float = 4.0) -> F64:

@@ -67,6 +67,11 @@ def _column(name: str) -> F64:
     return np.array(values)
 
 
+def _seconds(notes: Notes) -> float:
+    assert notes.facts is not None
+    return notes.facts.duration_s
+
+
 def _ranks(values: F64) -> F64:
     return np.argsort(np.argsort(values)).astype(np.float64)
 
@@ -76,7 +81,7 @@ def _correlation(a: F64, b: F64) -> float:
 
 
 def test_the_combined_score_has_nothing_to_do_with_the_length() -> None:
-    lengths_s = np.array([notes.facts.duration_s for _, notes in _task()], dtype=np.float64)
+    lengths_s = np.array([_seconds(notes) for _, notes in _task()], dtype=np.float64)
     ratings = np.array([notes.quality_rating for _, notes in _task()], dtype=np.float64)
     assert ratings.std() > 0.2, "ratings that are all alike would prove nothing"
     assert abs(_correlation(ratings, lengths_s)) < 0.1
@@ -84,7 +89,7 @@ def test_the_combined_score_has_nothing_to_do_with_the_length() -> None:
 
 
 def test_it_would_be_seen_if_it_did() -> None:
-    lengths_s = np.array([notes.facts.duration_s for _, notes in _task()], dtype=np.float64)
+    lengths_s = np.array([_seconds(notes) for _, notes in _task()], dtype=np.float64)
     short = [Component(name="length", raw=float(s), resolution=0.1) for s in lengths_s]
     reference = Reference(n=len(short), median=float(np.median(lengths_s)), spread=6.0)
     spoiled = [
@@ -106,7 +111,7 @@ def test_it_would_be_seen_if_it_did() -> None:
 def test_a_component_follows_its_cause_and_not_the_length(component: str, cause: str, sign: float) -> None:
     values = _column(component)
     causes = np.array([getattr(quality, cause) for quality, _ in _task()])
-    lengths_s = np.array([notes.facts.duration_s for _, notes in _task()], dtype=np.float64)
+    lengths_s = np.array([_seconds(notes) for _, notes in _task()], dtype=np.float64)
     assert sign * _correlation(_ranks(values), _ranks(causes)) > 0.8
     assert abs(_correlation(values, lengths_s)) < 0.1
 
@@ -319,7 +324,7 @@ def _component(raw: float, **more: object) -> Component:
 
 def _notes(raw: float, *, seconds: float | None = 10.0, name: str = "s", **more: object) -> Notes:
     score = ScoreResult(name=name, value=0.5, raw=raw, components=(_component(raw, **more),))
-    return Notes(episode="e", verdict="accepted", scores=(score,), facts=Facts(duration_s=seconds))
+    return Notes(episode="e", verdict="accepted", scores=(score,), facts=None if seconds is None else Facts(duration_s=seconds))
 
 
 def test_worth_falls_from_the_median_to_an_outlier_on_the_bad_side_alone() -> None:

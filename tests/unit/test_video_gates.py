@@ -41,7 +41,7 @@ def filmed(video: Video) -> Episode:
     """An episode whose robot swings an arm, with a camera."""
     episode = make_episode(ROBOT, duration_s=SECONDS)
     joints = episode.stream("observations/joint_positions")
-    q_rad = joints.data.copy()
+    q_rad = joints.data.astype(np.float64)
     t_s = (joints.t_ns - joints.t_ns[0]) * 1e-9
     q_rad[:, ROBOT.joint_index("left_shoulder_pitch_joint")] += 0.5 * np.sin(2 * np.pi * 0.5 * t_s)
     spec = StreamSpec(

@@ -25,7 +25,7 @@ PERSON = "debug/human_target_world"
 _ROWS = 60
 _G_M_S2 = 9.81
 _CALM_RAD_S, _CALM_RAD_S2, _APART_S, _FEWEST_CALM = 2.0, 4.0, 0.05, 8
-"""Only while the arms turn and quicken less than this do their torques and the hands' pull come from weight and not from inertia."""
+"""Only while the arms turn and quicken less than this do their torques and the hands' pull come from weight alone."""
 _ARM = ("shoulder", "elbow", "wrist")
 
 
@@ -98,7 +98,7 @@ def _calm(stamps_ns: I64, joint_pos: F64, t_ns: I64, names: tuple[str, ...]) -> 
     before, here, after = (lerp_at(stamps_ns, joint_pos[:, arms], t_ns + shift) for shift in (-step_ns, 0, step_ns))
     speed = np.abs(after - before).max(axis=1, initial=0.0) / (2.0 * _APART_S)
     quickening = np.abs(after - 2.0 * here + before).max(axis=1, initial=0.0) / _APART_S**2
-    return (speed < _CALM_RAD_S) & (quickening < _CALM_RAD_S2)
+    return np.asarray((speed < _CALM_RAD_S) & (quickening < _CALM_RAD_S2))
 
 
 def witnesses(episode: Episode, robot: RobotModel, body: Body, joint_pos: F64) -> list[Witness]:

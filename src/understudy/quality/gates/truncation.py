@@ -32,10 +32,10 @@ class Truncation:
     title = "Truncated"
     needs: tuple[str, ...] = ()
     defaults: Mapping[str, GateValue] = {
-        "min_share": 0.6,
+        "min_share": 0.65,
         "min_share_moving": 0.75,
         "min_share_shortest": 0.8,
-        "max_spread": 1.5,
+        "max_spread": 1.7,
         "moving_rad_s": 0.5,
         "min_recorded": 0.9,
     }
