@@ -14,7 +14,7 @@ from understudy.devices.messages.decode import known_types
 from understudy.geom.arrays import F64
 from understudy.spec.robot import RobotModel
 from understudy.testing.export import picture
-from understudy.testing.messages import Tree, imu, joint_state, message_bytes, stamped
+from understudy.testing.messages import Tree, imu, joint_state, message_bytes, stamped, wxyz, xyz
 
 T0_NS = 1_763_600_000_000_000_000
 """First stamp: 2025-11-20 00:53:20 UTC."""
@@ -46,15 +46,29 @@ def standing(robot: RobotModel, t_s: float) -> F64:
     return np.asarray(robot.home_rad + 0.02 * np.sin(2.0 * t_s + np.arange(robot.dof)))
 
 
+def sway_rate(robot: RobotModel, t_s: float) -> F64:
+    """(J,) how fast the joints of `standing` turn, rad/s."""
+    return np.asarray(0.04 * np.cos(2.0 * t_s + np.arange(robot.dof)))
+
+
+AT_REST: Tree = {
+    "orientation": wxyz((1.0, 0.0, 0.0, 0.0)),
+    "angular_velocity": xyz((0.0, 0.0, 0.0)),
+    "linear_acceleration": xyz((0.0, 0.0, 9.81)),
+}
+"""What the Imu of a pelvis says that stands still."""
+
+
 def standing_messages(robot: RobotModel, *, duration_s: float = 2.0, camera: bool = False) -> Iterator[Written]:
-    """JointState at 200 Hz with the joints in reverse, Imu at 100 Hz, and a bgr8 camera at 20 Hz where it is asked for."""
+    """JointState at 200 Hz with the joints in reverse, a level Imu at 100 Hz, and a bgr8 camera at 20 Hz where it is asked for."""
     for i in range(round(duration_s * 200)):
         t_ns = T0_NS + i * 5_000_000
         q = standing(robot, i / 200)
         named = {name: float(q[k]) for k, name in reversed(list(enumerate(robot.joint_names)))}
-        yield Written("/joint_states", JOINT_STATE, t_ns + DELAY_NS, joint_state(t_ns, named))
+        moving = {**joint_state(t_ns, named), "velocity": sway_rate(robot, i / 200)[::-1]}
+        yield Written("/joint_states", JOINT_STATE, t_ns + DELAY_NS, moving)
         if i % 2 == 0:
-            yield Written("/imu/pelvis", IMU, t_ns + DELAY_NS, imu(t_ns))
+            yield Written("/imu/pelvis", IMU, t_ns + DELAY_NS, {**imu(t_ns), **AT_REST})
         if camera and i % 10 == 0:
             image = picture(i // 10, width=WIDTH, height=HEIGHT)
             raw = {"height": HEIGHT, "width": WIDTH, "encoding": "bgr8", "step": WIDTH * 3, "data": image[..., ::-1].reshape(-1)}
