@@ -15,13 +15,14 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TypeVar
 
 from defects_clean import Source, Variant, plan, quick_plan
 from defects_run import Place, clean_root, ensure_clean, examine, open_clean
 from defects_table import between_marks, markdown, summary
+from pebble import ProcessPool
 
 QUICK = 40
 TASKS_PER_PROCESS = 100
@@ -50,7 +51,7 @@ def main() -> None:
     place = Place(clean_root(args.work.resolve()), samples, quick=args.quick)
     open_clean(place.root, samples)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.workers, mp_context=spawn, max_tasks_per_child=TASKS_PER_PROCESS) as pool:
+    with ProcessPool(args.workers, max_tasks=TASKS_PER_PROCESS, context=spawn) as pool:
         peers: dict[str, dict[str, float]] = defaultdict(dict)
         made = _each(pool, ensure_clean, place, chosen, "clean episodes")
         for (source, _), (episode, seconds) in made:
@@ -78,14 +79,14 @@ def main() -> None:
 
 
 def _each(
-    pool: ProcessPoolExecutor,
+    pool: ProcessPool,
     work: Callable[[Place, str, Variant], Result],
     place: Place,
     chosen: Sequence[tuple[Source, Variant]],
     what: str,
 ) -> Iterator[tuple[tuple[Source, Variant], Result]]:
     """Every one of them with its result, as they come."""
-    waiting = {pool.submit(work, place, source.name, v): (source, v) for source, v in chosen}
+    waiting = {pool.schedule(work, args=(place, source.name, v)): (source, v) for source, v in chosen}
     for done, future in enumerate(as_completed(waiting), start=1):
         if sys.stderr.isatty() or done % 25 == 0 or done == len(waiting):
             print(f"\r{done} of {len(waiting)} {what} ", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)

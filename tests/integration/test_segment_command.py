@@ -40,6 +40,7 @@ def _reaching() -> Episode:
     q = np.tile(_robot().home_rad, (len(motion.t_ns), 1))
     t_s = motion.t_ns * 1e-9
     q[:, _robot().joint_index("left_shoulder_pitch_joint")] -= np.interp(t_s, [2.0, 2.5, 4.5, 5.0], [0.0, 1.4, 1.4, 0.0])
+    q += np.random.default_rng(0).normal(0.0, 1e-5, q.shape)  # encoders are never still to the last bit
     still = np.tile(motion.root_pos_world_m[:1], (len(t_s), 1)), np.tile(motion.root_quat_world_wxyz[:1], (len(t_s), 1))
     moved = type(motion)(motion.t_ns, *still, q, motion.joint_names)
     return episode_of_motion(_robot(), moved, episode_id="reach_00000000")
