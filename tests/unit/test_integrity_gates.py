@@ -111,7 +111,7 @@ ALIKE = {"a": 4.0, "b": 3.8, "c": 4.2, "d": 4.1}
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "moving", "is_bad"), [(2.38, False, True), (2.5, False, False), (2.9, True, True), (3.1, True, False)]
+    ("duration_s", "moving", "is_bad"), [(2.58, False, True), (2.7, False, False), (2.9, True, True), (3.1, True, False)]
 )
 def test_a_take_shorter_than_its_task(duration_s: float, moving: bool, is_bad: bool) -> None:
     assert bool(_truncated(duration_s, ALIKE, moving=moving)) is is_bad
