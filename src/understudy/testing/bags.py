@@ -60,7 +60,7 @@ AT_REST: Tree = {
 
 
 def standing_messages(robot: RobotModel, *, duration_s: float = 2.0, camera: bool = False) -> Iterator[Written]:
-    """JointState at 200 Hz with the joints in reverse, a level Imu at 100 Hz, and a bgr8 camera at 20 Hz where it is asked for."""
+    """JointState at 200 Hz with the joints in reverse, a level Imu at 100 Hz, and a bgr8 camera at 20 Hz where asked for."""
     for i in range(round(duration_s * 200)):
         t_ns = T0_NS + i * 5_000_000
         q = standing(robot, i / 200)
