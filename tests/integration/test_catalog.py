@@ -196,3 +196,12 @@ def test_the_plan_command(dataset: Dataset, capsys: pytest.CaptureFixture[str]) 
     assert (reach["have"], reach["want"], said["left_out"]) == (1, 500, 1)
     assert main(["plan", root]) == 0
     assert "more episodes of" in capsys.readouterr().out
+
+
+def test_a_check_leaves_its_verdicts_in_the_catalog(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not (dataset.root / CATALOG).exists()
+    main(["check", str(dataset.root), "--json"])
+    said = {e["id"]: e["outcome"] for e in json.loads(capsys.readouterr().out)["episodes"]}
+    rows = {str(r["id"]): r["verdict"] for r in catalog_rows(pq.read_table(dataset.root / CATALOG))}
+    assert said
+    assert {id_: rows[id_] for id_ in said} == said

@@ -17,7 +17,6 @@ from understudy.spec.findings import Finding, Notes
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
 from understudy.store.alone import alone
-from understudy.store.catalog import refresh_catalog
 from understudy.store.dataset import Dataset, EpisodeRef, Partition
 from understudy.store.journal_state import JOURNAL_DIR, read_state, takes_in
 
@@ -86,8 +85,7 @@ def check_dataset(
 
     What is refused moves to `failures/` and is never deleted. An episode that has a verdict by the same schema, robot, gates
     and scores is not judged again, and its file not opened. A person's decision in the notes' review stands whatever the gates
-    say. Others may record, check and review meanwhile: notes and moves are made one at a time, on what is newest. The catalog is
-    brought up to date.
+    say. Others may record, check and review meanwhile: notes and moves are made one at a time, on what is newest.
 
     Args:
         dataset: to check.
@@ -117,9 +115,7 @@ def check_dataset(
             known.add(ref, notes)
         if progress is not None:
             progress(i + 1, len(refs))
-    rated = _rated(dataset, done, current, weights, redo=redo)
-    refresh_catalog(dataset)
-    return CheckSummary(rated, _waiting(dataset))
+    return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset))
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:

@@ -17,7 +17,7 @@ _ORDER = {"reject": 0, "warn": 1, "info": 2}
 def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False, restore: Off = False, workers: Count = 1) -> int:
     """Run gates and scores over a dataset; what is refused moves to failures/ with its findings. Nothing is deleted.
 
-    Exit code 1 when this run refused an episode or could not read one.
+    Then the catalog is brought up to date. Exit code 1 when this run refused an episode or could not read one.
 
     Args:
         dataset: the dataset's folder.
@@ -29,6 +29,7 @@ def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False, resto
     from understudy.apps.cli._clips import check_workers
     from understudy.apps.cli._console import progress, say_json
     from understudy.pipeline.check import check_dataset
+    from understudy.store.catalog import refresh_catalog
     from understudy.store.dataset import Dataset
 
     check_workers(workers)
@@ -37,6 +38,8 @@ def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False, resto
     opened = Dataset.open(dataset)
     with progress("checking") as advance:
         summary = check_dataset(opened, advance, redo=redo, restore=restore, workers=workers)
+    with progress("catalog") as advance:
+        refresh_catalog(opened, progress=advance)
     if json:
         say_json(_as_json(summary))
     else:
