@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -50,12 +50,18 @@ def cameras(episode: Episode) -> list[Stream]:
 
 def pictures(episode: Episode) -> dict[str, Pictures]:
     """Key to what its images are, of every camera; those of the last episode are kept, since gates ask one after another."""
-    return _last.get(episode, make=lambda: {stream.spec.key: _looked_at(stream) for stream in cameras(episode)})
+    return _last.get(episode, make=lambda: _all(cameras(episode)))
+
+
+def _all(streams: Sequence[Stream]) -> dict[str, Pictures]:
+    """Videos beside each other, for each is decoded in one go; JPEG files of one camera beside each other."""
+    with ThreadPoolExecutor(_THREADS) as threads:
+        watched = {s.spec.key: threads.submit(_watched, s.video) for s in streams if s.video is not None}
+        looked_at = {s.spec.key: _looked_at(s) for s in streams if s.video is None}
+        return {s.spec.key: watched[s.spec.key].result() if s.video is not None else looked_at[s.spec.key] for s in streams}
 
 
 def _looked_at(stream: Stream) -> Pictures:
-    if stream.video is not None:
-        return _watched(stream.video)
     fault: dict[int, str] = {}
     sizes = np.zeros((len(stream), 2), dtype=np.int64)
     repeats = np.zeros(len(stream), dtype=bool)
