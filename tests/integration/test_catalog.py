@@ -11,6 +11,7 @@ import pytest
 
 from understudy.apps.cli._main import main
 from understudy.errors import InputError, UnknownNameError
+from understudy.kinematics.load import load_robot
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, Notes, ScoreResult, Segment
@@ -18,7 +19,7 @@ from understudy.store.catalog import CATALOG, catalog_rows, rebuild_catalog, ref
 from understudy.store.catalog_query import ask, columns, matching, ordered
 from understudy.store.dataset import Dataset
 from understudy.store.episode_file import read_episode
-from understudy.testing.episodes import make_episode
+from understudy.testing.episodes import make_episode, make_fall_episode
 from understudy.testing.stand_in import stand_in_robot
 
 
@@ -198,10 +199,13 @@ def test_the_plan_command(dataset: Dataset, capsys: pytest.CaptureFixture[str]) 
     assert "more episodes of" in capsys.readouterr().out
 
 
-def test_a_check_leaves_its_verdicts_in_the_catalog(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not (dataset.root / CATALOG).exists()
-    main(["check", str(dataset.root), "--json"])
+def test_a_check_leaves_its_verdicts_in_the_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    robot = load_robot("unitree_g1")
+    made = Dataset.create(tmp_path / "lab", default_schema(robot, "lab"), robot)
+    made.add(make_episode(robot, duration_s=1.0))
+    made.add(make_fall_episode(robot, duration_s=2.0))
+    assert main(["check", str(made.root), "--json"]) == 1
     said = {e["id"]: e["outcome"] for e in json.loads(capsys.readouterr().out)["episodes"]}
-    rows = {str(r["id"]): r["verdict"] for r in catalog_rows(pq.read_table(dataset.root / CATALOG))}
-    assert said
-    assert {id_: rows[id_] for id_ in said} == said
+    rows = {str(r["id"]): r["verdict"] for r in catalog_rows(pq.read_table(made.root / CATALOG))}
+    assert rows == said
+    assert set(rows.values()) == {"accepted", "rejected"}
