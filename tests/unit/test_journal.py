@@ -243,3 +243,12 @@ def test_entries_that_are_damaged_under_a_right_checksum_end_the_journal(tmp_pat
         assert entries == []
         assert reader.end is not None
         assert not reader.end.whole
+
+
+def test_a_long_journal_keeps_no_list_of_its_chunks(tmp_path: Path) -> None:
+    """By the library's own list, so that another version of it that has another one is noticed."""
+    writer = _written(tmp_path / "long.mcap", finish=False)
+    writer.flush()
+    assert vars(writer._writer)["_Writer__chunk_indices"] == []
+    writer.finish()
+    assert len(_read(tmp_path / "long.mcap")[0]) == 40

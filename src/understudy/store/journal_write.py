@@ -35,7 +35,7 @@ class JournalWriter:
             self._file,
             chunk_size=CHUNK_BYTES,
             compression=CompressionType.NONE,
-            index_types=IndexType.CHUNK | IndexType.METADATA,  # a journal is read from front to back
+            index_types=IndexType.METADATA,  # a journal is read from front to back
         )
         self._channels: dict[str, int] = {}
         self._writer.start(profile=PROFILE, library="understudy")
@@ -79,6 +79,8 @@ class JournalWriter:
     def flush(self) -> None:
         """End the chunk: everything so far is in the file, and outlives this process."""
         self._writer.flush()
+        # the library keeps where every chunk begins, for an index that is not written: over a megabyte a minute with cameras
+        getattr(self._writer, "_Writer__chunk_indices", []).clear()
 
     def sync(self) -> None:
         """Force the file to the disk: everything flushed so far outlives a power cut."""
