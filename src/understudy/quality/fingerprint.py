@@ -81,7 +81,8 @@ def shared(a: U64, b: U64) -> tuple[float, float]:
     """
     of_a, of_b = (x[x <= (y[-1] if len(y) == _KEPT else x[-1])] if len(x) and len(y) else x[:0] for x, y in ((a, b), (b, a)))
     common = len(np.intersect1d(a, b, assume_unique=True))
-    return tuple(common / len(x) if len(x) >= _FEWEST else 0.0 for x in (of_a, of_b))  # type: ignore[return-value]
+    of_first, of_second = (common / len(x) if len(x) >= _FEWEST else 0.0 for x in (of_a, of_b))
+    return of_first, of_second
 
 
 class KnownMotions:
