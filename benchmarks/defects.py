@@ -53,11 +53,12 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPool(args.workers, max_tasks=TASKS_PER_PROCESS, context=spawn) as pool:
         peers: dict[str, dict[str, float]] = defaultdict(dict)
+        travels: dict[str, dict[str, float]] = defaultdict(dict)
         made = _each(pool, ensure_clean, place, chosen, "clean episodes")
-        for (source, _), (episode, seconds) in made:
-            peers[source.name][episode] = seconds
+        for (source, _), (episode, seconds, way_rad) in made:
+            peers[source.name][episode], travels[source.name][episode] = seconds, way_rad
         made_s = time.monotonic() - began_s
-        place = Place(place.root, samples, dict(peers), args.quick)
+        place = Place(place.root, samples, dict(peers), dict(travels), args.quick)
         rows = [row for _, found in _each(pool, examine, place, chosen, "episodes judged") for row in found]
     rows.sort(key=lambda row: (str(row["episode"]), str(row["defect"]), float(str(row["strength"]))))
     if args.rows:

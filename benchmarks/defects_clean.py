@@ -201,14 +201,14 @@ def plan(samples: Path | None, side: str, count: int) -> list[tuple[Source, Vari
     everything = sources(samples)
     chosen = [s for s in everything if side in ("all", side_of(s, everything))]
     out: list[tuple[Source, Variant]] = []
-    number = 0
+    made, turn = dict.fromkeys((s.name for s in chosen), 0), 0
     while len(out) < count and chosen:
         for source in chosen:
-            if source.kind == "recorded" or (source.kind == "carry" and number % 2 == 0):
-                out += [(source, variant(2 * number, source.kind)), (source, variant(2 * number + 1, source.kind))]
-            else:
-                out.append((source, variant(number, source.kind)))
-        number += 1
+            twice = source.kind == "recorded" or (source.kind == "carry" and turn % 2 == 0)
+            for _ in range(2 if twice else 1):
+                out.append((source, variant(made[source.name], source.kind)))
+                made[source.name] += 1
+        turn += 1
     return out[:count]
 
 

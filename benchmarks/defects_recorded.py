@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from defects_apart import HeldOut, kept_apart
 
 from understudy.devices import SimClock
 from understudy.devices.robot.mujoco import ArmWaves, Mover, MujocoRobot
@@ -25,7 +26,10 @@ from understudy.spec.schema import Schema
 from understudy.store.dataset import Dataset
 from understudy.testing.producers import camera_device
 
-STEP_S, PREROLL_S = 0.02, 2.0
+STEP_S, PREROLL_S, SETTLE_S = 0.02, 2.0, 1.0
+"""Step of the clock; how much of the time before its start a take has; how long the robot stands before that."""
+LENGTH_S, FADE_S = 6.0, 1.2
+"""How long a motion lasts at its usual pace, and how long it takes from the home pose into it and back."""
 CAMERAS = ("observations/head_left", "observations/head_right")
 RECORDED: dict[str, Mapping[str, str | float]] = {
     "rec_waves_small": {"mover": "waves", "amplitude_rad": 0.15, "rate_hz": 0.3, "lift_m": 0.05},
@@ -58,17 +62,18 @@ _HUMAN = {
 ARMS_ONLY = ("reach_right", "reach_left")
 """Motions of which a robot that stands takes the arms alone. Of wide swings it must take the trunk too, or its hands meet."""
 
-ROOM_RAD = 0.15
-"""How far played arms are held away from the body: nothing in the simulation keeps a hand out of a thigh."""
+ROOM_RAD, WAVES_ROOM_RAD = 0.15, 0.35
+"""How far arms are held away from the body, played and waving ones: nothing in the simulation keeps a hand out of a thigh."""
 
 
 class Played:
-    """The joints of a motion, from the home pose into it, at a pace, over and over, there and back."""
+    """The joints of a motion at a pace, once; its last pose from then on."""
 
     continuous = False
 
     def __init__(self, robot: RobotModel, motion: RobotMotion, *, pace: float, arms_only: bool) -> None:
-        self._t_s, self._home_rad = (motion.t_ns - motion.t_ns[0]) * 1e-9 / pace, robot.home_rad
+        self._t_s = (motion.t_ns - motion.t_ns[0]) * 1e-9 / pace
+        self.duration_s = float(self._t_s[-1])
         joint_pos = motion.joint_pos.copy()
         if arms_only:
             arms = {name for side in ("left", "right") for name in robot.profile.groups[f"{side}_arm"]}
@@ -81,17 +86,32 @@ class Played:
 
     def joints_rad(self, t_s: float) -> F64:
         """(J,) targets."""
-        end_s = float(self._t_s[-1])
-        phase = max(t_s - 1.0, 0.0) % (2.0 * end_s)
-        at_s = phase if phase <= end_s else 2.0 * end_s - phase
+        at_s = float(np.clip(t_s, 0.0, self._t_s[-1]))
         at = int(np.clip(np.searchsorted(self._t_s, at_s), 1, len(self._t_s) - 1))
         share = float(np.clip((at_s - self._t_s[at - 1]) / (self._t_s[at] - self._t_s[at - 1]), 0.0, 1.0))
-        pose = self._joint_pos[at - 1] * (1.0 - share) + self._joint_pos[at] * share
-        return np.asarray(self._home_rad + smooth_step(t_s) * (pose - self._home_rad))
+        return np.asarray(self._joint_pos[at - 1] * (1.0 - share) + self._joint_pos[at] * share)
 
     def gripper(self, t_s: float) -> F64:
         """(2,) both jaws open and close slowly."""
         return 0.5 + 0.5 * np.cos(2.0 * np.pi * 0.15 * t_s + np.array([0.0, np.pi / 2.0]))
+
+
+class Whole:
+    """Another mover's motion from beginning to end: out of the home pose, and back into it."""
+
+    continuous = False
+
+    def __init__(self, robot: RobotModel, mover: Mover, *, begin_s: float, length_s: float) -> None:
+        self._mover, self._home_rad, self._begin_s, self.end_s = mover, robot.home_rad, begin_s, begin_s + length_s
+
+    def joints_rad(self, t_s: float) -> F64:
+        """(J,) targets."""
+        share = smooth_step((t_s - self._begin_s) / FADE_S) * smooth_step((self.end_s - t_s) / FADE_S)
+        return np.asarray(self._home_rad + share * (self._mover.joints_rad(max(t_s - self._begin_s, 0.0)) - self._home_rad))
+
+    def gripper(self, t_s: float) -> F64:
+        """(2,) as the other mover has it, from the start on."""
+        return self._mover.gripper(t_s)
 
 
 def record(
@@ -103,12 +123,12 @@ def record(
     labels: Mapping[str, MetadataValue],
     work: Path,
 ) -> Episode:
-    """One take of 7 to 10 seconds, recorded and finalized.
+    """One take of a whole motion, 3 to 8 seconds, recorded and finalized.
 
     Args:
         name: id of the episode.
         settings: a value of `RECORDED`.
-        number: varies noise, pace and length.
+        number: varies noise, pace, and when the operator starts and stops.
         robot: which is simulated.
         schema: of the dataset.
         labels: metadata.
@@ -142,9 +162,9 @@ def record(
                     recorder.take_in(message)
                 recorder.tick()
 
-        live(PREROLL_S + 1.0)
+        live(SETTLE_S + PREROLL_S)
         take = recorder.start()
-        live(5.0 + 0.75 * (number * 7 % 5))
+        live(mover.end_s + 0.2 + 0.1 * (number % 4) - SETTLE_S - PREROLL_S)
         recorder.stop()
         live(0.5)
         recorder.close()
@@ -156,12 +176,23 @@ def record(
         return replace(episode, id=name, streams=loaded)
 
 
-def _mover(settings: Mapping[str, str | float], robot: RobotModel, number: int) -> Mover:
+def _mover(settings: Mapping[str, str | float], robot: RobotModel, number: int) -> Whole:
+    """How the robot is moved, at the pace of that variant: nowhere nearer to itself or to things than `kept_apart` says."""
     what, pace = str(settings["mover"]), (1.0, 0.8, 1.2, 0.9, 1.1)[number % 5]
-    if what == "still":
-        return Still(robot)
-    if what == "waves":
-        amplitude, rate = float(settings["amplitude_rad"]), float(settings["rate_hz"])
-        return ArmWaves(robot, amplitude_rad=amplitude * pace, rate_hz=rate * pace)
-    motion = retarget(_HUMAN[what](), robot).motion
-    return Played(robot, motion, pace=0.8 * pace, arms_only=what in ARMS_ONLY)
+    begin_s, length_s = SETTLE_S + 0.2 + 0.1 * (number % 3), LENGTH_S / pace
+
+    def waves(share: float) -> Whole:
+        size_rad, rate_hz = share * pace * float(settings["amplitude_rad"]), pace * float(settings["rate_hz"])
+        moved = HeldOut(robot, ArmWaves(robot, amplitude_rad=size_rad, rate_hz=rate_hz, raise_s=STEP_S), WAVES_ROOM_RAD)
+        return Whole(robot, moved, begin_s=begin_s, length_s=length_s)
+
+    def other(share: float) -> Whole:
+        if share < 1.0:
+            raise SystemExit(f"the motion {what!r} brings limbs too near to something; choose another")
+        if what == "still":
+            return Whole(robot, Still(robot), begin_s=begin_s, length_s=length_s)
+        played = Played(robot, retarget(_HUMAN[what](), robot).motion, pace=0.8 * pace, arms_only=what in ARMS_ONLY)
+        return Whole(robot, played, begin_s=begin_s, length_s=min(length_s, played.duration_s))
+
+    scene, lift_m = str(settings.get("scene", "empty")), float(settings.get("lift_m", 0.05))
+    return kept_apart(waves if what == "waves" else other, robot, scene=scene, lift_m=lift_m)

@@ -19,6 +19,7 @@ from understudy import plugins
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import check_dataset
 from understudy.quality.skip import NotApplicable
+from understudy.quality.travel import joint_travel_rad
 from understudy.quality.verdict import judge
 from understudy.spec.default_schema import schema_toml
 from understudy.spec.defect import Defect
@@ -78,12 +79,14 @@ class Place:
         root: dataset of clean episodes.
         samples: folder of public samples; None for none.
         peers: task to episode id to seconds.
+        travels: task to episode id to how far its joints go, radians.
         quick: only documented strengths.
     """
 
     root: Path
     samples: Path | None
     peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    travels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     quick: bool = False
 
 
@@ -106,7 +109,7 @@ def _sources(samples: Path | None) -> dict[str, Source]:
 def clean_root(work: Path) -> Path:
     """Folder of the clean episodes, another one when what makes them has changed."""
     package = Path(plugins.__file__).parent
-    files = [Path(__file__).with_name(name) for name in ("defects_clean.py", "defects_recorded.py")]
+    files = [Path(__file__).with_name(name) for name in ("defects_clean.py", "defects_recorded.py", "defects_apart.py")]
     for part in MADE_OF:
         files += sorted((package / part).rglob("*.py")) if (package / part).is_dir() else [package / part]
     return work / f"clean_{hashlib.sha256(b''.join(path.read_bytes() for path in files)).hexdigest()[:8]}"
@@ -119,15 +122,16 @@ def open_clean(root: Path, samples: Path | None) -> Dataset:
     return Dataset.create(root, _schema(samples)[0], _robot())
 
 
-def ensure_clean(place: Place, source_name: str, v: Variant) -> tuple[str, float]:
-    """Make a clean episode unless it is there; its id and length in seconds."""
+def ensure_clean(place: Place, source_name: str, v: Variant) -> tuple[str, float, float]:
+    """Make a clean episode unless it is there; its id, its length in seconds, and how far its joints go."""
     source = _sources(place.samples)[source_name]
     path = place.root / "episodes" / source.name / f"{episode_name(source, v)}.h5"
     dataset = Dataset.open(place.root)
     if not path.is_file():
         schema = dataset.schema
         dataset.add(make_clean(source, v, schema, dataset.schema_text, place.root.parent))
-    return path.stem, dataset.read(path.stem).duration_s
+    episode = dataset.read(path.stem)
+    return path.stem, episode.duration_s, joint_travel_rad(episode)
 
 
 def examine(place: Place, source_name: str, v: Variant) -> list[dict[str, object]]:
@@ -162,7 +166,8 @@ def _in_memory(episode: Episode, schema_text: str) -> Episode:
 
 def _judged(row: Row, episode: Episode, place: Place, schema: Schema, task: str, *, figured: bool = True) -> Row:
     try:
-        notes = judge(episode, _robot(), schema, peers=place.peers.get(task, {}))
+        peers, travels = place.peers.get(task, {}), place.travels.get(task, {})
+        notes = judge(episode, _robot(), schema, peers=peers, travels=travels)
     except Exception as error:  # noqa: BLE001 - a gate that breaks down is a result of this benchmark
         where = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in where if "understudy" in frame.filename][-1]

@@ -97,14 +97,21 @@ def test_duration(duration_s: float, is_bad: bool) -> None:
     assert _refused("duration", make_episode(ROBOT, duration_s=duration_s), max_s=3.05) is is_bad
 
 
-def _truncated(duration_s: float, peers: dict[str, float], *, moving: bool = False, **metadata: bool | str) -> list[Finding]:
+def _truncated(
+    duration_s: float,
+    peers: dict[str, float],
+    *,
+    moving: bool = False,
+    travels: dict[str, float] | None = None,
+    **metadata: bool | str,
+) -> list[Finding]:
     episode = make_episode(ROBOT, duration_s=duration_s, metadata=metadata)
     if moving:
         t_s = episode.stream(POSITIONS).t_ns * 1e-9
         q = episode.data(POSITIONS).copy()
         q[:, 20] = 0.6 * t_s
         episode = with_data(episode, POSITIONS, q)
-    return gate_findings("truncation", episode, ROBOT, peers=peers)
+    return gate_findings("truncation", episode, ROBOT, peers=peers, travels=travels)
 
 
 ALIKE = {"a": 4.0, "b": 3.8, "c": 4.2, "d": 4.1}
@@ -122,6 +129,56 @@ def test_a_task_whose_durations_differ_says_nothing() -> None:
     assert _truncated(1.6, mixed, moving=True) == []
     assert _truncated(1.0, {"a": 4.0, "b": 9.0, "c": 20.0}) == []
     assert _truncated(1.0, {"a": 4.0, "b": 4.0}) == []  # two are too few
+
+
+def _going(way_rad: float, *, duration_s: float = 4.0, shake_rad: float = 0.0) -> Episode:
+    """One joint goes that far and back, and stands before and after; with a tremor if asked for."""
+    episode = make_episode(ROBOT, duration_s=duration_s)
+    t_s, q = episode.stream(POSITIONS).t_ns * 1e-9, np.tile(ROBOT.home_rad, (len(episode.stream(POSITIONS)), 1))
+    share = np.clip((t_s - t_s[0]) / (t_s[-1] - t_s[0]) * 1.4 - 0.2, 0.0, 1.0)
+    q[:, 20] += 0.25 * way_rad * (1.0 - np.cos(2.0 * np.pi * share)) + shake_rad * np.sin(2.0 * np.pi * 10.0 * t_s)
+    return with_data(episode, POSITIONS, q)
+
+
+WAYS = {"a": 4.0, "b": 3.8, "c": 4.2, "d": 4.1}
+
+
+@pytest.mark.parametrize(("way_rad", "is_bad"), [(2.5, True), (2.7, False), (4.0, False)])
+@pytest.mark.parametrize("duration_s", [3.5, 4.0, 6.0])
+def test_a_take_whose_joints_go_less_far_than_in_its_task(way_rad: float, is_bad: bool, duration_s: float) -> None:
+    """Whatever it lasts: 65 % of the median, 4.05 rad, are 2.63."""
+    found = gate_findings("truncation", _going(way_rad, duration_s=duration_s), ROBOT, travels=WAYS)
+    assert [f.severity for f in found] == (["reject"] if is_bad else [])
+    assert all(f.value == pytest.approx(way_rad / 4.05, abs=0.02) and "ends in its middle" in f.message for f in found)
+
+
+def test_the_shortest_way_that_is_usual_counts_too() -> None:
+    """80 % of 2.9 rad (the 10th percentile) are under 65 % of the median."""
+    ways = {"a": 2.9, "b": 2.9, "c": 4.5, "d": 4.5, "e": 4.5}
+    assert gate_findings("truncation", _going(2.5), ROBOT, travels=ways) == []
+    assert gate_findings("truncation", _going(2.2), ROBOT, travels=ways)
+
+
+def test_ways_that_differ_or_are_none_say_nothing() -> None:
+    for ways in ({"a": 4.0, "b": 9.0, "c": 20.0}, {"a": 4.0, "b": 4.0}, {"a": 0.0, "b": 4.0, "c": 4.0}):
+        assert gate_findings("truncation", _going(1.0), ROBOT, travels=ways) == []
+    still = dict.fromkeys("abcd", 0.9)  # everybody stands
+    assert gate_findings("truncation", _going(0.1), ROBOT, travels=still) == []
+    assert gate_findings("truncation", _going(0.1), ROBOT, travels=dict.fromkeys("abcd", 1.1))
+
+
+@pytest.mark.parametrize(("way_rad", "is_bad"), [(3.5, True), (3.8, False)])
+def test_a_short_take_that_does_the_whole_of_it_was_quick(way_rad: float, is_bad: bool) -> None:
+    """90 % of the median, 4.05 rad, are 3.65."""
+    found = gate_findings("truncation", _going(way_rad, duration_s=2.4), ROBOT, peers=ALIKE, travels=WAYS)
+    assert bool(found) is is_bad
+    assert gate_findings("truncation", _going(way_rad, duration_s=2.4), ROBOT, peers=ALIKE)  # where no way is known
+
+
+def test_its_own_way_and_a_tremor_count_for_nothing() -> None:
+    quick = replace(_going(2.0), id="a")
+    assert gate_findings("truncation", quick, ROBOT, travels={"a": 2.0, "b": 4.0, "c": 4.1, "d": 4.2})
+    assert gate_findings("truncation", _going(2.0, shake_rad=0.05), ROBOT, travels=WAYS)
 
 
 def test_fewer_samples_than_the_recorder_counted() -> None:

@@ -10,6 +10,7 @@ from understudy.errors import EpisodeError, UnknownNameError
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check_judging import judged_by, judged_here
 from understudy.pipeline.check_known import Known, known_of, noted, standing
+from understudy.pipeline.check_order import judged_too_soon
 from understudy.pipeline.ratings import rate_dataset, unrated
 from understudy.quality.rating import score_weights, weighted_mean
 from understudy.quality.verdict import check_hash
@@ -115,6 +116,7 @@ def check_dataset(
             known.add(ref, notes)
         if progress is not None:
             progress(i + 1, len(refs))
+    _judge_again(dataset, done, to_judge, robot, known, weights)
     return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset))
 
 
@@ -163,6 +165,21 @@ def _judged(dataset: Dataset, refs: Sequence[EpisodeRef], robot: RobotModel, kno
     for ref, said in zip(refs, judged_by(dataset, refs, known, workers), strict=True):
         again = isinstance(said, Notes) and said.facts is not None and known.motions.alike(said.facts.fingerprint, but=ref.id)
         yield judged_here(dataset, ref, robot, known) if again else said  # workers do not know each other's
+
+
+def _judge_again(
+    dataset: Dataset,
+    done: list[Checked],
+    refs: Sequence[EpisodeRef],
+    robot: RobotModel,
+    known: Known,
+    weights: Mapping[str, float],
+) -> None:
+    """Replaces in `done` what was said of those of `refs` that were judged before enough was known of their task."""
+    at = {e.id: i for i, e in enumerate(done)}
+    judged = [(ref, notes) for ref in refs if (notes := done[at[ref.id]].notes) is not None]
+    for ref in judged_too_soon(dataset.schema, judged, known):
+        done[at[ref.id]] = _placed(dataset, ref, judged_here(dataset, ref, robot, known), weights, looked_at=True)
 
 
 def _placed(dataset: Dataset, ref: EpisodeRef, said: Notes | str, weights: Mapping[str, float], *, looked_at: bool) -> Checked:

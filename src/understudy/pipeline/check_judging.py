@@ -29,8 +29,15 @@ def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Kno
         except UnknownNameError:
             return f"{ref.path}: the episode is gone; somebody moved or removed it during the check"
         try:
-            peers = known.peers.get(ref.task, {})
-            notes = judge(dataset.read(ref.id), robot, dataset.schema, peers=peers, others=known.motions, file_bytes=size_of(now))
+            notes = judge(
+                dataset.read(ref.id),
+                robot,
+                dataset.schema,
+                peers=known.peers.get(ref.task, {}),
+                others=known.motions,
+                travels=known.travels.get(ref.task, {}),
+                file_bytes=size_of(now),
+            )
         except UnknownNameError:
             continue
         except EpisodeError as error:

@@ -45,16 +45,24 @@ class Known:
     Attributes:
         peers: task to episode id to duration in seconds.
         motions: fingerprints.
+        travels: task to episode id to how far its joints go, radians. `add` leaves it, so that what is said of an episode does
+            not depend on which others were judged before it.
     """
 
     peers: defaultdict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     motions: KnownMotions = field(default_factory=KnownMotions)
+    travels: defaultdict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, ref: EpisodeRef, notes: Notes) -> None:
         """Take note of an episode that is not refused."""
         if notes.facts is not None:
             self.peers[ref.task][ref.id] = notes.facts.duration_s
             self.motions.add(ref.id, notes.facts.fingerprint)
+
+    def learn(self, ref: EpisodeRef, notes: Notes) -> None:
+        """Take note of how far the joints of an episode go that is not refused."""
+        if notes.facts is not None and notes.facts.travel_rad > 0:
+            self.travels[ref.task][ref.id] = notes.facts.travel_rad
 
 
 def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = None, but: Iterable[str] = ()) -> Known:
@@ -72,6 +80,7 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
         if notes is not None and notes.verdict == "rejected":
             continue  # refused, and not moved yet
         if notes is not None and notes.facts is not None and notes.facts.bytes == size_of(ref):
+            known.learn(ref, notes)
             if ref.id not in judged:
                 known.add(ref, notes)
                 continue

@@ -16,6 +16,7 @@ from understudy.quality.fingerprint import fingerprint
 from understudy.quality.rating import weakest
 from understudy.quality.skip import NotApplicable
 from understudy.quality.thresholds import RENAMED, check_old_table, lowered, merged
+from understudy.quality.travel import joint_travel_rad
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Facts, Finding, Notes, ScoreResult, Skipped
 from understudy.spec.protocols import Gate, GateContext, Others, Score
@@ -34,6 +35,7 @@ def judge(
     *,
     peers: Mapping[str, float] | None = None,
     others: Others | None = None,
+    travels: Mapping[str, float] | None = None,
     file_bytes: int = 0,
 ) -> Notes:
     """What every gate and score says about an episode; it is rejected when one gate says so.
@@ -46,6 +48,7 @@ def judge(
         schema: the dataset's schema, whose thresholds and task rules hold.
         peers: id to duration in seconds of the episodes of the same task; the episode's own is left out.
         others: the dataset's other episodes, to find duplicates among; None where they are not known.
+        travels: id to how far all joints together go, radians, in the task's episodes of which that is known.
         file_bytes: size of the episode's file, kept in the notes.
 
     Returns:
@@ -61,8 +64,9 @@ def judge(
     foreign = episode.robot != robot.name or not joints
     findings: list[Finding] = []
     skipped: list[Skipped] = []
+    known = (dict(peers or {}), others, dict(travels or {}))
     for name, gate in gates.items():
-        context = GateContext(robot, schema, merged(name, gate, schema, task_id), dict(peers or {}), others)
+        context = GateContext(robot, schema, merged(name, gate, schema, task_id), *known)
         if foreign and name != _FOREIGN:
             skipped.append(Skipped(name=name, reason="the episode is of another robot"))
             continue
@@ -73,7 +77,7 @@ def judge(
         except Exception as error:  # noqa: BLE001 - a faulty gate must not stop the others, nor refuse what it cannot look at
             _log.exception("gate %s failed on episode %s", name, episode.id)
             skipped.append(Skipped(name=name, reason=f"the gate itself failed: {type(error).__name__}: {error}"))
-    scores = [] if foreign else _rate(episode, GateContext(robot, schema, {}, dict(peers or {}), others), skipped)
+    scores = [] if foreign else _rate(episode, GateContext(robot, schema, {}, *known), skipped)
     findings = _said_once(findings, skipped)
     old = episode.notes
     return Notes(
@@ -96,7 +100,8 @@ def facts_of(episode: Episode, file_bytes: int = 0) -> Facts:
         motion = fingerprint(episode)
     except InputError:
         motion = ""  # damaged samples: the gates say so
-    return Facts(duration_s=episode.duration_s, bytes=file_bytes, fingerprint=motion)
+    travel_rad = round(joint_travel_rad(episode), 3)
+    return Facts(duration_s=episode.duration_s, bytes=file_bytes, fingerprint=motion, travel_rad=travel_rad)
 
 
 def load_gates() -> dict[str, Gate]:

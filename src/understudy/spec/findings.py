@@ -114,11 +114,13 @@ class Facts(Strict):
         duration_s: of the timeline.
         bytes: size of the file the notes are about; one of another size is looked at anew.
         fingerprint: of the joints' motion, as `quality.fingerprint` makes it; empty where it has none.
+        travel_rad: how far all joints together go, as `quality.travel` has it; 0 where nobody knows.
     """
 
     duration_s: float
     bytes: int = 0
     fingerprint: str = ""
+    travel_rad: float = 0.0
 
 
 class Notes(Strict):

@@ -65,6 +65,7 @@ class GateContext:
         thresholds: the gate's own table in the schema, with a task's overrides laid over it.
         peers: id to duration in seconds of the episodes of the same task.
         others: the dataset's other episodes, whatever their task; None where they are not known.
+        travels: id to how far all joints together go, radians, in the episodes of the same task of which that is known.
     """
 
     robot: RobotModel
@@ -72,6 +73,7 @@ class GateContext:
     thresholds: Mapping[str, float | str | bool]
     peers: Mapping[str, float] = field(default_factory=dict)
     others: Others | None = None
+    travels: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate(Protocol):

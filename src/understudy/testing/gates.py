@@ -46,6 +46,7 @@ class GateCase:
         severity: of what the gate finds.
         peers: id to duration in seconds of other episodes of the task.
         others: what is known of the dataset's other episodes.
+        travels: id to how far the joints of the task's other episodes go, radians.
     """
 
     name: str
@@ -57,12 +58,14 @@ class GateCase:
     severity: Severity = "reject"
     peers: Mapping[str, float] = field(default_factory=dict)
     others: Others | None = None
+    travels: Mapping[str, float] = field(default_factory=dict)
 
     def run(self, episode: Episode, thresholds: Mapping[str, GateValue] | None = None) -> tuple[list[Finding], list[Skipped]]:
         """Findings and skips of the gate, as `judge` would get them; `thresholds` are laid over the schema's."""
         base = merged(self.name, self.gate, self.schema, str(episode.metadata.get("task_id", "")))
         skipped: list[Skipped] = []
-        context = GateContext(self.robot, self.schema, {**base, **(thresholds or {})}, self.peers, self.others)
+        limits = {**base, **(thresholds or {})}
+        context = GateContext(self.robot, self.schema, limits, self.peers, self.others, self.travels)
         return list(run_gate(self.name, self.gate, episode, context, skipped)), skipped
 
 
@@ -74,6 +77,7 @@ def gate_findings(
     rules: TaskRules | None = None,
     peers: Mapping[str, float] | None = None,
     others: Others | None = None,
+    travels: Mapping[str, float] | None = None,
     **thresholds: GateValue,
 ) -> list[Finding]:
     """Findings of an installed gate under the default schema, `thresholds`, what the episode's task allows, and other episodes.
@@ -85,7 +89,7 @@ def gate_findings(
     schema = default_schema(robot, "test").model_copy(update={"gates": {name: thresholds}, "tasks": {task: rules or TaskRules()}})
     gate = cast(Gate, plugins.load("gates", name))
     skipped: list[Skipped] = []
-    context = GateContext(robot, schema, merged(name, gate, schema, task), dict(peers or {}), others)
+    context = GateContext(robot, schema, merged(name, gate, schema, task), dict(peers or {}), others, dict(travels or {}))
     found = list(run_gate(name, gate, episode, context, skipped))
     if skipped:
         raise AssertionError(f"gate {name} was skipped: {skipped[0].reason}")

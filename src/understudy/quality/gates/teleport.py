@@ -18,6 +18,8 @@ from understudy.spec.schema import GateValue
 
 _GAP_STEPS = 4.5
 """Over a longer hole the speed before and after says nothing of what happened inside; holes have a gate of their own."""
+_SLOW = 1.8
+"""A jump of twice `max_jump_rad` is one at any rate, so no rate may allow that much."""
 
 
 class Teleport:
@@ -25,14 +27,15 @@ class Teleport:
     `max_base_jump_m` (the base's place) or `max_base_turn_rad` (its orientation).
 
     Held against its own speed, a fast motion passes: it was fast before, or goes on. Between samples that are far apart a joint
-    can change its speed by itself, so `max_acceleration_rad_s2` times the square of that time is always allowed.
+    can change its speed by itself, so `max_acceleration_rad_s2` times the square of that time is allowed, up to 1.8 times
+    `max_jump_rad`.
     """
 
     title = "Teleports"
     needs: tuple[str, ...] = (POSITIONS,)
     defaults: Mapping[str, GateValue] = {
         "max_jump_rad": 0.15,
-        "max_acceleration_rad_s2": 170.0,
+        "max_acceleration_rad_s2": 200.0,
         "max_base_jump_m": 0.1,
         "max_base_turn_rad": 0.2,
     }
@@ -40,9 +43,10 @@ class Teleport:
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding for the joints, at the worst of them, and one each for the base's place and orientation."""
         limit, track = context.thresholds, joint_track(episode, context.robot)
-        most_rad = max(number(limit, "max_jump_rad"), number(limit, "max_acceleration_rad_s2") * track.step_s**2)
-        jump_rad, after = jumps(track.joint_pos, track.t_ns, most_rad)
-        found = _joints(episode, context, jump_rad, track.t_ns[after], most_rad)
+        jump_rad = number(limit, "max_jump_rad")
+        most_rad = max(jump_rad, min(number(limit, "max_acceleration_rad_s2") * track.step_s**2, _SLOW * jump_rad))
+        way_rad, after = jumps(track.joint_pos, track.t_ns, most_rad)
+        found = _joints(episode, context, way_rad, track.t_ns[after], most_rad)
         if BASE not in episode:
             return found
         t_ns, pose = _finite(episode.stream(BASE).t_ns, episode.data(BASE))

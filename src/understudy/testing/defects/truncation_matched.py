@@ -8,19 +8,24 @@ import numpy as np
 
 from understudy.errors import InputError
 from understudy.geom.arrays import F64, I64
+from understudy.quality.skip import NotApplicable
 from understudy.spec.defect import Defect
 from understudy.spec.episode import Episode
 from understudy.spec.stream import Stream
+from understudy.testing.defects._pick import POSITIONS
 from understudy.testing.injector import Chance, Injector
 
 SPEEDS = {"joint_velocities": slice(None), "base_velocity": slice(None), "base_velocity_command": slice(None)}
 SPEEDS |= dict.fromkeys(("imu_pelvis", "imu_torso", "imu_head"), slice(4, 7))
 """Streams with columns that are speeds."""
+LEAST_MOVED_RAD = 0.05
 
 
 def _slow(episode: Episode, strength: float, at: Chance) -> Episode:
     if strength >= 1.0:
         raise InputError(f"truncation by {strength:g} of the motion; below 1 is needed")
+    if POSITIONS in episode and np.ptp(episode.data(POSITIONS), axis=0).max(initial=0.0) < LEAST_MOVED_RAD:
+        raise NotApplicable(f"no joint moves by over {LEAST_MOVED_RAD:g} rad: half of standing still is standing still")
     pace, begin_ns = 1.0 - strength, int(episode.timeline_ns[0])
     return replace(episode, streams={key: _slower(s, pace, begin_ns) for key, s in episode.streams.items()})
 
