@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from understudy import plugins
+from understudy.devices.robot.mujoco import ArmWaves
+from understudy.kinematics.load import load_robot
 from understudy.quality.thresholds import number
 from understudy.simulate.walker import walk
 from understudy.spec.defect import Defect
@@ -83,6 +85,39 @@ def test_one_take_is_on_one_side(script: Path) -> None:
         assert all(clean.side_of(source, found) == side for source, _ in clean.plan(None, side, 60))
 
 
+def test_no_episode_is_planned_twice(script: Path) -> None:
+    clean = _load("defects_clean")
+    chosen = clean.plan(None, "test", 300)
+    assert len({clean.episode_name(source, v) for source, v in chosen}) == len(chosen) == 300
+
+
+def test_a_motion_of_the_robot_is_made_smaller_until_it_touches_nothing(script: Path) -> None:
+    apart, robot = _load("defects_apart"), load_robot("unitree_g1")
+    tried: list[float] = []
+
+    def waves(share: float) -> ArmWaves:
+        tried.append(share)
+        return ArmWaves(robot, amplitude_rad=share)
+
+    for scene in ("empty", "table"):
+        tried.clear()
+        kept = apart.kept_apart(waves, robot, scene=scene, lift_m=0.0)
+        assert 0.1 < tried[-1] < 0.5
+        assert apart.nearest_m(kept, robot, scene=scene, lift_m=0.0) >= apart.APART_M
+        assert apart.nearest_m(waves(tried[-1] / apart.SMALLER), robot, scene=scene, lift_m=0.0) < apart.APART_M
+    with pytest.raises(SystemExit, match="choose another"):
+        apart.kept_apart(lambda share: ArmWaves(robot, amplitude_rad=1.0), robot, scene="empty", lift_m=0.0)
+
+
+def test_recorded_motions_are_whole(script: Path) -> None:
+    recorded, robot = _load("defects_recorded"), load_robot("unitree_g1")
+    for variant in (0, 2):
+        mover = recorded._mover(recorded.RECORDED["rec_waves_wide"], robot, variant)
+        before, end, after = (mover.joints_rad(t_s) for t_s in (recorded.SETTLE_S, mover.end_s, mover.end_s + 1.0))
+        assert np.allclose([before, end, after], robot.home_rad)
+        assert np.abs(mover.joints_rad(mover.end_s / 2.0) - robot.home_rad).max() > 0.3
+
+
 def test_limbs_grow_and_feet_stay_planted(script: Path) -> None:
     with_limbs = _load("defects_clean").with_limbs
     before = walk(4.0).joint_pos_world_m
@@ -149,10 +184,11 @@ def test_gates_and_defects_of_other_packages_take_part(script: Path, tmp_path: P
     place = run.Place(run.clean_root(tmp_path), None, quick=True)
     run.open_clean(place.root, None)
     chosen = clean.variant(0, "robot")
-    name, seconds = run.ensure_clean(place, "bend_8", chosen)
+    name, seconds, way_rad = run.ensure_clean(place, "bend_8", chosen)
     assert (name, run.ensure_clean(place, "bend_8", chosen)[0]) == ("bend_8_00", "bend_8_00")  # made once
     rows = run.examine(place, "bend_8", chosen)
     assert seconds == pytest.approx(4.0, abs=0.03)
+    assert way_rad > 1.0
     assert {row["defect"] for row in rows} == {"clean", *plugins.names("defects")}
     assert all(row["refused"] or row["unfit"] for row in rows if row["defect"] in ("offset", "gap", "nan", "limit_excess"))
     found = _load("defects_table").summary(rows)
