@@ -14,7 +14,7 @@ from understudy.quality.thresholds import merged
 from understudy.quality.verdict import check_hash, judge, load_gates
 from understudy.spec.default_schema import GATES, default_schema
 from understudy.spec.findings import Notes, Segment
-from understudy.spec.protocols import Score
+from understudy.spec.protocols import GateContext, Score
 from understudy.spec.schema import GateValue, Schema, TaskRules
 from understudy.testing.episodes import make_episode, make_fall_episode, make_squat_episode, with_gap, with_stream, without
 from understudy.testing.stand_in import stand_in_robot
@@ -183,3 +183,26 @@ def test_the_hash_follows_the_thresholds() -> None:
 def test_every_score_has_a_weight() -> None:
     for name in plugins.names("scores"):
         assert cast(Score, plugins.load("scores", name)).weight > 0
+
+
+def test_samples_that_do_not_fit_their_stamps_are_a_finding_and_leave_no_facts() -> None:
+    episode = make_episode(ROBOT, duration_s=2.0)
+    stream = episode.stream("observations/joint_positions")
+    notes = judge(
+        with_stream(episode, replace(stream, values=stream.data[:-5])), ROBOT, SCHEMA, travels=dict.fromkeys("abc", 3.0)
+    )
+    assert notes.verdict == "rejected"
+    assert "lengths" in {f.gate for f in notes.findings if f.severity == "reject"}
+    assert notes.facts is not None
+    assert (notes.facts.fingerprint, notes.facts.travel_rad) == ("", 0.0)
+
+
+def test_smoothness_after_stamps_that_went_back() -> None:
+    episode = make_episode(ROBOT, duration_s=2.0)
+    stream = episode.stream("observations/joint_positions")
+    t_ns = stream.t_ns.copy()
+    t_ns[101:] -= t_ns[101] - t_ns[99]  # two samples have one stamp, and between them is a later one
+    score = cast(Score, plugins.load("scores", "smoothness"))
+    context = GateContext(ROBOT, SCHEMA, {})
+    back = score.rate(with_stream(episode, replace(stream, t_ns=t_ns)), context)
+    assert back.raw == pytest.approx(score.rate(episode, context).raw, rel=0.3)

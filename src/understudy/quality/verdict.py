@@ -97,10 +97,9 @@ def judge(
 def facts_of(episode: Episode, file_bytes: int = 0) -> Facts:
     """What other episodes are held against."""
     try:
-        motion = fingerprint(episode)
+        motion, travel_rad = fingerprint(episode), round(joint_travel_rad(episode), 3)
     except InputError:
-        motion = ""  # damaged samples: the gates say so
-    travel_rad = round(joint_travel_rad(episode), 3)
+        motion, travel_rad = "", 0.0  # damaged samples: the gates say so
     return Facts(duration_s=episode.duration_s, bytes=file_bytes, fingerprint=motion, travel_rad=travel_rad)
 
 

@@ -37,7 +37,8 @@ class Smoothness:
         """The 90th percentile of the joints' effective frequencies, so that the roughest limb decides and not the average."""
         stream = episode.stream(POSITIONS)
         q_rad = stream.data.astype(np.float64)
-        usable = np.isfinite(q_rad).all(axis=1) & (np.diff(stream.t_ns, prepend=stream.t_ns[:1] - 1) > 0)
+        latest = np.maximum.accumulate(stream.t_ns)  # after stamps that went back, those count that are later than all before
+        usable = np.isfinite(q_rad).all(axis=1) & (np.diff(latest, prepend=stream.t_ns[:1] - 1) > 0)
         if usable.sum() < 8:
             raise NotApplicable(f"{POSITIONS} has {int(usable.sum())} usable samples; 8 are needed")
         velocity, jerk = velocity_and_jerk(q_rad[usable], stream.t_ns[usable])
