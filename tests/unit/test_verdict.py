@@ -204,5 +204,5 @@ def test_smoothness_after_stamps_that_went_back() -> None:
     t_ns[101:] -= t_ns[101] - t_ns[99]  # two samples have one stamp, and between them is a later one
     score = cast(Score, plugins.load("scores", "smoothness"))
     context = GateContext(ROBOT, SCHEMA, {})
-    back = score.rate(with_stream(episode, replace(stream, t_ns=t_ns)), context)
-    assert back.raw == pytest.approx(score.rate(episode, context).raw, rel=0.3)
+    smooth, back = (score.rate(e, context).raw for e in (episode, with_stream(episode, replace(stream, t_ns=t_ns))))
+    assert smooth < back < 12.0  # what is left of the step where two samples are left out
