@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from understudy import plugins
-from understudy.devices.robot.mujoco import ArmWaves
+from understudy.devices.robot.mujoco import ArmWaves, Mover
 from understudy.kinematics.load import load_robot
 from understudy.quality.thresholds import number
 from understudy.simulate.walker import walk
@@ -95,14 +95,15 @@ def test_a_motion_of_the_robot_is_made_smaller_until_it_touches_nothing(script: 
     apart, robot = _load("defects_apart"), load_robot("unitree_g1")
     tried: list[float] = []
 
-    def waves(share: float) -> ArmWaves:
+    def waves(share: float) -> Mover:
         tried.append(share)
-        return ArmWaves(robot, amplitude_rad=share)
+        held: Mover = apart.HeldOut(robot, ArmWaves(robot, amplitude_rad=0.5 * share), 0.35)
+        return held
 
     for scene in ("empty", "table"):
         tried.clear()
         kept = apart.kept_apart(waves, robot, scene=scene, lift_m=0.0)
-        assert 0.1 < tried[-1] < 0.5
+        assert 0.1 < tried[-1] < 0.9
         assert apart.nearest_m(kept, robot, scene=scene, lift_m=0.0) >= apart.APART_M
         assert apart.nearest_m(waves(tried[-1] / apart.SMALLER), robot, scene=scene, lift_m=0.0) < apart.APART_M
     with pytest.raises(SystemExit, match="choose another"):
