@@ -1,7 +1,7 @@
 """Compiled look-out for bodies that are about to meet: which capsule pairs a step brings nearer than the margin.
 
-Three sieves, the coarse ones first: two bodies that have not moved far enough since they were last looked at; pairs whose
-enclosing balls are far apart; and the distance of the segments themselves, worked out for all that are left in one loop without
+Sieves, the coarse ones first: two bodies that have not moved far enough since they were last looked at; balls around bodies, and
+around capsules, that are far apart; and the distance of the segments themselves, worked out for all that are left in one loop without
 branches, which the compiler does for several pairs at once.
 """
 
@@ -25,13 +25,15 @@ ABREAST = 8
 class Meeting(NamedTuple):
     """Memory of the look-out.
 
-    going (B,), soon (B,): what the step, and all since the solve began, moves each body; halves (6, C): the middle of each
+    going (B,), soon (B,): what the step, and all since the solve began, moves each body; balls (3, B): centres of `Capsules.ball`;
+    due (K,): numbers of two bodies that may have come near; halves (6, C): the middle of each
     capsule's segment and the way from there to its end; left (P,): numbers of the pairs that are left, and whose (P,) two bodies
     they belong to; found (12, P): their segments and nearest points.
     """
 
     going: F64
     soon: F64
+    balls: F64
     halves: F64
     due: I64
     left: I64
@@ -44,7 +46,7 @@ def meeting_room(caps: Capsules, bodies: int) -> Meeting:
     """Fresh memory for a robot's capsules."""
     pairs = len(caps.pair)
     return Meeting(
-        np.empty(bodies), np.empty(bodies), np.empty((6, len(caps.body))), np.empty(len(caps.meeting) + 1, np.int64),
+        np.empty(bodies), np.empty(bodies), np.empty((3, bodies)), np.empty((6, len(caps.body))), np.empty(len(caps.meeting) + 1, np.int64),
         np.empty(pairs + 1, np.int64), np.empty(pairs + 1, np.int64), np.empty((12, pairs + ABREAST)),
     )  # fmt: skip
 
@@ -62,8 +64,12 @@ def furthest(tree: Tree, step: F64, going: F64) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _place(caps: Capsules, pos: F64, rot: F64, halves: F64) -> None:
-    """Middle of every capsule's segment, and the way from there to its end, in world."""
+def _place(caps: Capsules, pos: F64, rot: F64, balls: F64, halves: F64) -> None:
+    """Middle of every body's ball; middle of every capsule's segment, and the way from there to its end; in world."""
+    for b in range(len(caps.ball)):
+        x, y, z = caps.ball[b, 0], caps.ball[b, 1], caps.ball[b, 2]
+        for i in range(3):
+            balls[i, b] = pos[b, i] + rot[b, i, 0] * x + rot[b, i, 1] * y + rot[b, i, 2] * z
     for c in range(len(caps.body)):
         b = caps.body[c]
         mx, my, mz = 0.5 * (caps.a[c, 0] + caps.b[c, 0]), 0.5 * (caps.a[c, 1] + caps.b[c, 1]), 0.5 * (caps.a[c, 2] + caps.b[c, 2])
@@ -154,10 +160,16 @@ def _near_balls(caps: Capsules, margin: float, now: Bodies, wait: F32, gone: F32
     due = _due(caps, wait, room)
     if due == 0:
         return 0
-    _place(caps, now.pos, now.rot, room.halves)
+    _place(caps, now.pos, now.rot, room.balls, room.halves)
     x, y, z, count = room.halves[0], room.halves[1], room.halves[2], np.uint64(0)
     for m in range(due):
         g = np.uint64(room.due[m])
+        a, b = np.uint64(caps.meeting[g, 0]), np.uint64(caps.meeting[g, 1])
+        dx, dy, dz = room.balls[0, a] - room.balls[0, b], room.balls[1, a] - room.balls[1, b], room.balls[2, a] - room.balls[2, b]
+        apart = np.sqrt(dx * dx + dy * dy + dz * dz) - caps.ball[a, 3] - caps.ball[b, 3]
+        if apart >= TOUCH_M:
+            wait[g] = gone[a] + gone[b] + 0.999 * (apart - margin)
+            continue
         nearest = np.inf
         for n in range(np.uint64(caps.meeting[g, 2]), np.uint64(caps.meeting[g, 3])):
             i, j = np.uint64(caps.pair[n, 0]), np.uint64(caps.pair[n, 1])
@@ -167,7 +179,6 @@ def _near_balls(caps: Capsules, margin: float, now: Bodies, wait: F32, gone: F32
             room.left[count], room.whose[count] = n, g
             count += np.uint64(near)
             nearest = min(nearest, np.inf if near else apart)
-        a, b = np.uint64(caps.meeting[g, 0]), np.uint64(caps.meeting[g, 1])
         wait[g] = gone[a] + gone[b] + 0.999 * (nearest - margin)
     return count
 
