@@ -13,7 +13,17 @@ from understudy.retarget.drive import LEG_PULL, make_drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
-from understudy.retarget.targets import PLACE, SLOW_SOLE, WEIGHTS, Targets, calibrate, frame_weights, make_targets
+from understudy.retarget.targets import (
+    FOOT_OF_BOWED,
+    PLACE,
+    SLOW_SOLE,
+    STANDING_FOOT,
+    WEIGHTS,
+    Targets,
+    calibrate,
+    frame_weights,
+    make_targets,
+)
 from understudy.retarget.trajectory import Settings
 from understudy.simulate.moves import run, walk
 from understudy.spec.skeleton import HumanMotion
@@ -76,6 +86,35 @@ def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Pro
         assert column[(slow[:, i] == 0.0) | targets.placed[:, i]] == pytest.approx(WEIGHTS[f"{side}_sole"])
         assert column.max() <= SLOW_SOLE + 1e-12
         assert (column[(slow[:, i] > 0.5) & ~targets.placed[:, i]] > 2.0 * WEIGHTS[f"{side}_sole"]).all()
+
+
+def test_a_foot_under_a_straight_leg_that_stands_weighs_no_more_than_that(problem: Problem, targets: Targets) -> None:
+    """Every other foot weighs what the mismatch of the hips says; the walk has both, and a bent leg that stands weighs that too."""
+    weights, stands = frame_weights(targets), targets.flat & targets.firm
+    vectors = targets.vectors.copy()
+    vectors[:, [PLACE["left_foot"], PLACE["right_foot"]]] *= 0.7
+    bent = replace(targets, vectors=vectors)
+    for i, side in enumerate(("left", "right")):
+        foot = PLACE[f"{side}_foot"]
+        usual = targets.weights[foot]
+        straight = stands[:, i] & (np.linalg.norm(targets.vectors[:, foot], axis=1) > 0.95)
+        assert straight.any()
+        assert (~stands[:, i]).any()
+        assert weights[straight, foot] == pytest.approx(min(usual, STANDING_FOOT))
+        assert weights[~stands[:, i], foot] == pytest.approx(usual)
+        assert frame_weights(bent)[:, foot] == pytest.approx(usual)
+    assert problem.can_roll == (usual < STANDING_FOOT)
+
+
+def test_feet_of_somebody_bowed_down_weigh_more(problem: Problem, targets: Targets) -> None:
+    """A trunk that is level has them weigh by half more, everything else as before."""
+    vectors = targets.vectors.copy()
+    vectors[:, PLACE["trunk"]] = [1.0, 0.0, 0.0]
+    before, after = frame_weights(targets), frame_weights(replace(targets, vectors=vectors))
+    feet = [PLACE["left_foot"], PLACE["right_foot"]]
+    others = [v for v in range(before.shape[1]) if v not in feet]
+    assert after[:, feet] == pytest.approx(FOOT_OF_BOWED * before[:, feet])
+    np.testing.assert_array_equal(after[:, others], before[:, others])
 
 
 def test_the_legs_cut_off_does_not_depend_on_what_the_foot_weighs(problem: Problem, targets: Targets) -> None:
