@@ -15,7 +15,7 @@ from understudy.kinematics.robot_json import check_robot_json
 from understudy.pipeline.check import CheckSummary, check_dataset
 from understudy.pipeline.export import export_dataset
 from understudy.pipeline.labels import LabelledClip
-from understudy.pipeline.processes import prepare
+from understudy.pipeline.processes import RETARGETING, prepare
 from understudy.pipeline.read import ReadOptions
 from understudy.pipeline.recollect import RecollectList, write_recollect
 from understudy.pipeline.retarget import RETARGET, RetargetOptions, retarget_tasks
@@ -95,7 +95,7 @@ def retarget_clips(
 ) -> tuple[TaskResult, ...]:
     """Retarget every clip that is not done, `workers` at a time."""
     if workers > 1 and len(clips) > 1:
-        prepare()
+        prepare(RETARGETING)
     tasks = retarget_tasks(clips, robot, dataset, options, reading)
     engine: EngineName = "processes" if workers > 1 and len(tasks) > 1 else "serial"
     with stage("retarget") as progress:

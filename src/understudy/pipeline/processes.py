@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Each worker computes on one core: the workers are the parallelism."""
-PRELOAD = "understudy.pipeline.preload"
-"""Imported once, by the process that workers are forked from."""
+PRELOAD, RETARGETING = "understudy.pipeline.preload", "understudy.pipeline.preload_retargeting"
+"""Imported once, by the process that workers are forked from: for any work, and for retargeting."""
 
 
 def processes(*, workers: int, timeout_s: float | None = None) -> Engine:
@@ -67,23 +67,26 @@ def worker_pool(workers: int, begin: Callable[..., None] | None = None, args: tu
             pool.join()
 
 
-def prepare() -> None:
-    """Begin to load what workers need, in the process that they will be forked from, while this one does something else."""
+def prepare(preload: str = PRELOAD) -> None:
+    """Begin to load what workers need, in the process that they will be forked from, while this one does something else.
+
+    Once that process runs it stays as it is, so this comes before the first pool.
+    """
     if sys.platform == "linux":
         from multiprocessing import forkserver
 
         with _one_thread_each():
-            _context()
+            _context(preload)
             forkserver.ensure_running()
 
 
-def _context() -> BaseContext:
+def _context(preload: str = PRELOAD) -> BaseContext:
     """Workers are forked from a fresh process that has loaded what they all need: threads and mujoco would not survive a fork
     of this one. On other systems than Linux some libraries do not survive any."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOAD])
+    context.set_forkserver_preload([preload])
     return context
 
 

@@ -112,7 +112,7 @@ def _retarget(job: Job) -> Outcome:
     options = RetargetOptions(**_table(params["options"]))  # type: ignore[arg-type]
     label = _table(params["label"])
     dataset = Dataset.open(job.root)
-    robot = _robot(dataset.robot_source)
+    robot = worker_robot(dataset.robot_source)
     motion, said, calibrated = _prepared(job.task, label)
     result = retarget(
         motion,
@@ -148,7 +148,8 @@ RETARGET = Step("retarget", 4, _retarget)
 
 
 @lru_cache(maxsize=4)
-def _robot(source: str) -> RobotModel:
+def worker_robot(source: str) -> RobotModel:
+    """The robot of a dataset, loaded once by each process."""
     return load_robot(source)
 
 

@@ -8,15 +8,13 @@ import numba as nb
 import numpy as np
 
 from understudy.geom.arrays import F32, F64, I64, U8
-from understudy.kinematics.segments import closest_on_segments
 from understudy.retarget import _frame_terms as t
 from understudy.retarget import _kernels as k
 from understudy.retarget._elimination import LEAD, eliminate, fill_up, hand_on, keep, substitute
+from understudy.retarget._meeting import furthest, meeting_room, predict_pairs
 from understudy.retarget._slip_terms import Slips, add_slips, slip_room
 from understudy.retarget._tables import Active, Bodies, Capsules, Drive, Ground, Part, Pose, Stiff, Tree, Vectors
 
-TOUCH_M = 0.05
-"""Capsules further apart than this are not looked at: what a linear prediction says of them is not to be trusted."""
 LARGEST = 0.5
 """Most that a frame moves in one step, radians or metres."""
 
@@ -210,54 +208,6 @@ def _predict_ground(
 
 
 @nb.njit(cache=True, nogil=True)
-def _predict_pairs(
-    caps: Capsules, margin: float, pos: F64, rot: F64, lin: F64, ang: F64, active: U8, wait: F32, gone: F32, going: F64,
-    soon: F64, ends: F64, va: F64, vb: F64, on_p: F64, on_q: F64,
-) -> None:  # fmt: skip
-    """Pairs that would come nearer than the margin. Two bodies are not looked at before they have moved, or this step will have
-    moved them (`going`), as far as would bring them that near."""
-    placed = False
-    active[:] = 0
-    for b in range(len(going)):
-        soon[b] = gone[b] + going[b]
-    for g in range(len(caps.meeting)):
-        bi, bj = caps.meeting[g, 0], caps.meeting[g, 1]
-        if soon[bi] + soon[bj] < wait[g]:
-            continue
-        if not placed:
-            k.capsule_ends(pos, rot, caps.body, caps.a, caps.b, ends)
-            placed = True
-        nearest = np.inf
-        for n in range(caps.meeting[g, 2], caps.meeting[g, 3]):
-            i, j = caps.pair[n, 0], caps.pair[n, 1]
-            apart = k.between_middles(ends[i], ends[j]) - caps.reach[i] - caps.reach[j]
-            if apart < TOUCH_M:
-                gap = closest_on_segments(ends[i, 0], ends[i, 1], ends[j, 0], ends[j, 1], on_p, on_q)
-                apart = gap - caps.radius[i] - caps.radius[j]
-                if apart < TOUCH_M:
-                    k.moved(on_p, bi, pos, lin, ang, va)
-                    k.moved(on_q, bj, pos, lin, ang, vb)
-                    change = 0.0
-                    for x in range(3):
-                        change += (on_p[x] - on_q[x]) * (va[x] - vb[x]) / max(gap, 1e-6)
-                    active[n] = 1 if apart + change < margin else 0
-            nearest = min(nearest, apart)
-        wait[g] = gone[bi] + gone[bj] + 0.999 * (nearest - margin)
-
-
-@nb.njit(cache=True, nogil=True)
-def _furthest(tree: Tree, step: F64, going: F64) -> None:
-    """Fill `going` (B,) with the most that a step (nv,) can move a point of each body against the root, metres."""
-    going[0] = 0.0
-    for b in range(1, len(going)):
-        far = 0.0
-        for n in range(tree.chain_len[b]):
-            j = tree.chain[b, n]
-            far += abs(step[6 + j]) * tree.lever[j]
-        going[b] = 1.001 * far
-
-
-@nb.njit(cache=True, nogil=True)
 def move(
     tree: Tree, ground: Ground, caps: Capsules, stiff: Stiff, active: Active, pose: Pose, most: F64, step: F64,
     first: int, stop: int, size: F64,
@@ -269,12 +219,11 @@ def move(
     A term is active where its *predicted* value is negative: deciding by the present sign never settles.
     """
     nj = len(tree.parent)
-    pos, rot, axis = np.empty((nj + 1, 3)), np.empty((nj + 1, 3, 3)), np.empty((nj, 3))
-    lin, ang, d = np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
-    point, va, vb, on_p, on_q = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    ends = np.empty((len(caps.body), 2, 3))
+    now, lin, ang, d = bodies_room(nj), np.empty((nj + 1, 3)), np.empty((nj + 1, 3)), np.zeros(6 + nj)
+    pos, rot, axis = now.pos, now.rot, now.axis
+    point, velocity = np.empty(3), np.empty(3)
     blocks, reach = _ground_blocks(ground)
-    going, soon = np.empty(nj + 1), np.empty(nj + 1)
+    meeting = meeting_room(caps, nj + 1)
     for f in range(first, stop):
         largest = 0.0
         for i in range(6 + nj):
@@ -285,26 +234,9 @@ def move(
             d[i] = -share * step[f - first, i]
         k.forward(pose.root_pos[f], pose.root_rot[f], pose.q[f], tree.parent, tree.rot0, tree.pos0, tree.axis0, pos, rot, axis)
         k.twist(d, pos, axis, tree.parent, lin, ang)
-        _furthest(tree, d, going)
-        _predict_ground(ground, blocks, reach, pos, rot, lin, ang, active.ground[f], point, va)
-        _predict_pairs(
-            caps,
-            stiff.margin,
-            pos,
-            rot,
-            lin,
-            ang,
-            active.pair[f],
-            active.wait[f],
-            active.gone[f],
-            going,
-            soon,
-            ends,
-            va,
-            vb,
-            on_p,
-            on_q,
-        )
+        furthest(tree, d, meeting.going)
+        _predict_ground(ground, blocks, reach, pos, rot, lin, ang, active.ground[f], point, velocity)
+        predict_pairs(caps, stiff.margin, now, lin, ang, active.pair[f], active.wait[f], active.gone[f], meeting)
         for i in range(nj):
             predicted = pose.q[f, i] + d[6 + i]
             active.limit[f, i] = 1 if predicted < tree.lower[i] else (2 if predicted > tree.upper[i] else 0)
@@ -312,7 +244,7 @@ def move(
             turned = predicted - pose.q[f - 1, i] if f > 0 else 0.0
             active.speed[f, i] = 1 if turned > most[i] else (2 if turned < -most[i] else 0)
         for b in range(nj + 1):
-            active.gone[f, b] += going[b]
+            active.gone[f, b] += meeting.going[b]
         for i in range(3):
             pose.root_pos[f, i] += d[i]
         k.turn(pose.root_rot[f], d[3], d[4], d[5])

@@ -34,7 +34,7 @@ STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
 when no step exceeds STILL, radians or metres."""
 Begin = Literal["ramp", "settled", "polish"]
-FAST_RAMP = (0.03, 0.3, 1.0)
+FAST_RAMP = (0.05, 1.0)
 """The same where a look is enough, with one step after it."""
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""

@@ -64,9 +64,9 @@ class ClipOptions:
 
         check_workers(self.workers)
         if self.workers > 1:
-            from understudy.pipeline.processes import prepare
+            from understudy.pipeline.processes import RETARGETING, prepare
 
-            prepare()  # the rest of this command's own loading takes as long as theirs
+            prepare(RETARGETING)  # the rest of this command's own loading takes as long as theirs
         from understudy.pipeline.retarget import RetargetOptions
 
         try:
