@@ -89,7 +89,7 @@ def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Pro
 
 
 def test_a_foot_under_a_straight_leg_that_stands_weighs_no_more_than_that(problem: Problem, targets: Targets) -> None:
-    """Every other foot weighs what the mismatch of the hips says; the walk has both, and a bent leg that stands weighs that too."""
+    """Every other foot weighs what the mismatch of the hips says, one that stands under a bent leg too; the walk has both."""
     weights, stands = frame_weights(targets), targets.flat & targets.firm
     vectors = targets.vectors.copy()
     vectors[:, [PLACE["left_foot"], PLACE["right_foot"]]] *= 0.7

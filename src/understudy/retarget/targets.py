@@ -213,8 +213,8 @@ def live_targets(joint_pos_world_m: F64, stands: Bool, known: Calibration, probl
 def frame_weights(targets: Targets) -> F64:
     """(T, V) weights of the vector tasks in every frame.
 
-    A slow foot points as the person's does; one that lies on its back or side need not. A foot's place weighs less under a straight
-    leg that stands, and more where the person is bowed down.
+    A slow foot points as the person's does; one that lies on its back or side need not. A foot's place weighs less under a
+    straight leg that stands, and more where the person is bowed down.
     """
     out = np.tile(targets.weights, (len(targets.vectors), 1))
     bowed = _share(targets.vectors[:, PLACE["trunk"], 2], UPRIGHT, BOWED)
