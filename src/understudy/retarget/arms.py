@@ -109,7 +109,7 @@ _made: dict[tuple[int, str], tuple[Capsules, Chain]] = {}
 
 
 def arm_chain(problem: Problem, side: str) -> Chain:
-    """Tables of one arm; wrist and waist are held at rest. Kept for the last few robots: a robot's problems share its capsules."""
+    """Tables of one arm; wrist and waist at rest. Kept for the last few robots: all problems of one share its capsules."""
     known = _made.get((id(problem.capsules), side))
     if known is not None and known[0] is problem.capsules:
         return known[1]
