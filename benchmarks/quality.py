@@ -23,6 +23,7 @@ from understudy.mocap.read import read_motion
 from understudy.retarget.clip import without_reference_pose
 from understudy.retarget.problem import make_problem
 from understudy.retarget.retarget import retarget
+from understudy.retarget.trajectory import Settings
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import HumanMotion
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, help="folder of public samples")
     parser.add_argument("--synthetic", action="store_true", help="clips made by understudy.simulate")
     parser.add_argument("--robot", nargs="+", default=["unitree_g1"], help="names or robot files")
+    parser.add_argument("--fast", action="store_true", help="as `--fast` of the commands does it")
     parser.add_argument("--only", default="", help="clips whose name contains this")
     parser.add_argument("--yardstick", type=Path)
     parser.add_argument("--yardstick-h1", help="model file of the H1 that the yardstick is to load")
@@ -93,7 +95,7 @@ def clips(args: argparse.Namespace) -> Iterator[Clip]:
 def measure(clip: Clip, robot: RobotModel, args: argparse.Namespace) -> dict[str, Any]:
     """One row: figures, bars, and what misses."""
     given = conditions(clip.name, clip.human, make_problem(robot))
-    result = retarget(clip.human, robot)
+    result = retarget(clip.human, robot, settings=Settings(fast=args.fast))
     figures: dict[str, Any] = own_figures(clip.human, result.motion, robot)
     if args.yardstick and robot.name in SHORT_NAME:
         model = args.yardstick_h1 if robot.name == "unitree_h1" else None

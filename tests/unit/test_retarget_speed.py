@@ -9,11 +9,13 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from understudy.kinematics.load import load_robot
+from understudy.retarget import trajectory
 from understudy.retarget.amplitude import loss_warning
 from understudy.retarget.coarse import _within_speed
 from understudy.retarget.retarget import retarget
 from understudy.retarget.speed import fast_steps, fast_warning, meets_bound, speed_bound
 from understudy.retarget.trajectory import Settings
+from understudy.simulate.moves import MOVES
 from understudy.simulate.walker import walk
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import INDEX
@@ -90,3 +92,11 @@ def test_a_look_keeps_to_the_bound_where_the_person_cannot_be_followed(robot: Ro
             pos[flung, INDEX[name]] = 2.0 * shoulder[flung] - pos[flung, INDEX[name]]
     done = retarget(replace(motion, joint_pos_world_m=pos), robot, settings=Settings(fast=True))
     assert done.fast_steps == 0
+
+
+def test_a_look_goes_on_where_the_last_step_still_moved_far(robot: RobotModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = MOVES["swing arms"]()
+    off_m = [float(retarget(motion, robot, settings=Settings(fast=True)).residual_m[:, :2].mean())]
+    monkeypatch.setattr(trajectory, "ASTRAY", np.inf)
+    off_m.append(float(retarget(motion, robot, settings=Settings(fast=True)).residual_m[:, :2].mean()))
+    assert off_m[0] < 0.9 * off_m[1]

@@ -1,8 +1,8 @@
 """Compiled look-out for bodies that are about to meet: which capsule pairs a step brings nearer than the margin.
 
-Three sieves, the coarse ones first: two bodies that have not moved far enough since they were last looked at; pairs whose
-enclosing balls are far apart; and the distance of the segments themselves, worked out for all that are left in one loop without
-branches, which the compiler does for several pairs at once.
+Sieves, the coarse ones first: two bodies that have not moved far enough since they were last looked at; balls around bodies, and
+around capsules, that are far apart; and the distance of the segments themselves, worked out for all that are left in one loop
+without branches, which the compiler does for several pairs at once.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ ABREAST = 8
 class Meeting(NamedTuple):
     """Memory of the look-out.
 
-    going (B,), soon (B,): what the step, and all since the solve began, moves each body; halves (6, C): the middle of each
-    capsule's segment and the way from there to its end; left (P,): numbers of the pairs that are left, and whose (P,) two bodies
-    they belong to; found (12, P): their segments and nearest points.
+    going (B,), soon (B,): what the step, and all since the solve began, moves each body; balls (3, B): centres of
+    `Capsules.ball`; halves (6, C): the middle of each capsule's segment and the way from there to its end; due (K,): numbers of
+    two bodies that may have come near; left (P,): numbers of the pairs that are left, and whose (P,) two bodies they belong to;
+    found (12, P): their segments and nearest points.
     """
 
     going: F64
     soon: F64
+    balls: F64
     halves: F64
     due: I64
     left: I64
@@ -44,8 +46,9 @@ def meeting_room(caps: Capsules, bodies: int) -> Meeting:
     """Fresh memory for a robot's capsules."""
     pairs = len(caps.pair)
     return Meeting(
-        np.empty(bodies), np.empty(bodies), np.empty((6, len(caps.body))), np.empty(len(caps.meeting) + 1, np.int64),
-        np.empty(pairs + 1, np.int64), np.empty(pairs + 1, np.int64), np.empty((12, pairs + ABREAST)),
+        np.empty(bodies), np.empty(bodies), np.empty((3, bodies)), np.empty((6, len(caps.body))),
+        np.empty(len(caps.meeting) + 1, np.int64), np.empty(pairs + 1, np.int64), np.empty(pairs + 1, np.int64),
+        np.empty((12, pairs + ABREAST)),
     )  # fmt: skip
 
 
@@ -62,8 +65,12 @@ def furthest(tree: Tree, step: F64, going: F64) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _place(caps: Capsules, pos: F64, rot: F64, halves: F64) -> None:
-    """Middle of every capsule's segment, and the way from there to its end, in world."""
+def _place(caps: Capsules, pos: F64, rot: F64, balls: F64, halves: F64) -> None:
+    """Middle of every body's ball; middle of every capsule's segment, and the way from there to its end; in world."""
+    for b in range(len(caps.ball)):
+        x, y, z = caps.ball[b, 0], caps.ball[b, 1], caps.ball[b, 2]
+        for i in range(3):
+            balls[i, b] = pos[b, i] + rot[b, i, 0] * x + rot[b, i, 1] * y + rot[b, i, 2] * z
     for c in range(len(caps.body)):
         b = caps.body[c]
         mx, my, mz = 0.5 * (caps.a[c, 0] + caps.b[c, 0]), 0.5 * (caps.a[c, 1] + caps.b[c, 1]), 0.5 * (caps.a[c, 2] + caps.b[c, 2])
@@ -150,14 +157,23 @@ def predict_pairs(
 
 @nb.njit(cache=True, nogil=True)
 def _near_balls(caps: Capsules, margin: float, now: Bodies, wait: F32, gone: F32, room: Meeting) -> int:
-    """Pairs that are worth a look, into `left` and `whose`; how many. Writes what is to be waited for with the others."""
+    """Pairs that are worth a look, into `left` and `whose`; how many. Writes what is to be waited for with the others.
+
+    Indices are unsigned: what is signed may count from the end, and each use of it asks.
+    """
     due = _due(caps, wait, room)
     if due == 0:
         return 0
-    _place(caps, now.pos, now.rot, room.halves)
+    _place(caps, now.pos, now.rot, room.balls, room.halves)
     x, y, z, count = room.halves[0], room.halves[1], room.halves[2], np.uint64(0)
     for m in range(due):
         g = np.uint64(room.due[m])
+        a, b = np.uint64(caps.meeting[g, 0]), np.uint64(caps.meeting[g, 1])
+        dx, dy, dz = room.balls[0, a] - room.balls[0, b], room.balls[1, a] - room.balls[1, b], room.balls[2, a] - room.balls[2, b]
+        apart = np.sqrt(dx * dx + dy * dy + dz * dz) - caps.ball[a, 3] - caps.ball[b, 3]
+        if apart >= TOUCH_M:
+            wait[g] = gone[a] + gone[b] + 0.999 * (apart - margin)
+            continue
         nearest = np.inf
         for n in range(np.uint64(caps.meeting[g, 2]), np.uint64(caps.meeting[g, 3])):
             i, j = np.uint64(caps.pair[n, 0]), np.uint64(caps.pair[n, 1])
@@ -167,9 +183,8 @@ def _near_balls(caps: Capsules, margin: float, now: Bodies, wait: F32, gone: F32
             room.left[count], room.whose[count] = n, g
             count += np.uint64(near)
             nearest = min(nearest, np.inf if near else apart)
-        a, b = np.uint64(caps.meeting[g, 0]), np.uint64(caps.meeting[g, 1])
         wait[g] = gone[a] + gone[b] + 0.999 * (nearest - margin)
-    return count
+    return int(count)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -180,7 +195,7 @@ def _due(caps: Capsules, wait: F32, room: Meeting) -> int:
         a, b = np.uint64(caps.meeting[g, 0]), np.uint64(caps.meeting[g, 1])
         room.due[count] = g
         count += np.uint64(room.soon[a] + room.soon[b] >= wait[g])
-    return count
+    return int(count)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -195,4 +210,4 @@ def _approach(bodies: I64, i: int, j: int, now: Bodies, lin: F64, ang: F64, room
         change += sign * room.found[6, n] * (lin[body, 0] + wy * z - wz * y)
         change += sign * room.found[7, n] * (lin[body, 1] + wz * x - wx * z)
         change += sign * room.found[8, n] * (lin[body, 2] + wx * y - wy * x)
-    return change / max(room.found[9, n], 1e-6)
+    return float(change / max(room.found[9, n], 1e-6))

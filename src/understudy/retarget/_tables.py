@@ -57,7 +57,8 @@ class Ground(NamedTuple):
 class Capsules(NamedTuple):
     """Collision capsules (C,), how far each reaches from its middle, and the pairs (P, 2) that must keep apart.
 
-    meeting (K, 4): two bodies, and the first and the end of their pairs in the table.
+    meeting (K, 4): two bodies, and the first and the end of their pairs in the table; ball (B, 4): centre and radius of a ball
+    around all of a body's capsules.
     """
 
     body: I64
@@ -67,6 +68,7 @@ class Capsules(NamedTuple):
     reach: F64
     pair: I64
     meeting: I64
+    ball: F64
 
 
 class Drive(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.kinematics.collision import capsule_model, collision_model
+from understudy.kinematics.collision import CollisionModel, capsule_model, collision_model
 from understudy.retarget._tables import Capsules, Ground
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import SIDES
@@ -59,7 +59,19 @@ def capsule_pairs(robot: RobotModel) -> Capsules:
         reach=half + model.radius_m,
         pair=pair,
         meeting=np.column_stack([bodies[first], first, stop[: len(first)]]).astype(np.int64),
+        ball=_balls(model, robot.dof + 1),
     )
+
+
+def _balls(model: CollisionModel, bodies: int) -> F64:
+    """(B, 4) centre in the body's frame and radius of a ball around its capsules; at its origin where it has none."""
+    balls = np.zeros((bodies, 4))
+    for body in np.unique(model.body):
+        own = model.body == body
+        ends = np.stack([model.a_body_m[own], model.b_body_m[own]])
+        middle = 0.5 * (ends.min(axis=(0, 1)) + ends.max(axis=(0, 1)))
+        balls[body] = [*middle, (np.linalg.norm(ends - middle, axis=2) + model.radius_m[own]).max()]
+    return balls
 
 
 def levers(robot: RobotModel) -> F64:

@@ -38,7 +38,7 @@ FAST_RAMP = (0.05, 1.0)
 """The same where a look is enough, with one step after it."""
 REACH, HELD = 2, 1e12
 """Frames that a frame is coupled to on either side, and the damping that holds them where they are."""
-HURRY, TOO_FAST = 0.4, 1.02
+HURRY, TOO_FAST, ASTRAY = 0.4, 1.02, 0.3
 MARGIN_S = 0.2
 """Frames this close to one that still moves are solved with it."""
 KEEP_BYTES = 120_000_000
@@ -114,7 +114,7 @@ class Trajectory:
         self._move(self._stiff(first), 0, np.zeros((total, 6 + self.problem.robot.dof)))
         self.size[:] = 0.0
         for i in range(first, last):
-            if i >= look and not self._only_too_fast():
+            if i >= look and not self._only_astray():
                 break
             self._ask_anew(i, before)
             if begin == "polish" and i == first + 1:
@@ -155,12 +155,14 @@ class Trajectory:
         fast = np.flatnonzero(turned.any(axis=1))
         self.size[fast] = np.maximum(self.size[fast], 2.0 * RESTLESS)
 
-    def _only_too_fast(self) -> bool:
-        """Have only those frames solved again into which a joint turns faster than it may; whether there are any."""
-        self.size[:] = 0.0
-        fast = np.flatnonzero((np.abs(np.diff(self.pose.q, axis=0)) > TOO_FAST * self.drive.step).any(axis=1))
-        self.size[fast] = 2.0 * RESTLESS
-        return len(fast) > 0
+    def _only_astray(self) -> bool:
+        """Have only those frames solved again that the last step moved by over ASTRAY, radians or metres, or into which a joint
+        turns faster than it may; whether there are any."""
+        turned = (np.abs(np.diff(self.pose.q, axis=0)) > TOO_FAST * self.drive.step).any(axis=1)
+        astray = self.size > ASTRAY
+        astray[:-1] |= turned
+        self.size[:] = np.where(astray, 2.0 * RESTLESS, 0.0)
+        return bool(astray.any())
 
     def _restless(self) -> list[tuple[int, int]]:
         """Stretches of frames that still move, with a margin on both sides; the others are done."""
