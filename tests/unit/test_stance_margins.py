@@ -9,7 +9,7 @@ import pytest
 
 from understudy.kinematics.load import load_robot
 from understudy.retarget.contacts import WINDOW_NS, grown, slowness, standing
-from understudy.retarget.drive import LEG_PULL, make_drive
+from understudy.retarget.drive import HEEL_UP_RAD, LEG_PULL, held_level, make_drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
@@ -75,6 +75,28 @@ def test_in_a_margin_a_foot_may_rise_but_not_slide(problem: Problem, targets: Ta
         firm = np.flatnonzero(targets.firm[:, i])
         assert (drive.pull[firm, start : start + count].max(axis=1) > 0.0).all()
         start += count
+
+
+def test_a_standing_foot_whose_heel_is_up_is_held_by_its_toes_edge(problem: Problem, targets: Targets) -> None:
+    """Turned down by more than HEEL_UP_RAD every foot lets its heel go and keeps its place; by less, none does."""
+    before = make_drive(problem, targets, Settings().lowpass_hz, 60.0)
+    for turned, whole in ((0.5 * HEEL_UP_RAD, True), (1.2 * HEEL_UP_RAD, False)):
+        pitch = problem.foot_pitch_rad + turned
+        vectors = targets.vectors.copy()
+        vectors[:, [PLACE["left_sole"], PLACE["right_sole"]]] = [np.cos(pitch), 0.0, -np.sin(pitch)]
+        asked = replace(targets, vectors=vectors)
+        drive = make_drive(problem, asked, Settings().lowpass_hz, 60.0)
+        np.testing.assert_array_equal(held_level(problem, asked), targets.flat & targets.firm & whole)
+        np.testing.assert_array_equal(drive.slip, before.slip)
+        start = 0
+        for i, count in enumerate(problem.sole_count):
+            points = slice(start, start + count)
+            ahead = problem.ground.offset[points, 0] > problem.ground.offset[points, 0].max() - 0.01
+            held = drive.pull[targets.flat[:, i] & targets.firm[:, i], points] > 0.0
+            assert len(held)
+            assert held[:, ahead].all()
+            assert held[:, ~ahead].all() if whole else not held[:, ~ahead].any()
+            start += count
 
 
 def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Problem) -> None:
