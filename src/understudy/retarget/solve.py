@@ -35,16 +35,17 @@ def solve_clip(
         begin: what the first pose holds already, see `Trajectory.solve`.
     """
     step = REFERENCE_HZ / rate_hz
-    tree, level = problem.tree, held_level(problem, targets)
+    tree = problem.tree
+    flat, level = targets.flat & targets.firm, held_level(problem, targets)
     problem = replace(problem, tree=tree._replace(rest_weight=tree.rest_weight * step))
     if not targets.touch.any():
         drive = make_drive(problem, targets, settings.lowpass_hz, rate_hz, weight)
-        return Trajectory(problem, drive, start, settings, rate_hz, flat=level).solve(progress, begin=begin)
+        return Trajectory(problem, drive, start, settings, rate_hz, flat=flat, level=level).solve(progress, begin=begin)
     points = {
         name: rows for name, rows in surface_points(problem).items() if len(rows) and targets.touch[:, SURFACES.index(name)].any()
     }
     problem = with_surfaces(problem, points)
     drive = make_drive(problem, targets, settings.lowpass_hz, rate_hz, weight)
     rests = Rests(problem, points, targets, drive, push=GROUND * step, slip=SLIP / step, ramp=settings.ramp(floor=True))
-    solver = Trajectory(problem, drive, start, settings, rate_hz, flat=level)
+    solver = Trajectory(problem, drive, start, settings, rate_hz, flat=flat, level=level)
     return solver.solve(progress, begin=begin, before=rests)
