@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from understudy.kinematics.load import load_robot
+from understudy.retarget._tables import Pose
 from understudy.retarget.contacts import WINDOW_NS, grown, slowness, standing
-from understudy.retarget.drive import HEEL_UP_RAD, LEG_PULL, held_level, make_drive
+from understudy.retarget.drive import GROUND, HEEL_UP_RAD, LEG_PULL, held_level, make_drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
@@ -24,7 +25,7 @@ from understudy.retarget.targets import (
     frame_weights,
     make_targets,
 )
-from understudy.retarget.trajectory import Settings
+from understudy.retarget.trajectory import Settings, Trajectory
 from understudy.simulate.moves import run, walk
 from understudy.spec.skeleton import HumanMotion
 
@@ -167,3 +168,24 @@ def test_joints_are_held_more_while_the_person_lies(problem: Problem, motion: Hu
         stream.step(pose, 0)
         stream.step(pose, 16_666_667)
         assert stream._lag() == pytest.approx(expected)
+
+
+def test_a_sole_that_cannot_roll_keeps_its_front_edge_down_while_the_heel_is_up() -> None:
+    """On the H1 one front point bears half of the ground's weight in every firm frame, and a rear one in the level ones alone."""
+    problem = make_problem(load_robot("unitree_h1"))
+    targets = make_targets(walk(rate_hz=60.0), problem)
+    level = targets.flat & targets.firm & (np.arange(len(targets.flat)) % 2 == 0)[:, None]
+    drive = make_drive(problem, targets, Settings().lowpass_hz, 60.0)
+    drive.pull[:] = 0.0
+    total, dof = len(targets.flat), problem.robot.dof
+    pose = Pose(np.zeros((total, 3)), np.tile(np.eye(3), (total, 1, 1)), np.zeros((total, dof)))
+    flat = targets.flat & targets.firm
+    Trajectory(problem, drive, pose, Settings(), 60.0, flat=flat, level=level)._stand_on_edges()
+    start = 0
+    for i, count in enumerate(problem.sole_count):
+        points = slice(start, start + count)
+        x = problem.ground.offset[points, 0]
+        bears = drive.pull[:, points] > 0.4 * GROUND * 0.5
+        for part, held in ((x > np.median(x), flat[:, i]), (x <= np.median(x), level[:, i])):
+            np.testing.assert_array_equal(bears[:, part].sum(axis=1), held.astype(int))
+        start += count
