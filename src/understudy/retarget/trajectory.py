@@ -180,7 +180,7 @@ class Trajectory:
         return windows
 
     def _stand_on_edges(self) -> None:
-        """Where ankles cannot roll, the lowest front point of a flat sole is on the ground, the lowest rear one of a level sole."""
+        """Where ankles cannot roll, a flat sole has its lowest front point on the ground, a level one a rear one too."""
         p, start = self.problem, 0
         poses = body_poses(p.robot, self.pose.root_pos, matrix_to_quat(self.pose.root_rot), self.pose.q)
         for i, count in enumerate(p.sole_count):
