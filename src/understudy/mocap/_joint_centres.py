@@ -33,13 +33,13 @@ BEYOND_DOUBT = 0.5
 
 def unit(v: F64) -> F64:
     """(..., 3) vectors of length 1; NaN where the length is zero."""
-    size = np.linalg.norm(v, axis=-1, keepdims=True)
+    size = np.sqrt(dot(v, v))
     return np.asarray(v / np.where(size > 1e-9, size, np.nan))
 
 
 def dot(a: F64, b: F64) -> F64:
     """(..., 1) inner products, shaped to scale vectors."""
-    return np.asarray(np.sum(a * b, axis=-1, keepdims=True))
+    return np.einsum("...i,...i->...", a, b)[..., None]
 
 
 def chord(marker: F64, proximal: F64, away: F64, offset_m: float) -> F64:
