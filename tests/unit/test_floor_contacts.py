@@ -214,7 +214,7 @@ def test_a_clip_on_feet_alone_is_solved_as_if_there_were_nothing_else(robot: Rob
     targets = make_targets(walk(3.0, rate_hz=30.0), problem)
     settings, first = Settings(), start_pose(problem, targets)
     drive = make_drive(problem, targets, settings.lowpass_hz, REFERENCE_HZ)  # at which no weight is scaled
-    alone = Trajectory(problem, drive, first, settings, REFERENCE_HZ, flat=targets.flat).solve()
+    alone = Trajectory(problem, drive, first, settings, REFERENCE_HZ, flat=targets.flat, level=targets.flat).solve()
     whole = solve_clip(problem, targets, first, settings, REFERENCE_HZ)
     for a, b in zip(alone, whole, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-8)

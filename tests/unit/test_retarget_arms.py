@@ -119,16 +119,22 @@ def test_branches_hold_the_present_arm_first(problem: Problem) -> None:
     assert (cost[:, 1:].min(axis=1) <= cost[:, 0] + 1e-6).all()
 
 
+def _trunk(problem: Problem) -> set[int]:
+    """Bodies from the root to the torso."""
+    tree, torso = problem.tree, problem.robot.point("neck")[0]
+    return {0, torso, *(int(j) + 1 for j in tree.chain[torso, : tree.chain_len[torso]])}
+
+
 def _crossing(problem: Problem, side: str) -> tuple[F64, F64]:
-    """Poses of an arm (N, K) that are over 3 cm inside the torso, and what `sunk` is to be there, by the robot's own capsules."""
+    """Poses of an arm (N, K) that are over 3 cm inside the trunk, and what `sunk` is to be there, by the robot's own capsules."""
     robot, model = problem.robot, collision_model(problem.robot)
-    joints, torso = arm_joints(problem, side), robot.point("neck")[0]
+    joints, trunk = arm_joints(problem, side), _trunk(problem)
     arm = {b for b in range(robot.dof + 1) if joints[0] in problem.tree.chain[b, : problem.tree.chain_len[b]]}
     rng = np.random.default_rng(11)
     q = np.tile(problem.tree.rest, (2000, 1))
     q[:, joints] = rng.uniform(problem.tree.lower[joints], problem.tree.upper[joints], size=(2000, len(joints)))
     poses = body_poses(robot, np.zeros((2000, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (2000, 1)), q)
-    met = [p for p, (i, j) in enumerate(model.body[model.pair]) if (i == torso and j in arm) or (j == torso and i in arm)]
+    met = [p for p, (i, j) in enumerate(model.body[model.pair]) if (i in trunk and j in arm) or (j in trunk and i in arm)]
     into = np.maximum(-self_distances(robot, poses, model).distance_m[:, met], 0.0)
     deep = into.max(axis=1) > 0.03
     return q[deep][:, joints], np.sum(into[deep] ** 2, axis=1)
@@ -140,6 +146,21 @@ def test_what_an_arm_is_into_the_torso_is_what_the_capsules_say(problem: Problem
     assert len(arms) > 5
     chain = arm_chain(problem, side)
     assert [sunk(chain, UPRIGHT, q) for q in arms] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_hand_at_the_small_of_the_back_meets_the_pelvis(problem: Problem, side: str) -> None:
+    """The trunk that an arm is turned out of has the capsules of the root too, where the robot has them at rest."""
+    caps, torso = problem.capsules, problem.robot.point("neck")[0]
+    chain = arm_chain(problem, side)
+    rest = body_poses(problem.robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), problem.tree.rest[None])
+    of_trunk = [c for c, body in enumerate(caps.body.tolist()) if body in _trunk(problem)]
+    assert any(caps.body[c] == 0 for c in of_trunk)
+    assert len(chain.bulk) == len(of_trunk)
+    for (a, b), c in zip(chain.bulk, of_trunk, strict=True):
+        for end, offset in ((a, caps.a[c]), (b, caps.b[c])):
+            there = rest.points(int(caps.body[c]), offset)[0]
+            assert rest.points(torso, end)[0] == pytest.approx(there, abs=1e-12)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -8,13 +8,24 @@ import numpy as np
 import pytest
 
 from understudy.kinematics.load import load_robot
+from understudy.retarget._tables import Pose
 from understudy.retarget.contacts import WINDOW_NS, grown, slowness, standing
-from understudy.retarget.drive import LEG_PULL, make_drive
+from understudy.retarget.drive import GROUND, HEEL_UP_RAD, LEG_PULL, held_level, make_drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.streaming import DOWN_LAG, LAG, STIFF_LAG, StreamingRetargeter
-from understudy.retarget.targets import PLACE, SLOW_SOLE, WEIGHTS, Targets, calibrate, frame_weights, make_targets
-from understudy.retarget.trajectory import Settings
+from understudy.retarget.targets import (
+    FOOT_OF_BOWED,
+    PLACE,
+    SLOW_SOLE,
+    STANDING_FOOT,
+    WEIGHTS,
+    Targets,
+    calibrate,
+    frame_weights,
+    make_targets,
+)
+from understudy.retarget.trajectory import Settings, Trajectory
 from understudy.simulate.moves import run, walk
 from understudy.spec.skeleton import HumanMotion
 
@@ -67,6 +78,28 @@ def test_in_a_margin_a_foot_may_rise_but_not_slide(problem: Problem, targets: Ta
         start += count
 
 
+def test_a_standing_foot_whose_heel_is_up_is_held_by_its_toes_edge(problem: Problem, targets: Targets) -> None:
+    """Turned down by more than HEEL_UP_RAD every foot lets its heel go and keeps its place; by less, none does."""
+    before = make_drive(problem, targets, Settings().lowpass_hz, 60.0)
+    for turned, whole in ((0.5 * HEEL_UP_RAD, True), (1.2 * HEEL_UP_RAD, False)):
+        pitch = problem.foot_pitch_rad + turned
+        vectors = targets.vectors.copy()
+        vectors[:, [PLACE["left_sole"], PLACE["right_sole"]]] = [np.cos(pitch), 0.0, -np.sin(pitch)]
+        asked = replace(targets, vectors=vectors)
+        drive = make_drive(problem, asked, Settings().lowpass_hz, 60.0)
+        np.testing.assert_array_equal(held_level(problem, asked), targets.flat & targets.firm & whole)
+        np.testing.assert_array_equal(drive.slip, before.slip)
+        start = 0
+        for i, count in enumerate(problem.sole_count):
+            points = slice(start, start + count)
+            ahead = problem.ground.offset[points, 0] > problem.ground.offset[points, 0].max() - 0.01
+            held = drive.pull[targets.flat[:, i] & targets.firm[:, i], points] > 0.0
+            assert len(held)
+            assert held[:, ahead].all()
+            assert held[:, ~ahead].all() if whole else not held[:, ~ahead].any()
+            start += count
+
+
 def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Problem) -> None:
     motion = run(rate_hz=60.0)
     targets = make_targets(motion, problem)
@@ -76,6 +109,35 @@ def test_a_slow_foot_points_as_the_persons_and_a_fast_one_as_before(problem: Pro
         assert column[(slow[:, i] == 0.0) | targets.placed[:, i]] == pytest.approx(WEIGHTS[f"{side}_sole"])
         assert column.max() <= SLOW_SOLE + 1e-12
         assert (column[(slow[:, i] > 0.5) & ~targets.placed[:, i]] > 2.0 * WEIGHTS[f"{side}_sole"]).all()
+
+
+def test_a_foot_under_a_straight_leg_that_stands_weighs_no_more_than_that(problem: Problem, targets: Targets) -> None:
+    """Every other foot weighs what the mismatch of the hips says, one that stands under a bent leg too; the walk has both."""
+    weights, stands = frame_weights(targets), targets.flat & targets.firm
+    vectors = targets.vectors.copy()
+    vectors[:, [PLACE["left_foot"], PLACE["right_foot"]]] *= 0.7
+    bent = replace(targets, vectors=vectors)
+    for i, side in enumerate(("left", "right")):
+        foot = PLACE[f"{side}_foot"]
+        usual = targets.weights[foot]
+        straight = stands[:, i] & (np.linalg.norm(targets.vectors[:, foot], axis=1) > 0.95)
+        assert straight.any()
+        assert (~stands[:, i]).any()
+        assert weights[straight, foot] == pytest.approx(min(usual, STANDING_FOOT))
+        assert weights[~stands[:, i], foot] == pytest.approx(usual)
+        assert frame_weights(bent)[:, foot] == pytest.approx(usual)
+    assert problem.can_roll == (usual < STANDING_FOOT)
+
+
+def test_feet_of_somebody_bowed_down_weigh_more(problem: Problem, targets: Targets) -> None:
+    """A trunk that is level has them weigh by half more, everything else as before."""
+    vectors = targets.vectors.copy()
+    vectors[:, PLACE["trunk"]] = [1.0, 0.0, 0.0]
+    before, after = frame_weights(targets), frame_weights(replace(targets, vectors=vectors))
+    feet = [PLACE["left_foot"], PLACE["right_foot"]]
+    others = [v for v in range(before.shape[1]) if v not in feet]
+    assert after[:, feet] == pytest.approx(FOOT_OF_BOWED * before[:, feet])
+    np.testing.assert_array_equal(after[:, others], before[:, others])
 
 
 def test_the_legs_cut_off_does_not_depend_on_what_the_foot_weighs(problem: Problem, targets: Targets) -> None:
@@ -106,3 +168,24 @@ def test_joints_are_held_more_while_the_person_lies(problem: Problem, motion: Hu
         stream.step(pose, 0)
         stream.step(pose, 16_666_667)
         assert stream._lag() == pytest.approx(expected)
+
+
+def test_a_sole_that_cannot_roll_keeps_its_front_edge_down_while_the_heel_is_up() -> None:
+    """On the H1 one front point bears half of the ground's weight in every firm frame, and a rear one in the level ones alone."""
+    problem = make_problem(load_robot("unitree_h1"))
+    targets = make_targets(walk(rate_hz=60.0), problem)
+    level = targets.flat & targets.firm & (np.arange(len(targets.flat)) % 2 == 0)[:, None]
+    drive = make_drive(problem, targets, Settings().lowpass_hz, 60.0)
+    drive.pull[:] = 0.0
+    total, dof = len(targets.flat), problem.robot.dof
+    pose = Pose(np.zeros((total, 3)), np.tile(np.eye(3), (total, 1, 1)), np.zeros((total, dof)))
+    flat = targets.flat & targets.firm
+    Trajectory(problem, drive, pose, Settings(), 60.0, flat=flat, level=level)._stand_on_edges()
+    start = 0
+    for i, count in enumerate(problem.sole_count):
+        points = slice(start, start + count)
+        x = problem.ground.offset[points, 0]
+        bears = drive.pull[:, points] > 0.4 * GROUND * 0.5
+        for part, held in ((x > np.median(x), flat[:, i]), (x <= np.median(x), level[:, i])):
+            np.testing.assert_array_equal(bears[:, part].sum(axis=1), held.astype(int))
+        start += count

@@ -39,7 +39,7 @@ def unit(v: F64) -> F64:
 
 def dot(a: F64, b: F64) -> F64:
     """(..., 1) inner products, shaped to scale vectors."""
-    return np.einsum("...i,...i->...", a, b)[..., None]
+    return np.asarray(np.einsum("...i,...i->...", a, b)[..., None])
 
 
 def chord(marker: F64, proximal: F64, away: F64, offset_m: float) -> F64:

@@ -109,7 +109,7 @@ _made: dict[tuple[int, str], tuple[Capsules, Chain]] = {}
 
 
 def arm_chain(problem: Problem, side: str) -> Chain:
-    """Tables of one arm; the wrist is held at rest. Kept for the last few robots: all problems of one share its capsules."""
+    """Tables of one arm; wrist and waist at rest. Kept for the last few robots: all problems of one share its capsules."""
     known = _made.get((id(problem.capsules), side))
     if known is not None and known[0] is problem.capsules:
         return known[1]
@@ -125,21 +125,24 @@ def _arm_chain(problem: Problem, side: str) -> Chain:
     order = {_torso(problem): 0, **{joint + 1: n + 1 for n, joint in enumerate(joints)}}
     rest = body_poses(robot, np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0, 0.0]]), tree.rest[None])
 
+    def held_by(body: int, other: int, offset: F64) -> F64:
+        return np.asarray(rest.rot_world[0, body].T @ (rest.points(other, offset)[0] - rest.pos_world_m[0, body]))
+
     def carried(body: int, offset: F64) -> tuple[int, F64]:
-        if body in order:
-            return order[body], offset
         last = joints[-1] + 1
-        return order[last], rest.rot_world[0, last].T @ (rest.points(body, offset)[0] - rest.pos_world_m[0, last])
+        return (order[body], offset) if body in order else (order[last], held_by(last, body, offset))
 
     held = [carried(*robot.point(f"{side}_{name}")) for name in ("shoulder", "elbow", "wrist")]
     caps = problem.capsules
     of_arm = {joints[0] + 1, *(b for b in range(robot.dof + 1) if joints[0] in tree.chain[b, : tree.chain_len[b]])}
     limb = [c for c in range(len(caps.body)) if caps.body[c] in of_arm]
-    bulk = [c for c in range(len(caps.body)) if caps.body[c] == _torso(problem)]
+    torso = _torso(problem)
+    trunk = {0, torso, *(int(j) + 1 for j in tree.chain[torso, : tree.chain_len[torso]])}
+    bulk = [c for c in range(len(caps.body)) if int(caps.body[c]) in trunk]
     ends = [(carried(int(caps.body[c]), caps.a[c]), carried(int(caps.body[c]), caps.b[c])) for c in limb]
     met = [(i, j) if i in limb else (j, i) for i, j in caps.pair if (i in limb and j in bulk) or (j in limb and i in bulk)]
     limbs = np.array([[a[1], b[1]] for a, b in ends]).reshape(-1, 2, 3)
-    bulks = np.array([[caps.a[c], caps.b[c]] for c in bulk]).reshape(-1, 2, 3)
+    bulks = np.array([[held_by(torso, int(caps.body[c]), end[c]) for end in (caps.a, caps.b)] for c in bulk]).reshape(-1, 2, 3)
     return Chain(
         rot0=np.ascontiguousarray(robot.rot_parent_joint[joints]),
         pos0=np.ascontiguousarray(robot.pos_parent_joint_m[joints]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.geom.arrays import F64
+from understudy.geom.arrays import F64, Bool
 from understudy.retarget._tables import Drive
 from understudy.retarget.parts import joints_of
 from understudy.retarget.problem import Problem
@@ -18,6 +18,8 @@ FASTEST_RAD_S, SPEED_SHARE = 14.5, 0.98
 """Joints turn no faster than this, nor than this share of their own limit."""
 SOFT_SOLE = 0.03
 """Share of the ground weight that lays the sole flat where the ankle cannot roll."""
+HEEL_UP_RAD = np.radians(10.0)
+"""A standing foot whose heel is up by more has its toe's edge on the floor; by less, its whole sole."""
 ROOT_POS_ACCEL, ROOT_TURN_ACCEL = 100.0, 4.0
 """The root is held by more than a joint is: with these its low-pass is about that of the joints."""
 LEG_PULL = 5.2
@@ -76,19 +78,27 @@ def _accelerations(problem: Problem, targets: Targets, lowpass_hz: float, rate_h
     return accel
 
 
+def held_level(problem: Problem, targets: Targets) -> Bool:
+    """(T, 2) feet whose whole sole is held on the floor: firm, flat, and with the heel up by no more than HEEL_UP_RAD."""
+    soles = targets.vectors[:, [PLACE[f"{side}_sole"] for side in SIDES]]
+    heel_up = np.arcsin(np.clip(-soles[:, :, 2], -1.0, 1.0)) - problem.foot_pitch_rad
+    return np.asarray(targets.flat & targets.firm & (heel_up <= HEEL_UP_RAD))
+
+
 def _pull(problem: Problem, targets: Targets) -> F64:
-    """(T, G) two-sided height weights: the whole sole of a foot that lies flat, the toe's edge of one that only stands.
+    """(T, G) two-sided height weights: the whole sole of a foot that is held level, the toe's edge of one that only stands.
 
     A foot is held down while it is firm, and may rise before its place is let go, and come down after it is taken.
     """
+    level = held_level(problem, targets)
     out = np.zeros((len(targets.stance), len(problem.ground.body)))
     start = 0
     for i, count in enumerate(problem.sole_count):
         share = GROUND / count * (1.0 if problem.can_roll else SOFT_SOLE)
-        out[targets.flat[:, i] & targets.firm[:, i], start : start + count] = share
+        out[level[:, i], start : start + count] = share
         front = problem.ground.offset[start : start + count, 0]
         toe = start + np.flatnonzero(front > front.max() - 0.01)
-        out[np.ix_(targets.firm[:, i] & ~targets.flat[:, i], toe)] = share
+        out[np.ix_(targets.firm[:, i] & ~level[:, i], toe)] = share
         start += count
     return out
 

@@ -40,6 +40,15 @@ last on it is that of `WEIGHTS`: a hand that is where the person's is costs dire
 SLOW_SOLE = 1.5
 """Weight of a foot's direction while it moves slowly and does not stand: a heel that rises or comes down as the person's, a foot
 that is held in the air. One that swings fast has the usual weight: its shank would pay."""
+STANDING_FOOT = 6.0
+"""Most that a foot's place weighs while it stands under a straight leg. What it and the directions of the leg's bones are at odds
+about there is how much wider the robot's hips are; robots whose hips are twice as wide as a person's meet it halfway."""
+BENT, STRAIGHT = 0.8, 0.95
+"""A leg is straight from the second share of its length on from the middle of the hips to the ankle, bent below the first."""
+FOOT_OF_BOWED = 1.5
+"""How many times a foot's place weighs where the trunk is bowed down or lies: there the floor keeps feet off their places."""
+BOWED, UPRIGHT = 0.4, 0.7
+"""Height of a direction along the trunk (sine of its slope): below the first somebody is bowed down, above the second upright."""
 LYING_SOLE = 0.3
 """Share of a foot's direction that is asked of one that rests on the floor otherwise than on its sole."""
 
@@ -204,10 +213,17 @@ def live_targets(joint_pos_world_m: F64, stands: Bool, known: Calibration, probl
 def frame_weights(targets: Targets) -> F64:
     """(T, V) weights of the vector tasks in every frame.
 
-    A slow foot points as the person's does; one that lies on its back or side need not.
+    A slow foot points as the person's does; one that lies on its back or side need not. A foot's place weighs less under a
+    straight leg that stands, and more where the person is bowed down.
     """
     out = np.tile(targets.weights, (len(targets.vectors), 1))
+    bowed = _share(targets.vectors[:, PLACE["trunk"], 2], UPRIGHT, BOWED)
     for i, side in enumerate(SIDES):
+        foot = PLACE[f"{side}_foot"]
+        straight = _share(np.linalg.norm(targets.vectors[:, foot], axis=1), BENT, STRAIGHT)
+        yields = max(targets.weights[foot] - STANDING_FOOT, 0.0)
+        out[:, foot] -= yields * straight * (targets.flat[:, i] & targets.firm[:, i])
+        out[:, foot] *= 1.0 + (FOOT_OF_BOWED - 1.0) * bowed
         out[:, PLACE[f"{side}_sole"]] += (SLOW_SOLE - WEIGHTS[f"{side}_sole"]) * targets.slow[:, i]
         out[targets.lying[:, i], PLACE[f"{side}_sole"]] *= LYING_SOLE
     return out
@@ -327,6 +343,11 @@ def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:
     pitch = np.arctan2(-foot_m[:, 2], np.hypot(foot_m[:, 0], foot_m[:, 1])) + pitch_off_rad
     yaw = np.arctan2(foot_m[:, 1], foot_m[:, 0])
     return np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)], axis=1)
+
+
+def _share(value: F64, none: float, whole: float) -> F64:
+    """(T,) how far values (T,) are from `none` to `whole`, within 0 to 1."""
+    return np.asarray(np.clip((value - none) / (whole - none), 0.0, 1.0))
 
 
 def _limb_m(motion: HumanMotion, side: str, a: str, b: str, c: str) -> float:

@@ -73,8 +73,10 @@ class Settings:
 class Trajectory:
     """One clip being solved; `pose` holds the present solution."""
 
-    def __init__(self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float, *, flat: Bool) -> None:
-        self.problem, self.drive, self.settings, self.flat = problem, drive, settings, flat
+    def __init__(
+        self, problem: Problem, drive: Drive, pose: Pose, settings: Settings, rate_hz: float, *, flat: Bool, level: Bool
+    ) -> None:
+        self.problem, self.drive, self.settings, self.flat, self.level = problem, drive, settings, flat, level
         self.pose = Pose(*(np.ascontiguousarray(part).copy() for part in pose))
         self.step = REFERENCE_HZ / rate_hz
         self.ramp = settings.ramp(floor=not self._feet_alone)
@@ -178,18 +180,18 @@ class Trajectory:
         return windows
 
     def _stand_on_edges(self) -> None:
-        """Where the ankle cannot roll, a flat sole is one whose lowest front and lowest rear point are on the ground."""
+        """Where ankles cannot roll, a flat sole has its lowest front point on the ground, a level one a rear one too."""
         p, start = self.problem, 0
         poses = body_poses(p.robot, self.pose.root_pos, matrix_to_quat(self.pose.root_rot), self.pose.q)
         for i, count in enumerate(p.sole_count):
             points = slice(start, start + count)
             height = poses.points(int(p.ground.body[start]), p.ground.offset[points])[:, :, 2]
             ahead = p.ground.offset[points, 0] > np.median(p.ground.offset[points, 0])
-            frames = np.flatnonzero(self.flat[:, i])
-            self.drive.pull[np.ix_(frames, np.arange(start, start + count))] = SOFT_SOLE * GROUND * self.step / count
-            for part in (ahead, ~ahead):
-                lowest = np.flatnonzero(part)[np.argmin(height[:, part], axis=1)]
-                self.drive.pull[frames, start + lowest[frames]] = 0.5 * GROUND * self.step
+            for part, held in ((ahead, self.flat[:, i]), (~ahead, self.level[:, i])):
+                frames, columns = np.flatnonzero(held), start + np.flatnonzero(part)
+                self.drive.pull[np.ix_(frames, columns)] = SOFT_SOLE * GROUND * self.step / count
+                lowest = columns[np.argmin(height[:, part], axis=1)]
+                self.drive.pull[frames, lowest[frames]] = 0.5 * GROUND * self.step
             start += count
 
     def _stiff(self, iteration: int) -> Stiff:
