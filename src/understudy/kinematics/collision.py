@@ -51,7 +51,7 @@ class SelfDistances:
 
     Attributes:
         pairs: P pairs of capsule names.
-        distance_m: (T, P); exact below 5 cm, above that a lower bound of at least 5 cm.
+        distance_m: (T, P); exact below 5 cm (or where it was asked to be), above that a lower bound of at least that.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -105,18 +105,21 @@ def collision_model(robot: RobotModel) -> CollisionModel:
     return _with_pairs(full, full.pair[_worth_watching(robot, full)])
 
 
-def self_distances(robot: RobotModel, poses: BodyPoses, model: CollisionModel | None = None) -> SelfDistances:
+def self_distances(
+    robot: RobotModel, poses: BodyPoses, model: CollisionModel | None = None, *, exact_below_m: float = EXACT_BELOW_M
+) -> SelfDistances:
     """Signed distance of every watched pair at every step.
 
     Args:
         model: as `collision_model(robot)` gives it; made here where it is None.
+        exact_below_m: distances from here on may be lower bounds, which are not below it either.
 
     Raises:
         ShapeError: the profile has no capsules.
     """
     model = model or collision_model(robot)
     distance = np.empty((len(poses.pos_world_m), len(model.pair)))
-    _distances(model, poses, EXACT_BELOW_M, distance)
+    _distances(model, poses, exact_below_m, distance)
     return SelfDistances(model.pair_names, distance)
 
 
