@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
@@ -44,8 +45,8 @@ class Extent:
     """How far the columns of a stream of numbers go: most questions of gates are answered by that, without a look at each sample.
 
     Attributes:
-        low, high: (C,) smallest and largest of each column; not finite where a sample is not. 0 without samples.
-        finite: whether every sample is.
+        low, high: (C,) smallest and largest of each column; 0 without samples, and of no meaning where `finite` is false.
+        finite: whether every sample is a finite number.
     """
 
     low: F64
@@ -65,11 +66,21 @@ def extent(stream: Stream) -> Extent:
 
 def extent_of(values: F64) -> Extent:
     """How far the columns of samples (N, C) go."""
-    if len(values) == 0:
-        none = np.zeros(values.shape[1])
-        return Extent(none, none, True)
-    low, high = values.min(axis=0), values.max(axis=0)
-    return Extent(low, high, bool(np.isfinite(low).all() and np.isfinite(high).all()))
+    low, high = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    return Extent(low, high, bool(_fill_extent(np.ascontiguousarray(values), low, high)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_extent(values: F64, low: F64, high: F64) -> bool:
+    """Fill `low` and `high` (C,) from (N, C), for zeros where there are no samples; returns whether every sample is finite."""
+    off = 0.0
+    for t in range(len(values)):
+        for c in range(len(low)):
+            value = values[t, c]
+            low[c] = value if t == 0 or not value >= low[c] else low[c]
+            high[c] = value if t == 0 or not value <= high[c] else high[c]
+            off += value - value  # 0, or not a number for one that is infinite or none
+    return off == 0.0
 
 
 def column_name(stream: Stream, column: int) -> str:

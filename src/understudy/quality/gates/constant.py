@@ -112,13 +112,14 @@ def _against(
 def _joint_spread(episode: Episode, key: str, asked: Bool, most: float) -> F64 | None:
     """(J,) how far each joint's column goes, without the hundredth at either end that noise and spikes fill.
 
-    Only of the columns asked for which go further than `most` with both ends; of the others it is 0.
+    Of columns that are not asked for, or go no further than `most` even with their ends, it is 0.
     """
     found = joint_series(episode, key)
     if found is None or len(asked) != found[1].shape[1]:
         return None
-    columns = np.flatnonzero(asked)
-    columns = columns[spread(found[1][:, columns]) > _NEARLY * most]
+    every = extent(episode.stream(key))
+    reach = every.high - every.low if every.finite else spread(found[1])
+    columns = np.flatnonzero(asked & (reach > _NEARLY * most))
     moves = np.zeros(len(asked))
     low, high = np.percentile(found[1][:, columns], [1, 99], axis=0) if len(columns) else (0.0, 0.0)
     moves[columns] = high - low
@@ -131,6 +132,9 @@ def _of_base(episode: Episode, key: str) -> F64 | None:
     if found is None or found[1].shape[1] != 7:
         return None
     t_ns, pose = found
+    whole = extent(episode.stream(BASE))
+    if bool((whole.low == whole.high).all()) and whole.finite:
+        return np.zeros(3 if key == _GRAVITY else 6)
     if key == _GRAVITY:
         return spread(quat_apply(quat_conj(pose[:, 3:]), np.broadcast_to([0.0, 0.0, -1.0], (len(pose), 3))))
     turn = angular_velocity(pose[:, 3:], (t_ns - t_ns[0]).astype(np.float64))
