@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_normalize
+from understudy.geom.vectors import lengths
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.sole_travel import outline_travel, sole_courses
 from understudy.quality.joints import POSITIONS, JointTrack, joint_track
@@ -156,7 +157,7 @@ def _make(episode: Episode, robot: RobotModel) -> Posture:
     if BASE not in episode or len(episode.stream(BASE)) == 0:
         return _by_sensors(episode, track)
     pose = _base_at(episode.stream(BASE), track.t_ns)
-    usable = np.isfinite(pose).all(axis=1) & (np.linalg.norm(pose[:, 3:], axis=1) > 0.5)
+    usable = np.isfinite(pose).all(axis=1) & (lengths(pose[:, 3:]) > 0.5)
     if usable.all():
         return Posture(robot, track.t_ns, pose[:, :3], quat_normalize(pose[:, 3:]), track.joint_pos)
     pose = pose[usable]
