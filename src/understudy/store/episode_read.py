@@ -32,6 +32,7 @@ from understudy.store.h5_guard import (
     packed_of,
     strings_of,
     text_of,
+    whole_array_of,
 )
 from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, SEGMENT_EXTRA, STREAM_ATTRS
 from understudy.store.migration import current
@@ -211,7 +212,7 @@ class _Streams:
         else:
             data = dataset_in(group, "data", path)
             _check_samples(data, spec, len(stamps_ns), path)
-            samples = array_of(data, path) if self.whole else partial(_read, path, f"{declared.key}/data")
+            samples = whole_array_of(data, path) if self.whole else partial(_read, path, f"{declared.key}/data")
         columns = [n for n in EXTRA_COLUMNS if has(group, n, path)]
         extra = {n: array_of(dataset_in(group, n, path), path) for n in columns}
         for column, values in extra.items():
