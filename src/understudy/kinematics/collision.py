@@ -207,10 +207,11 @@ def _overlap_kernel(
         for p in range(len(pair)):
             i, j = pair[p, 0], pair[p, 1]
             x, y, z = middle[i, 0] - middle[j, 0], middle[i, 1] - middle[j, 1], middle[i, 2] - middle[j, 2]
-            if x * x + y * y + z * z < near2[p]:
-                if -(segment_distance(a[i], b[i], a[j], b[j]) - radius[i] - radius[j]) > over_m:
-                    found[t] = True
-                    break
+            if x * x + y * y + z * z >= near2[p]:
+                continue
+            if -(segment_distance(a[i], b[i], a[j], b[j]) - radius[i] - radius[j]) > over_m:
+                found[t] = True
+                break
 
 
 @numba.njit(cache=True)

@@ -71,7 +71,16 @@ def body_poses(robot: RobotModel, root_pos_world_m: F64, root_quat_world_wxyz: F
 
 @numba.njit(cache=True)
 def forward_kernel(
-    joints: I64, body_parent: I64, rot0: F64, pos0: F64, axis: F64, root_pos: F64, root_quat: F64, joint_pos: F64, pos: F64, rot: F64
+    joints: I64,
+    body_parent: I64,
+    rot0: F64,
+    pos0: F64,
+    axis: F64,
+    root_pos: F64,
+    root_quat: F64,
+    joint_pos: F64,
+    pos: F64,
+    rot: F64,
 ) -> None:
     """Fill `pos` (T, B, 3) and `rot` (T, B, 3, 3) for the root and the bodies that `joints` move, each after what carries it.
 

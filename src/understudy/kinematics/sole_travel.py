@@ -12,7 +12,6 @@ from understudy.kinematics.contact import SIDES
 from understudy.kinematics.forward import BodyPoses, forward_kernel
 from understudy.spec.robot import RobotModel
 
-
 _BLOCK = 256
 """Steps whose bodies are placed at once: these stay in the processor's cache."""
 

@@ -31,7 +31,7 @@ class Last(Generic[V]):
 
 
 class Each(Generic[V]):
-    """Keeps a value for every object it was made for, while that lives. Objects are told apart by identity, as they never change."""
+    """Keeps a value for every object it was made for, while that lives; told apart by identity, as objects never change."""
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[weakref.ref[object], V]] = {}

@@ -63,9 +63,7 @@ def rebuild_catalog(dataset: Dataset, *, progress: Progress | None = None) -> Pa
     return _write(dataset, {}, progress)
 
 
-def refresh_catalog(
-    dataset: Dataset, *, progress: Progress | None = None, seen: Mapping[str, Row] | None = None
-) -> pa.Table:
+def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None, seen: Mapping[str, Row] | None = None) -> pa.Table:
     """The catalog as it is now: an episode's file is only opened where its size or time of change is another than in the row
     that is there; what its notes say is read where these have changed.
 
@@ -83,7 +81,7 @@ def refresh_catalog(
 
 
 def file_row(path: Path, episode: Episode) -> Row:
-    """What the catalog holds of an episode's file, which has just been read: for `refresh_catalog`, that need not open it again."""
+    """What the catalog holds of a file that has just been read: `refresh_catalog` need not open it again then."""
     place = path.stat()
     return {"bytes": place.st_size, "file_ns": place.st_mtime_ns} | _of_file(episode)
 

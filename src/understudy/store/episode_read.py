@@ -246,10 +246,10 @@ def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamS
         )
     except (ValueError, TypeError, ValidationError) as error:
         raise EpisodeError(f"{where}: attributes do not describe a stream: {str(error).splitlines()[0]}") from None
-    for field in ("unit", "frame", "kind", "names"):
-        if getattr(found, field) != getattr(declared, field):
+    for name in ("unit", "frame", "kind", "names"):
+        if getattr(found, name) != getattr(declared, name):
             raise EpisodeError(
-                f"{where}: attribute {field} is {getattr(found, field)!r}, the file's schema says {getattr(declared, field)!r}"
+                f"{where}: attribute {name} is {getattr(found, name)!r}, the file's schema says {getattr(declared, name)!r}"
             )
     return found
 

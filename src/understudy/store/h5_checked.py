@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.geom.arrays import U8, AnyArray
 
 if TYPE_CHECKING:
     import h5py
 
+U16 = NDArray[np.uint16]
 _CHECKSUM_BYTES = 4
 _FLETCHER32 = 3
 """Number of the filter in HDF5."""
@@ -49,7 +51,8 @@ def checked_array(dataset: h5py.Dataset) -> AnyArray | None:
         dataset.id.read_direct_chunk(info.chunk_offset, out=place)
         if fletcher32(place[:size]) != int(place[size:].view("<u4")[0]):
             return None
-    return memory[: shape[0] * row_bytes].view(dtype).reshape(shape)
+    values: AnyArray = memory[: shape[0] * row_bytes].view(dtype).reshape(shape)
+    return values
 
 
 def fletcher32(data: U8) -> int:
@@ -75,7 +78,7 @@ def _carried(total: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sums(words: AnyArray) -> tuple[int, int]:
+def _sums(words: U16) -> tuple[np.uint64, np.uint64]:
     """Sum of words, and sum of the sums after each."""
     total, weighted = np.uint64(0), np.uint64(0)
     for word in words:

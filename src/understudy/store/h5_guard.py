@@ -229,7 +229,7 @@ def _value(attribute: h5py.h5a.AttrID, place: h5py.Group | h5py.Dataset, name: s
     if attribute.shape == () and (dtype.kind in "iuf" or (text is not None and text.length is None)):
         box = np.zeros((), dtype=dtype)
         attribute.read(box)
-        value = box[()]
-        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value.item()
+        plain = box.item()
+        return plain.decode("utf-8", "surrogateescape") if isinstance(plain, bytes) else plain
     value = place.attrs[name]
     return value.item() if isinstance(value, np.generic) else value

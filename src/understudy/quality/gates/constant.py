@@ -137,8 +137,11 @@ def _of_base(episode: Episode, key: str) -> F64 | None:
         return np.zeros(3 if key == _GRAVITY else 6)
     if key == _GRAVITY:
         return spread(quat_apply(quat_conj(pose[:, 3:]), np.broadcast_to([0.0, 0.0, -1.0], (len(pose), 3))))
+    velocity = spread(derivative(pose[:, :3], t_ns - t_ns[0]))
+    if whole.finite and bool((whole.low == whole.high)[3:].all()):
+        return np.concatenate([velocity, np.zeros(3)])  # it does not turn
     turn = angular_velocity(pose[:, 3:], (t_ns - t_ns[0]).astype(np.float64))
-    return np.concatenate([spread(derivative(pose[:, :3], t_ns - t_ns[0])), spread(turn)])
+    return np.concatenate([velocity, spread(turn)])
 
 
 def _noisy(stream: Stream, constant: Bool) -> bool:

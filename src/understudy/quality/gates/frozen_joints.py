@@ -8,7 +8,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.interpolation import lerp_at
-from understudy.quality.columns import POSITIONS, TARGETS, VELOCITIES, joint_series
+from understudy.quality.columns import POSITIONS, TARGETS, VELOCITIES, extent, joint_series
 from understudy.quality.spans import Span, clock_s, moment, spans
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -63,7 +63,9 @@ def _commanded(episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, Gat
     if told is None or episode.stream(TARGETS).derived:
         return []
     found, most, target_rad = [], number(limit, "frozen_command_rad"), None
-    for j in np.flatnonzero(still.any(axis=0)):
+    reach = extent(episode.stream(TARGETS))
+    moves = reach.high - reach.low > most if reach.finite else np.ones(still.shape[1], dtype=bool)
+    for j in np.flatnonzero(still.any(axis=0) & moves):
         for span in spans(still[:, j], t_ns, min_s=number(limit, "frozen_s")) if int(j) not in seen else []:
             if target_rad is None:  # seldom needed
                 target_rad = episode.stream(TARGETS).sample_at(t_ns).astype(np.float64)
@@ -85,11 +87,15 @@ def _stopped(
     """Joints that stop from one sample to the next, or start so, or stand still while they say that they turn; adds to `seen`."""
     most, found = number(limit, "abrupt_rad_s"), []
     rates = joint_series(episode, VELOCITIES)
+    ends = None if rates is None else extent(episode.stream(VELOCITIES))
+    turns = np.ones(still.shape[1], dtype=bool)  # by a rate that is over the limit anywhere: else none within a stretch can be
+    if ends is not None and ends.finite:
+        turns = np.maximum(ends.high, -ends.low) > most
     count = still.shape[1]
     candidates = [(span, int(j)) for j in np.flatnonzero(still.any(axis=0)) for span in _long(still[:, j], t_ns, limit)]
     worst: dict[tuple[int, int], tuple[float, list[int], Span]] = {}
     for span, j in candidates:
-        speed = max(_speed_around(t_ns, q_rad[:, j], span), _rate_within(rates, j, span))
+        speed = max(_speed_around(t_ns, q_rad[:, j], span), _rate_within(rates, j, span) if turns[j] else 0.0)
         if speed > most:
             top, joints, _ = worst.get((span.first, span.last), (0.0, [], span))
             worst[span.first, span.last] = (max(top, speed), [*joints, j], span)

@@ -108,7 +108,7 @@ def lateral_deviation(seen: Posture, point_world_m: F64) -> F64:
 
 @numba.njit(cache=True, nogil=True)
 def _fill_reach(left: F64, right: F64, axis: F64, reach: F64, lowest: F64) -> None:
-    """Fill `reach` (T, 2) with how far points (T, K, 3) of both soles go along `axis` (T, 2), and `lowest` (T,) with their height."""
+    """Fill `reach` (T, 2) with how far both soles (T, K, 3) go along `axis` (T, 2), and `lowest` (T,) with their least height."""
     for t in range(len(reach)):
         near, far, low = np.inf, -np.inf, np.inf
         for sole in (left, right):
