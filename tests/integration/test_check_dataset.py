@@ -244,7 +244,7 @@ def test_two_checks_at_once(mixed: Dataset) -> None:
 def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     judged_before = check_judging.judged_here
 
-    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> Notes | str:
+    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> check_judging.Judgement | str:
         said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
         if ref.id == "fall_00000000":
             person = Notes(episode=ref.id, review={"verdict": "accepted", "by": "kim"})

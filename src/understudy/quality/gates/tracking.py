@@ -130,8 +130,9 @@ def _stuck(episode: Episode, context: GateContext, told: F64, measured: F64, t_n
         return []
     at, joint = np.unravel_index(int(np.argmin(share)), share.shape)
     span = max(spans(share[:, joint] < least, t_ns), key=lambda s: s.last - s.first)
+    name = context.robot.joint_names[columns[joint]]
     message = (
-        f"{context.robot.joint_names[columns[joint]]} goes {share[at, joint]:.0%} of the {asked[at, joint]:.2f} rad it is told to at "
+        f"{name} goes {share[at, joint]:.0%} of the {asked[at, joint]:.2f} rad it is told to at "
         f"{moment(episode, t_ns[at])} (at least {least:.0%} is due). Check that its motor is on and free, and record it again"
     )
     return [_finding(float(share[at, joint]), least, "1", message, span.start_ns, span.end_ns)]
