@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,9 @@ def judged_by(dataset: Dataset, refs: Sequence[EpisodeRef], known: Known, worker
     from pebble import ProcessExpired
 
     with worker_pool(min(workers, len(refs)), _open, (dataset.root, known)) as pool:
-        futures = [pool.schedule(_judge, args=(ref,)) for ref in refs]
-        for ref, future in zip(refs, futures, strict=True):
+        waiting = deque((ref, pool.schedule(_judge, args=(ref,))) for ref in refs)
+        while waiting:  # a future holds its result: ten thousand of them are a memory of their own
+            ref, future = waiting.popleft()
             try:
                 said: Judgement | str = future.result()
             except ProcessExpired as error:
