@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,10 +13,11 @@ import pytest
 from understudy.apps.cli._main import main
 from understudy.errors import InputError, UnknownNameError
 from understudy.kinematics.load import load_robot
+from understudy.pipeline.check import check_dataset
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding, Notes, ScoreResult, Segment
-from understudy.store.catalog import CATALOG, catalog_rows, rebuild_catalog, refresh_catalog
+from understudy.store.catalog import CATALOG, catalog_rows, file_row, rebuild_catalog, refresh_catalog
 from understudy.store.catalog_query import ask, columns, matching, ordered
 from understudy.store.dataset import Dataset
 from understudy.store.episode_file import read_episode
@@ -55,6 +57,26 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("understudy.store.catalog.read_episode", counted)
     return names
+
+
+def test_after_a_check_no_file_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    robot = load_robot("unitree_g1")
+    dataset = Dataset.create(tmp_path / "kitchen", default_schema(robot, "kitchen"), robot)
+    for seed, episode in enumerate((make_episode(robot, duration_s=1.0), make_fall_episode(robot, duration_s=2.0))):
+        dataset.add(replace(episode, id=f"take_{seed}"))
+    summary = check_dataset(dataset)
+    assert len(summary.refused) > 0  # its row has to follow it to failures/
+    names = reads(monkeypatch)
+    quick = refresh_catalog(dataset, seen=summary.rows)
+    assert names == []
+    assert len(quick) == 2
+    monkeypatch.undo()
+    assert pq.read_table(rebuild_catalog(dataset)).equals(quick)
+
+
+def test_a_row_of_another_file_is_not_taken(dataset: Dataset) -> None:
+    seen = {"stand_00000000": {**file_row(dataset.ref("stand_00000000").path, dataset.read("stand_00000002")), "bytes": 1}}
+    assert refresh_catalog(dataset, seen=seen).equals(pq.read_table(rebuild_catalog(dataset)))
 
 
 def test_what_was_found_and_where_is_in_the_row(dataset: Dataset) -> None:

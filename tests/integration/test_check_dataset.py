@@ -26,6 +26,7 @@ from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset, EpisodeRef
+from understudy.store.episode_file import read_episode
 from understudy.store.journal_state import TakeState, write_state
 from understudy.store.notes import notes_path
 from understudy.testing.episodes import make_episode, make_fall_episode, with_gap
@@ -188,13 +189,12 @@ def test_a_new_episode_makes_no_old_one_be_judged_again(mixed: Dataset, monkeypa
     check_dataset(mixed)
     mixed.add(_good(seed=7))
     read: list[str] = []
-    whole = Dataset.read
 
-    def watched(self: Dataset, episode_id: str) -> Episode:
-        read.append(episode_id)
-        return whole(self, episode_id)
+    def watched(path: Path, *, whole: bool = False) -> Episode:
+        read.append(path.stem)
+        return read_episode(path, whole=whole)
 
-    monkeypatch.setattr(Dataset, "read", watched)
+    monkeypatch.setattr("understudy.pipeline.check_judging.read_episode", watched)
     summary = check_dataset(mixed)
     assert [e.id for e in summary.episodes if e.looked_at] == ["stand_00000007"]
     assert read == ["stand_00000007"]  # what it is held against stands in the notes of the others
@@ -247,7 +247,7 @@ def test_two_checks_at_once(mixed: Dataset) -> None:
 def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     judged_before = check_judging.judged_here
 
-    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> Notes | str:
+    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> check_judging.Judgement | str:
         said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
         if ref.id == "fall_00000000":
             person = Notes(episode=ref.id, review={"verdict": "accepted", "by": "kim"})

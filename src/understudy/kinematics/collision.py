@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from understudy.errors import ShapeError
-from understudy.geom.arrays import F64, I64, frozen_f64, frozen_i64
+from understudy.geom.arrays import F64, I64, Bool, frozen_f64, frozen_i64
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.kinematics.segments import closest_on_segments, place_capsule, segment_distance
 from understudy.spec.robot import RobotModel
@@ -16,6 +16,7 @@ from understudy.spec.robot import RobotModel
 _NEAR_JOINTS = 2
 _NEVER_NEARER_M = 0.05
 _PROBES = 3000
+_ROUNDING_M = 1e-9
 EXACT_BELOW_M = 0.05
 """Pairs farther apart than this get a lower bound of their distance, which costs a tenth."""
 
@@ -120,6 +121,23 @@ def self_distances(robot: RobotModel, poses: BodyPoses, model: CollisionModel | 
     return SelfDistances(model.pair_names, distance)
 
 
+def overlapping(model: CollisionModel, poses: BodyPoses, *, over_m: float) -> Bool:
+    """(T,) whether any watched pair overlaps by more than `over_m`, 0 or more, at each step; no distance is worked out for it."""
+    found = np.zeros(len(poses.pos_world_m), dtype=bool)
+    _overlap_kernel(
+        model.body,
+        model.a_body_m,
+        model.b_body_m,
+        model.radius_m,
+        model.pair,
+        over_m,
+        poses.pos_world_m,
+        poses.rot_world,
+        found,
+    )
+    return found
+
+
 def witnesses(model: CollisionModel, poses: BodyPoses) -> Witnesses:
     """Closest points and signed distance of every watched pair at every step."""
     shape = (len(poses.pos_world_m), len(model.pair))
@@ -168,6 +186,32 @@ def distance_kernel(
             if bound < exact_below:
                 bound = segment_distance(a[i], b[i], a[j], b[j]) - radius[i] - radius[j]
             distance[t, p] = bound
+
+
+@numba.njit(cache=True)
+def _overlap_kernel(
+    body: I64, a_body: F64, b_body: F64, radius: F64, pair: I64, over_m: float, pos: F64, rot: F64, found: Bool
+) -> None:
+    """Fill `found` (T,). Bounding spheres that overlap by less settle most pairs, without a root."""
+    count = body.shape[0]
+    a, b, middle, near2 = np.empty((count, 3)), np.empty((count, 3)), np.empty((count, 3)), np.empty(len(pair))
+    for p in range(len(pair)):
+        i, j = pair[p, 0], pair[p, 1]
+        half = 0.5 * np.sqrt(((a_body[i] - b_body[i]) ** 2).sum()) + 0.5 * np.sqrt(((a_body[j] - b_body[j]) ** 2).sum())
+        near2[p] = max(half + radius[i] + radius[j] - over_m + _ROUNDING_M, 0.0) ** 2
+    for t in range(len(found)):
+        for c in range(count):
+            place_capsule(rot[t, body[c]], pos[t, body[c]], a_body[c], b_body[c], a[c], b[c])
+            for r in range(3):
+                middle[c, r] = 0.5 * (a[c, r] + b[c, r])
+        for p in range(len(pair)):
+            i, j = pair[p, 0], pair[p, 1]
+            x, y, z = middle[i, 0] - middle[j, 0], middle[i, 1] - middle[j, 1], middle[i, 2] - middle[j, 2]
+            if x * x + y * y + z * z >= near2[p]:
+                continue
+            if -(segment_distance(a[i], b[i], a[j], b[j]) - radius[i] - radius[j]) > over_m:
+                found[t] = True
+                break
 
 
 @numba.njit(cache=True)

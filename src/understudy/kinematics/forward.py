@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from understudy.errors import ShapeError
-from understudy.geom.arrays import F64, I64
+from understudy.geom.arrays import F64, I64, Bool
 from understudy.spec.robot import RobotModel
 
 
@@ -55,6 +55,7 @@ def body_poses(robot: RobotModel, root_pos_world_m: F64, root_quat_world_wxyz: F
     pos = np.empty((steps, robot.dof + 1, 3))
     rot = np.empty((steps, robot.dof + 1, 3, 3))
     forward_kernel(
+        np.arange(robot.dof),
         robot.body_parent,
         robot.rot_parent_joint,
         robot.pos_parent_joint_m,
@@ -70,25 +71,62 @@ def body_poses(robot: RobotModel, root_pos_world_m: F64, root_quat_world_wxyz: F
 
 @numba.njit(cache=True)
 def forward_kernel(
-    body_parent: I64, rot0: F64, pos0: F64, axis: F64, root_pos: F64, root_quat: F64, joint_pos: F64, pos: F64, rot: F64
+    joints: I64,
+    body_parent: I64,
+    rot0: F64,
+    pos0: F64,
+    axis: F64,
+    root_pos: F64,
+    root_quat: F64,
+    joint_pos: F64,
+    pos: F64,
+    rot: F64,
 ) -> None:
-    """Fill `pos` (T, B, 3) and `rot` (T, B, 3, 3); arguments as in `RobotModel` and `body_poses`."""
-    joints = body_parent.shape[0]
-    turn = np.empty((3, 3))
-    mount = np.empty((3, 3))
+    """Fill `pos` (T, B, 3) and `rot` (T, B, 3, 3) for the root and the bodies that `joints` move, each after what carries it.
+
+    Other arguments as in `RobotModel` and `body_poses`. Most joints turn about an axis of a frame that is not tilted against its
+    parent: what the full products would multiply by 0 and 1 is left out, and the result is the same to the last bit.
+    """
+    turn, mount = np.empty((3, 3)), np.empty((3, 3))
+    straight, about = _simple_joints(rot0, axis)
     for t in range(root_pos.shape[0]):
         for k in range(3):
             pos[t, 0, k] = root_pos[t, k]
         quat_matrix_kernel(root_quat[t], rot[t, 0])
-        for j in range(joints):
+        for j in joints:
             p, b = body_parent[j], j + 1
+            x, y, z = pos0[j, 0], pos0[j, 1], pos0[j, 2]
             for r in range(3):
-                pos[t, b, r] = pos[t, p, r]
-                for k in range(3):
-                    pos[t, b, r] += rot[t, p, r, k] * pos0[j, k]
-            axis_turn_kernel(axis[j], joint_pos[t, j], turn)
-            product_kernel(rot[t, p], rot0[j], mount)
-            product_kernel(mount, turn, rot[t, b])
+                pos[t, b, r] = pos[t, p, r] + rot[t, p, r, 0] * x + rot[t, p, r, 1] * y + rot[t, p, r, 2] * z
+            if straight[j]:
+                for r in range(3):
+                    mount[r, 0], mount[r, 1], mount[r, 2] = rot[t, p, r, 0], rot[t, p, r, 1], rot[t, p, r, 2]
+            else:
+                product_kernel(rot[t, p], rot0[j], mount)
+            if about[j] < 0:
+                axis_turn_kernel(axis[j], joint_pos[t, j], turn)
+                product_kernel(mount, turn, rot[t, b])
+                continue
+            c, s = np.cos(joint_pos[t, j]), np.sin(joint_pos[t, j])
+            along, first, second = about[j], (about[j] + 1) % 3, (about[j] + 2) % 3
+            for r in range(3):
+                rot[t, b, r, along] = mount[r, along] * (c + (1.0 - c))
+                rot[t, b, r, first] = mount[r, first] * c + mount[r, second] * s
+                rot[t, b, r, second] = mount[r, second] * c - mount[r, first] * s
+
+
+@numba.njit(cache=True)
+def _simple_joints(rot0: F64, axis: F64) -> tuple[Bool, I64]:
+    """(J,) joints whose frame is not tilted against their parent's; (J,) axis 0 to 2 that a joint turns about, -1 where none."""
+    straight, about = np.ones(len(axis), dtype=np.bool_), np.full(len(axis), -1)
+    for j in range(len(axis)):
+        for r in range(3):
+            for c in range(3):
+                if rot0[j, r, c] != (1.0 if r == c else 0.0):
+                    straight[j] = False
+            if axis[j, r] == 1.0 and axis[j, (r + 1) % 3] == 0.0 and axis[j, (r + 2) % 3] == 0.0:
+                about[j] = r
+    return straight, about
 
 
 @numba.njit(cache=True)

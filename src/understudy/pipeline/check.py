@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from understudy.errors import EpisodeError, UnknownNameError
 from understudy.kinematics.load import load_robot
-from understudy.pipeline.check_judging import judged_by, judged_here
+from understudy.pipeline.check_judging import Judgement, judged_by, judged_here
 from understudy.pipeline.check_known import Known, known_of, noted, standing
 from understudy.pipeline.check_order import judged_too_soon
 from understudy.pipeline.ratings import rate_dataset, unrated
@@ -18,6 +18,7 @@ from understudy.spec.findings import Finding, Notes
 from understudy.spec.protocols import Progress
 from understudy.spec.robot import RobotModel
 from understudy.store.alone import alone
+from understudy.store.catalog import Row
 from understudy.store.dataset import Dataset, EpisodeRef, Partition
 from understudy.store.journal_state import JOURNAL_DIR, read_state, takes_in
 
@@ -58,10 +59,12 @@ class CheckSummary:
     Attributes:
         episodes: what became of each.
         waiting: takes that a recorder or its finalizer still works on, or died on; they have no episode yet.
+        rows: id to what the catalog holds of a file, of those that were opened (for `store.catalog.refresh_catalog`).
     """
 
     episodes: tuple[Checked, ...]
     waiting: tuple[str, ...] = ()
+    rows: Mapping[str, Row] = field(default_factory=dict, repr=False)
 
     @property
     def refused(self) -> tuple[Checked, ...]:
@@ -109,15 +112,19 @@ def check_dataset(
     weights = score_weights()
     judged = _judged(dataset, to_judge, robot, known, workers)
     done: list[Checked] = []
+    rows: dict[str, Row] = {}
     for i, ref in enumerate(refs):
-        said = held.get(ref.id)
-        done.append(_placed(dataset, ref, said if said is not None else next(judged), weights, looked_at=said is None))
+        said: Notes | str | None = held.get(ref.id)
+        looked_at = said is None
+        if said is None:
+            said = _noted(next(judged), ref, rows)
+        done.append(_placed(dataset, ref, said, weights, looked_at=looked_at))
         if (notes := done[-1].notes) is not None and done[-1].outcome == "accepted":
             known.add(ref, notes)
         if progress is not None:
             progress(i + 1, len(refs))
-    _judge_again(dataset, done, to_judge, robot, known, weights)
-    return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset))
+    _judge_again(dataset, done, to_judge, robot, known, weights, rows)
+    return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset), rows)
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
@@ -129,7 +136,7 @@ def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:
         StorageError: the disk refused.
     """
     known, robot, weights = known_of(dataset, {}, task=ref.task, but=[ref.id]), load_robot(dataset.robot_source), score_weights()
-    done = _placed(dataset, ref, judged_here(dataset, ref, robot, known), weights, looked_at=True)
+    done = _placed(dataset, ref, _noted(judged_here(dataset, ref, robot, known), ref, {}), weights, looked_at=True)
     return _rated(dataset, [done], check_hash(dataset.schema, robot), weights, task=ref.task)[0]
 
 
@@ -157,13 +164,16 @@ def settle(dataset: Dataset, notes: Notes) -> EpisodeRef:
         return dataset.move(ref.id, target)
 
 
-def _judged(dataset: Dataset, refs: Sequence[EpisodeRef], robot: RobotModel, known: Known, workers: int) -> Iterator[Notes | str]:
+def _judged(
+    dataset: Dataset, refs: Sequence[EpisodeRef], robot: RobotModel, known: Known, workers: int
+) -> Iterator[Judgement | str]:
     """What the gates say of each, in order; `known` grows meanwhile by what was accepted before."""
     if workers <= 1 or len(refs) < 2:
         yield from (judged_here(dataset, ref, robot, known) for ref in refs)
         return
     for ref, said in zip(refs, judged_by(dataset, refs, known, workers), strict=True):
-        again = isinstance(said, Notes) and said.facts is not None and known.motions.alike(said.facts.fingerprint, but=ref.id)
+        facts = None if isinstance(said, str) else said.notes.facts
+        again = facts is not None and known.motions.alike(facts.fingerprint, but=ref.id)
         yield judged_here(dataset, ref, robot, known) if again else said  # workers do not know each other's
 
 
@@ -174,12 +184,22 @@ def _judge_again(
     robot: RobotModel,
     known: Known,
     weights: Mapping[str, float],
+    rows: dict[str, Row],
 ) -> None:
     """Replaces in `done` what was said of those of `refs` that were judged before enough was known of their task."""
     at = {e.id: i for i, e in enumerate(done)}
     judged = [(ref, notes) for ref in refs if (notes := done[at[ref.id]].notes) is not None]
     for ref in judged_too_soon(dataset.schema, judged, known):
-        done[at[ref.id]] = _placed(dataset, ref, judged_here(dataset, ref, robot, known), weights, looked_at=True)
+        said = _noted(judged_here(dataset, ref, robot, known), ref, rows)
+        done[at[ref.id]] = _placed(dataset, ref, said, weights, looked_at=True)
+
+
+def _noted(said: Judgement | str, ref: EpisodeRef, rows: dict[str, Row]) -> Notes | str:
+    """What was said of an episode; what the catalog wants of its file is put aside."""
+    if isinstance(said, str):
+        return said
+    rows[ref.id] = said.row
+    return said.notes
 
 
 def _placed(dataset: Dataset, ref: EpisodeRef, said: Notes | str, weights: Mapping[str, float], *, looked_at: bool) -> Checked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,25 @@ from understudy.pipeline.processes import worker_pool
 from understudy.quality.verdict import judge
 from understudy.spec.findings import Notes
 from understudy.spec.robot import RobotModel
+from understudy.store.catalog import Row, file_row
 from understudy.store.dataset import Dataset, EpisodeRef
+from understudy.store.episode_file import read_episode
 
 _MOVED_MEANWHILE = 3
 
 
-def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Known) -> Notes | str:
+@dataclass(frozen=True)
+class Judgement:
+    """What gates and scores say of an episode, and what the catalog holds of its file: one reading serves both."""
+
+    notes: Notes
+    row: Row
+
+
+def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Known) -> Judgement | str:
     """What the gates say of an episode, or why it cannot be read.
 
-    Its samples are read while it is judged: where somebody moves it meanwhile it is judged again where it lies now.
+    Where somebody moves it meanwhile it is judged again where it lies now.
     """
     for _ in range(_MOVED_MEANWHILE):
         try:
@@ -29,8 +40,9 @@ def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Kno
         except UnknownNameError:
             return f"{ref.path}: the episode is gone; somebody moved or removed it during the check"
         try:
+            episode = read_episode(now.path, whole=True)
             notes = judge(
-                dataset.read(ref.id),
+                episode,
                 robot,
                 dataset.schema,
                 peers=known.peers.get(ref.task, {}),
@@ -38,14 +50,15 @@ def judged_here(dataset: Dataset, ref: EpisodeRef, robot: RobotModel, known: Kno
                 travels=known.travels.get(ref.task, {}),
                 file_bytes=size_of(now),
             )
-        except UnknownNameError:
+            row = file_row(now.path, episode)
+        except FileNotFoundError:
             continue
         except EpisodeError as error:
             if now.path.exists():
                 return str(error)
             continue
         if now.path.exists():
-            return notes
+            return Judgement(notes, row)
     return f"{ref.path}: the episode was moved again and again during the check; run it once more"
 
 
@@ -61,7 +74,7 @@ class _Here:
 _here: _Here | None = None
 
 
-def judged_by(dataset: Dataset, refs: Sequence[EpisodeRef], known: Known, workers: int) -> Iterator[Notes | str]:
+def judged_by(dataset: Dataset, refs: Sequence[EpisodeRef], known: Known, workers: int) -> Iterator[Judgement | str]:
     """What the gates say of each, or why it cannot be read, in order.
 
     Args:
@@ -73,10 +86,11 @@ def judged_by(dataset: Dataset, refs: Sequence[EpisodeRef], known: Known, worker
     from pebble import ProcessExpired
 
     with worker_pool(min(workers, len(refs)), _open, (dataset.root, known)) as pool:
-        futures = [pool.schedule(_judge, args=(ref,)) for ref in refs]
-        for ref, future in zip(refs, futures, strict=True):
+        waiting = deque((ref, pool.schedule(_judge, args=(ref,))) for ref in refs)
+        while waiting:  # a future holds its result: ten thousand of them are a memory of their own
+            ref, future = waiting.popleft()
             try:
-                said: Notes | str = future.result()
+                said: Judgement | str = future.result()
             except ProcessExpired as error:
                 said = f"{ref.path}: the process that judged it died ({error}); check its file, and that there is memory enough"
             yield said
@@ -88,7 +102,7 @@ def _open(root: Path, known: Known) -> None:
     _here = _Here(dataset, load_robot(dataset.robot_source), known)
 
 
-def _judge(ref: EpisodeRef) -> Notes | str:
+def _judge(ref: EpisodeRef) -> Judgement | str:
     if _here is None:
         raise RuntimeError("a worker that did not begin with _open")
     return judged_here(_here.dataset, ref, _here.robot, _here.known)

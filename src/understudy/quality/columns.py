@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
+from understudy.quality.memo import Each
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Severity
 from understudy.spec.stream import Stream
@@ -37,6 +40,49 @@ def table(stream: Stream) -> F64:
     return np.asarray(data, dtype=np.float64).reshape(len(data), math.prod(data.shape[1:]))
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How far the columns of a stream of numbers go: most questions of gates are answered by that, without a look at each sample.
+
+    Attributes:
+        low, high: (C,) smallest and largest of each column; 0 without samples, and of no meaning where `finite` is false.
+        finite: whether every sample is a finite number.
+    """
+
+    low: F64
+    high: F64
+    finite: bool
+
+
+_extents: Each[Extent] = Each()
+_series: Each[tuple[I64, F64] | None] = Each()
+_increasing: Each[bool] = Each()
+
+
+def extent(stream: Stream) -> Extent:
+    """How far the columns of a stream of numbers go; kept for the gates that ask next."""
+    return _extents.get(stream, lambda: extent_of(table(stream)))
+
+
+def extent_of(values: F64) -> Extent:
+    """How far the columns of samples (N, C) go."""
+    low, high = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    return Extent(low, high, bool(_fill_extent(np.ascontiguousarray(values), low, high)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_extent(values: F64, low: F64, high: F64) -> bool:
+    """Fill `low` and `high` (C,) from (N, C), for zeros where there are no samples; returns whether every sample is finite."""
+    off = 0.0
+    for t in range(len(values)):
+        for c in range(len(low)):
+            value = values[t, c]
+            low[c] = value if t == 0 or not value >= low[c] else low[c]
+            high[c] = value if t == 0 or not value <= high[c] else high[c]
+            off += value - value  # 0, or not a number for one that is infinite or none
+    return off == 0.0
+
+
 def column_name(stream: Stream, column: int) -> str:
     """What a column is called; its number where nobody named it."""
     names = stream.spec.names
@@ -48,16 +94,14 @@ def usable(stream: Stream) -> Bool:
     good = np.ones(len(stream), dtype=bool)
     if "valid" in stream.extra and len(stream.extra["valid"]) == len(good):
         good &= stream.extra["valid"].astype(bool)
-    if stream.spec.kind != "image" and stream.data.dtype.kind == "f":
-        finite = np.isfinite(stream.data)
-        if not finite.all():  # row by row is slow, and seldom needed
-            good &= finite.all(axis=tuple(range(1, stream.data.ndim)))
+    if stream.spec.kind != "image" and stream.data.dtype.kind == "f" and not extent(stream).finite:
+        good &= np.isfinite(stream.data).all(axis=tuple(range(1, stream.data.ndim)))
     return good
 
 
 def increasing(stream: Stream) -> bool:
     """Whether every stamp is later than the one before."""
-    return bool((np.diff(stream.t_ns) > 0).all())
+    return _increasing.get(stream, lambda: bool((stream.t_ns[1:] > stream.t_ns[:-1]).all()))
 
 
 def series(episode: Episode, key: str) -> tuple[I64, F64] | None:
@@ -65,16 +109,16 @@ def series(episode: Episode, key: str) -> tuple[I64, F64] | None:
 
     Samples that are not finite are left out; a stream whose stamps do not increase, or with fewer than 8 samples, is none.
     """
-    if key not in episode:
-        return None
-    stream = episode.stream(key)
+    return _series.get(episode.stream(key), lambda: _made(episode.stream(key))) if key in episode else None
+
+
+def _made(stream: Stream) -> tuple[I64, F64] | None:
     if stream.spec.kind == "image" or not increasing(stream):
         return None
     values = table(stream)
-    finite = np.isfinite(values)
-    if finite.all():
+    if extent(stream).finite:
         return (stream.t_ns, values) if len(values) >= _FEWEST else None
-    good = finite.all(axis=1)
+    good = np.isfinite(values).all(axis=1)
     return (stream.t_ns[good], values[good]) if int(good.sum()) >= _FEWEST else None
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from understudy.geom.arrays import F64, I64
 from understudy.quality.columns import POSITIONS, joint_series
+from understudy.quality.memo import Last
 from understudy.spec.episode import Episode
 from understudy.spec.protocols import Alike
 
@@ -36,6 +37,13 @@ def fingerprint(episode: Episode) -> str:
 
     A sample counts with the time to the next one, so that the same poses at another speed are another motion.
     """
+    return _last.get(episode, make=lambda: _made(episode))
+
+
+_last: Last[str] = Last()
+
+
+def _made(episode: Episode) -> str:
     found = joint_series(episode, POSITIONS)
     if found is None or len(found[0]) < 2:
         return ""
@@ -49,7 +57,7 @@ def _hashes(t_ns: I64, q_rad: F64) -> U64:
     rows = np.concatenate([np.round(q_rad[:-1] / _ROUND_RAD).astype(np.int64), steps], axis=1).astype(np.uint64)
     with np.errstate(over="ignore"):
         mixed = np.zeros(len(rows), dtype=np.uint64)
-        for column in rows.T:
+        for column in np.ascontiguousarray(rows.T):
             mixed = (mixed ^ column) * _ODD
             mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
         mixed ^= mixed >> np.uint64(32)

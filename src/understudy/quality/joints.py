@@ -9,6 +9,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.kinematics.forward import BodyPoses, body_poses
+from understudy.quality.columns import extent
 from understudy.quality.memo import Last
 from understudy.quality.spans import median_step_s
 from understudy.spec.episode import Episode
@@ -63,9 +64,9 @@ def joint_track(episode: Episode, robot: RobotModel) -> JointTrack:
 def _make(episode: Episode, robot: RobotModel) -> JointTrack:
     joints = episode.stream(POSITIONS)
     joint_pos = in_order(episode, POSITIONS, robot)
-    usable = np.isfinite(joint_pos).all(axis=1)
-    if usable.all():
+    if extent(joints).finite:
         return JointTrack(robot, joints.t_ns, joint_pos)
+    usable = np.isfinite(joint_pos).all(axis=1)
     return JointTrack(robot, joints.t_ns[usable], joint_pos[usable])
 
 
@@ -76,5 +77,5 @@ def in_order(episode: Episode, key: str, robot: RobotModel) -> F64:
         JointOrderError: the episode's joints are not this robot's.
     """
     order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
-    data = episode.data(key)
+    data = np.asarray(episode.stream(key).data, dtype=np.float64)
     return data if np.array_equal(order, np.arange(len(order))) else data[:, order]

@@ -1,4 +1,4 @@
-"""The last thing made, for gates that one after another ask for the same."""
+"""What was made once, for gates that one after another ask for the same."""
 
 from __future__ import annotations
 
@@ -28,3 +28,20 @@ class Last(Generic[V]):
         """Let go of the value when one of its objects is gone: it is as large as an episode."""
         if self._kept is not None and any(r is gone for r in self._kept[0]):
             self._kept = None
+
+
+class Each(Generic[V]):
+    """Keeps a value for every object it was made for, while that lives; told apart by identity, as objects never change."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[weakref.ref[object], V]] = {}
+
+    def get(self, of: object, make: Callable[[], V]) -> V:
+        """The value kept for this object, or a new one."""
+        key = id(of)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0]() is of:
+            return kept[1]
+        made = make()
+        self._kept[key] = (weakref.ref(of, lambda _: self._kept.pop(key, None)), made)
+        return made

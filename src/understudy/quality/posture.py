@@ -10,8 +10,9 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.rotations import quat_normalize
+from understudy.geom.vectors import lengths
 from understudy.kinematics.forward import BodyPoses, body_poses
-from understudy.kinematics.sole_travel import sole_outlines, sole_travel
+from understudy.kinematics.sole_travel import outline_travel, sole_courses
 from understudy.quality.joints import POSITIONS, JointTrack, joint_track
 from understudy.quality.memo import Last
 from understudy.quality.skip import NotApplicable
@@ -52,8 +53,10 @@ class Posture:
     @cached_property
     def soles(self) -> dict[str, F64]:
         """Side to (T, K, 3) sole outline in the world, metres."""
-        parts = [sole_outlines(self.robot, self.at(rows)) for rows in self._blocks(overlap=0)]
-        return {side: np.concatenate([part[side] for part in parts]) for side in parts[0]}
+        return self._courses(slice(0, len(self.t_ns)))
+
+    def _courses(self, rows: slice) -> dict[str, F64]:
+        return sole_courses(self.robot, self.base_pos_world_m[rows], self.base_quat_world_wxyz[rows], self.joint_pos[rows])
 
     @cached_property
     def sole_height_m(self) -> F64:
@@ -74,14 +77,16 @@ class Posture:
 
     @cached_property
     def _sole_travel(self) -> tuple[F64, F64]:
-        parts = [sole_travel(self.robot, self.at(rows), self.lag) for rows in self._blocks(overlap=self.lag)]
+        if len(self.t_ns) <= _BLOCK:
+            return outline_travel(self.soles, self.lag)
+        parts = [outline_travel(self._courses(rows), self.lag) for rows in self._blocks(overlap=self.lag)]
         height = [parts[0][0], *(lowest[self.lag :] for lowest, _ in parts[1:])]
         return np.concatenate(height), np.concatenate([slid for _, slid in parts])
 
-    def _blocks(self, *, overlap: int) -> list[I64]:
+    def _blocks(self, *, overlap: int) -> list[slice]:
         """Rows in pieces that do not fill the memory, each beginning with the last `overlap` rows of the one before."""
         count = len(self.t_ns)
-        return [np.arange(max(0, a - overlap), min(a + _BLOCK, count)) for a in range(0, max(count, 1), _BLOCK)]
+        return [slice(max(0, a - overlap), min(a + _BLOCK, count)) for a in range(0, max(count, 1), _BLOCK)]
 
     @cached_property
     def tilt_rad(self) -> F64:
@@ -152,7 +157,7 @@ def _make(episode: Episode, robot: RobotModel) -> Posture:
     if BASE not in episode or len(episode.stream(BASE)) == 0:
         return _by_sensors(episode, track)
     pose = _base_at(episode.stream(BASE), track.t_ns)
-    usable = np.isfinite(pose).all(axis=1) & (np.linalg.norm(pose[:, 3:], axis=1) > 0.5)
+    usable = np.isfinite(pose).all(axis=1) & (lengths(pose[:, 3:]) > 0.5)
     if usable.all():
         return Posture(robot, track.t_ns, pose[:, :3], quat_normalize(pose[:, 3:]), track.joint_pos)
     pose = pose[usable]

@@ -11,6 +11,7 @@ from understudy.geom.arrays import F64, I64
 from understudy.geom.filters import derivative
 from understudy.geom.interpolation import slerp_at
 from understudy.geom.rotations import angular_velocity, quat_apply, quat_conj, quat_normalize
+from understudy.geom.vectors import lengths
 from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.quality.columns import BASE, POSITIONS, TARGETS, VELOCITIES, joint_series, series
 from understudy.spec.episode import Episode
@@ -110,7 +111,7 @@ def _of_imus(within: _Within, robot: RobotModel, positions: Series) -> Iterator[
         if imu is None or mount is None or mount.link not in robot.frames:
             continue
         poses = poses or _poses(within, robot, positions)
-        length = np.linalg.norm(imu[1][:, 4:7], axis=1, keepdims=True)
+        length = lengths(imu[1][:, 4:7])[:, None]
         turn = _turn_rate(positions[0], poses.rot_world[:, robot.frames[mount.link].body])
         yield Pair(key, "the joints and the base", turn, (imu[0], length))
 
@@ -133,4 +134,4 @@ def _turn_rate(t_ns: I64, rot_world: F64) -> Series:
 
 
 def _unit(quat: F64) -> bool:
-    return bool((np.abs(np.linalg.norm(quat, axis=1) - 1.0) < 0.5).all())
+    return bool((np.abs(lengths(quat) - 1.0) < 0.5).all())

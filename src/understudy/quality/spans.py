@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
+from understudy.quality.memo import Each
 from understudy.spec.episode import Episode
 
 
@@ -27,17 +28,30 @@ class Span:
 
 def median_step_s(t_ns: I64) -> float:
     """Median time between neighbouring samples, seconds; 0 for fewer than two samples."""
-    return float(np.median(np.diff(t_ns))) * 1e-9 if len(t_ns) > 1 else 0.0
+    if len(t_ns) < 2:
+        return 0.0
+    if t_ns.flags.writeable or t_ns.base is not None:
+        return _median_step_s(t_ns)
+    return _steps.get(t_ns, lambda: _median_step_s(t_ns))  # nobody can change these stamps
+
+
+def _median_step_s(t_ns: I64) -> float:
+    return float(np.median(np.diff(t_ns))) * 1e-9
+
+
+_steps: Each[float] = Each()
 
 
 def spans(mask: Bool, t_ns: I64, *, min_s: float = 0.0) -> list[Span]:
     """Stretches in which `mask` (T,) holds for at least `min_s`, each sample standing for one median step."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2] - 1
-    step_s = median_step_s(t_ns)
-    # half a step of slack: a stretch of exactly min_s must not depend on the rounding of its stamps
-    long_enough = (ends - starts + 1) * step_s >= min_s - 0.5 * step_s if min_s > 0 else np.ones(len(starts), dtype=bool)
-    return [Span(int(a), int(b), int(t_ns[a]), int(t_ns[b])) for a, b in zip(starts[long_enough], ends[long_enough], strict=True)]
+    if min_s > 0 and len(starts):
+        step_s = median_step_s(t_ns)
+        # half a step of slack: a stretch of exactly min_s must not depend on the rounding of its stamps
+        long_enough = (ends - starts + 1) * step_s >= min_s - 0.5 * step_s
+        starts, ends = starts[long_enough], ends[long_enough]
+    return [Span(int(a), int(b), int(t_ns[a]), int(t_ns[b])) for a, b in zip(starts, ends, strict=True)]
 
 
 def total_s(found: list[Span], t_ns: I64) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.interpolation import lerp_at, slerp_at
 from understudy.geom.rotations import quat_to_matrix
+from understudy.geom.vectors import lengths
 from understudy.kinematics.com import center_of_mass
 from understudy.kinematics.contact import sole_track
 from understudy.kinematics.forward import BodyPoses, body_poses
@@ -86,7 +87,7 @@ def _body_of(episode: Episode, robot: RobotModel) -> Body | None:
     t_ns, joint_pos = found[0][rows], found[1][rows][:, robot.reorder(episode.joint_names, where=f"episode {episode.id}")]
     calm = _calm(*found, t_ns, episode.joint_names)
     base = series(episode, BASE)
-    if base is None or base[1].shape[1] != 7 or (np.abs(np.linalg.norm(base[1][:, 3:], axis=1) - 1.0) > 0.5).any():
+    if base is None or base[1].shape[1] != 7 or (np.abs(lengths(base[1][:, 3:]) - 1.0) > 0.5).any():
         return Body(t_ns, joint_pos, np.zeros((len(t_ns), 3)), np.tile([1.0, 0.0, 0.0, 0.0], (len(t_ns), 1)), False, calm)
     return Body(t_ns, joint_pos, lerp_at(base[0], base[1][:, :3], t_ns), slerp_at(base[0], base[1][:, 3:], t_ns), True, calm)
 

@@ -63,16 +63,27 @@ def rebuild_catalog(dataset: Dataset, *, progress: Progress | None = None) -> Pa
     return _write(dataset, {}, progress)
 
 
-def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None) -> pa.Table:
+def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None, seen: Mapping[str, Row] | None = None) -> pa.Table:
     """The catalog as it is now: an episode's file is only opened where its size or time of change is another than in the row
     that is there; what its notes say is read where these have changed.
+
+    Args:
+        dataset: whose catalog.
+        progress: called with (done, total).
+        seen: id to what `file_row` says of episodes that were opened just now: their files are not opened again.
 
     Raises:
         StorageError: the disk refused.
     """
     import pyarrow.parquet as pq
 
-    return pq.read_table(_write(dataset, _kept(dataset.root / CATALOG), progress))
+    return pq.read_table(_write(dataset, {**(seen or {}), **_kept(dataset.root / CATALOG)}, progress))
+
+
+def file_row(path: Path, episode: Episode) -> Row:
+    """What the catalog holds of a file that has just been read: `refresh_catalog` need not open it again then."""
+    place = path.stat()
+    return {"bytes": place.st_size, "file_ns": place.st_mtime_ns} | _of_file(episode)
 
 
 def catalog_rows(table: pa.Table) -> list[dict[str, Value]]:
@@ -132,10 +143,10 @@ def _row_of(root: Path, ref: EpisodeRef, kept: Mapping[str, Row]) -> Row | None:
             "notes_ns": _changed_ns(notes_path(ref.path)),
         }
         old = kept.get(ref.id)
-        if old is None or old["verdict"] == UNREADABLE or any(old[name] != place[name] for name in ("bytes", "file_ns")):
+        if old is None or old.get("verdict") == UNREADABLE or any(old[name] != place[name] for name in ("bytes", "file_ns")):
             episode = read_episode(ref.path)
             return place | _of_file(episode) | _of_notes(episode.notes or Notes(episode=ref.id))
-        if all(old[name] == value for name, value in place.items()):
+        if all(old.get(name) == value for name, value in place.items()):
             return old
         return place | {name: old.get(name) for name in _FROM_FILE} | _of_notes(read_notes(ref.path) or Notes(episode=ref.id))
     except FileNotFoundError:

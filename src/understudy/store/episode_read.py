@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +26,13 @@ from understudy.store.h5_guard import (
     damaged,
     dataset_in,
     group_in,
+    has,
     names_in,
     numeric_dtype,
+    packed_of,
     strings_of,
     text_of,
+    whole_array_of,
 )
 from understudy.store.layout import EXTRA_COLUMNS, GROUPS, ROOT_ATTRS, SEGMENT_COLUMNS, SEGMENT_EXTRA, STREAM_ATTRS
 from understudy.store.migration import current
@@ -40,8 +43,12 @@ if TYPE_CHECKING:
     import h5py
 
 
-def read_episode(path: Path) -> Episode:
+def read_episode(path: Path, *, whole: bool = False) -> Episode:
     """The episode in a file, with the notes beside it; samples are read when they are first looked at.
+
+    Args:
+        path: of the file.
+        whole: read the samples of all streams of numbers here, while the file is open: for one that looks at all of them.
 
     Raises:
         EpisodeError: the file or its notes are damaged, or of a newer version; the message names file and dataset.
@@ -59,7 +66,7 @@ def read_episode(path: Path) -> Episode:
             )
         timeline = group_in(file, "timeline", path)
         timeline_ns = _stamps(timeline, path, strict=True)
-        streams = _streams(file, timeline, schema, path, steps=len(timeline_ns))
+        streams = _Streams(file, timeline, schema, path, len(timeline_ns), whole).read()
         return Episode(
             id=path.stem,
             robot=str(attrs["robot"]),
@@ -103,8 +110,18 @@ def _schema(text: str, sha256: str, path: Path) -> Schema:
         raise EpisodeError(f"{path}: {error}") from None
 
 
-def _stamps(group: h5py.Group, path: Path, *, strict: bool) -> I64:
+def _stamps(group: h5py.Group, path: Path, *, strict: bool, known: dict[bytes, I64] | None = None) -> I64:
+    """Stamps of the timeline or a stream; streams that share theirs share the array, which is unpacked once."""
     dataset = dataset_in(group, "t_ns", path)
+    packed = packed_of(dataset, path) if known is not None else None
+    if known is None or packed is None:
+        return _unpacked(dataset, path, strict=strict)
+    if packed not in known:
+        known[packed] = _unpacked(dataset, path, strict=strict)
+    return known[packed]
+
+
+def _unpacked(dataset: h5py.Dataset, path: Path, *, strict: bool) -> I64:
     stamps = array_of(dataset, path)
     where = f"{path}: {dataset.name}"
     if stamps.dtype != np.int64:
@@ -144,23 +161,64 @@ def _segments(group: h5py.Group, path: Path) -> tuple[Segment, ...]:
         return tuple(Segment.model_validate(dict(zip((*SEGMENT_COLUMNS[:2], *names), row, strict=True))) for row in rows)
 
 
-def _streams(file: h5py.File, timeline: h5py.Group, schema: Schema, path: Path, *, steps: int) -> dict[str, Stream]:
-    streams: dict[str, Stream] = {}
-    for group_name in GROUPS:
-        group = group_in(file, group_name, path)
-        for name in names_in(group, path):
-            key = f"{group_name}/{name}"
-            try:
-                declared = schema.stream(key)
-            except UnknownNameError:
-                raise EpisodeError(f"{path}: stream {key} is not in the file's own schema; make the file again") from None
-            place = group_in(group_in(timeline, group_name, path), name, path)
-            _check_alignment(place, path, steps=steps)
-            streams[key] = _ruled(_stream(group_in(group, name, path), declared, path), attrs_of(place, path), path)
-    missing = [spec.key for spec in schema.streams if spec.required and spec.key not in streams]
-    if missing:
-        raise EpisodeError(f"{path}: required streams are missing: {', '.join(missing)}; the file is not a whole episode")
-    return streams
+@dataclass(frozen=True)
+class _Streams:
+    """Reads the streams of an open file, and keeps what several of them have alike."""
+
+    file: h5py.File
+    timeline: h5py.Group
+    schema: Schema
+    path: Path
+    steps: int
+    whole: bool
+    stamps: dict[bytes, I64] = field(default_factory=dict)
+
+    def read(self) -> dict[str, Stream]:
+        """Key to stream, of everything that the file has."""
+        found: dict[str, Stream] = {}
+        for group_name in GROUPS:
+            group, timeline = group_in(self.file, group_name, self.path), group_in(self.timeline, group_name, self.path)
+            for name in names_in(group, self.path):
+                found[f"{group_name}/{name}"] = self._one(group, timeline, f"{group_name}/{name}")
+        missing = [spec.key for spec in self.schema.streams if spec.required and spec.key not in found]
+        if missing:
+            raise EpisodeError(
+                f"{self.path}: required streams are missing: {', '.join(missing)}; the file is not a whole episode"
+            )
+        return found
+
+    def _one(self, group: h5py.Group, timeline: h5py.Group, key: str) -> Stream:
+        name = key.split("/")[1]
+        try:
+            declared = self.schema.stream(key)
+        except UnknownNameError:
+            raise EpisodeError(f"{self.path}: stream {key} is not in the file's own schema; make the file again") from None
+        place = group_in(timeline, name, self.path)
+        _check_alignment(place, self.path, steps=self.steps)
+        stream = self._stream(group_in(group, name, self.path), declared)
+        return _ruled(stream, attrs_of(place, self.path), self.path)
+
+    def _stream(self, group: h5py.Group, declared: StreamSpec) -> Stream:
+        path = self.path
+        stamps_ns = _stamps(group, path, strict=False, known=self.stamps)
+        attrs = attrs_of(group, path)
+        missing = [a for a in STREAM_ATTRS if a not in attrs]
+        if missing:
+            raise EpisodeError(f"{path}: attributes of {group.name} are missing: {', '.join(missing)}")
+        spec = _spec(attrs, declared, f"{path}: {group.name}")
+        samples: Values
+        if declared.kind == "image":
+            samples = images_in(group, path, count=len(stamps_ns))
+        else:
+            data = dataset_in(group, "data", path)
+            _check_samples(data, spec, len(stamps_ns), path)
+            samples = whole_array_of(data, path) if self.whole else partial(_read, path, f"{declared.key}/data")
+        columns = [n for n in EXTRA_COLUMNS if has(group, n, path)]
+        extra = {n: array_of(dataset_in(group, n, path), path) for n in columns}
+        for column, values in extra.items():
+            if values.shape != stamps_ns.shape:
+                raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
+        return Stream(spec, stamps_ns, samples, str(attrs["derived"]), extra)
 
 
 def _ruled(stream: Stream, attrs: dict[str, object], path: Path) -> Stream:
@@ -180,27 +238,6 @@ def _check_alignment(group: h5py.Group, path: Path, *, steps: int) -> None:
             raise EpisodeError(f"{path}: {dataset.name} has shape {dataset.shape} for {steps} steps")
 
 
-def _stream(group: h5py.Group, declared: StreamSpec, path: Path) -> Stream:
-    stamps_ns = _stamps(group, path, strict=False)
-    attrs = attrs_of(group, path)
-    missing = [a for a in STREAM_ATTRS if a not in attrs]
-    if missing:
-        raise EpisodeError(f"{path}: attributes of {group.name} are missing: {', '.join(missing)}")
-    spec = _spec(attrs, declared, f"{path}: {group.name}")
-    samples: Values
-    if declared.kind == "image":
-        samples = images_in(group, path, count=len(stamps_ns))
-    else:
-        _check_samples(dataset_in(group, "data", path), spec, len(stamps_ns), path)
-        samples = partial(_read, path, f"{declared.key}/data")
-    columns = [n for n in EXTRA_COLUMNS if n in names_in(group, path)]
-    extra = {n: array_of(dataset_in(group, n, path), path) for n in columns}
-    for column, values in extra.items():
-        if values.shape != stamps_ns.shape:
-            raise EpisodeError(f"{path}: {group.name}/{column} has shape {values.shape} for {len(stamps_ns)} stamps")
-    return Stream(spec, stamps_ns, samples, str(attrs["derived"]), extra)
-
-
 def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamSpec:
     try:
         names = tuple(json.loads(str(attrs["names"])))
@@ -209,10 +246,10 @@ def _spec(attrs: dict[str, object], declared: StreamSpec, where: str) -> StreamS
         )
     except (ValueError, TypeError, ValidationError) as error:
         raise EpisodeError(f"{where}: attributes do not describe a stream: {str(error).splitlines()[0]}") from None
-    for field in ("unit", "frame", "kind", "names"):
-        if getattr(found, field) != getattr(declared, field):
+    for name in ("unit", "frame", "kind", "names"):
+        if getattr(found, name) != getattr(declared, name):
             raise EpisodeError(
-                f"{where}: attribute {field} is {getattr(found, field)!r}, the file's schema says {getattr(declared, field)!r}"
+                f"{where}: attribute {name} is {getattr(found, name)!r}, the file's schema says {getattr(declared, name)!r}"
             )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +26,26 @@ _H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexErr
 
 
 @contextmanager
-def damaged(path: Path, what: str) -> Iterator[None]:
-    """Turns what h5py raises inside into an EpisodeError naming the file and the part."""
+def damaged(path: Path, what: str | h5py.Group | h5py.Dataset, *, of: h5py.Group | None = None) -> Iterator[None]:
+    """Turns what h5py raises inside into an EpisodeError naming the file and the part.
+
+    Args:
+        path: of the file.
+        what: in words; or the object, whose name is only asked for where it is needed.
+        of: group that `what` is the name in.
+    """
     try:
         yield
     except EpisodeError:
         raise
     except _H5PY_ERRORS as error:
         reason = str(error).split("\n", 1)[0][:200]
-        raise EpisodeError(f"{path}: {what} cannot be read: {reason}; the file is damaged: {ADVICE}") from None
+        part = _inside(of, str(what)) if of is not None else what if isinstance(what, str) else str(what.name)
+        raise EpisodeError(f"{path}: {part} cannot be read: {reason}; the file is damaged: {ADVICE}") from None
+
+
+def _inside(group: h5py.Group, name: str) -> str:
+    return f"{str(group.name).rstrip('/')}/{name}"
 
 
 @contextmanager
@@ -63,14 +75,15 @@ def _child(parent: h5py.Group, name: str, path: Path) -> Any:
     """An object of a group, by a hard link only."""
     import h5py
 
-    where = f"{str(parent.name).rstrip('/')}/{name}"
-    with damaged(path, where):
-        link = parent.get(name, getlink=True)
-        if link is None:
-            raise EpisodeError(f"{path}: {where} is missing; the file is not a whole episode")
-        if not isinstance(link, h5py.HardLink):
+    with damaged(path, name, of=parent):
+        links = parent.id.links
+        if not links.exists(name.encode()):
+            raise EpisodeError(f"{path}: {_inside(parent, name)} is missing; the file is not a whole episode")
+        if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+            where = _inside(parent, name)
             raise EpisodeError(f"{path}: {where} is a link to somewhere else, which an episode must not hold; refused")
-        return parent[name]
+        found = h5py.h5o.open(parent.id, name.encode())  # not parent[name], which opens the file's own object every time
+        return h5py.Dataset(found, readonly=True) if isinstance(found, h5py.h5d.DatasetID) else parent[name]
 
 
 def group_in(parent: h5py.Group, name: str, path: Path) -> h5py.Group:
@@ -90,7 +103,7 @@ def dataset_in(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset:
     found = _child(parent, name, path)
     if not isinstance(found, h5py.Dataset):
         raise EpisodeError(f"{path}: {found.name} is not a dataset")
-    with damaged(path, str(found.name)):
+    with damaged(path, found):
         if found.is_virtual or found.external:
             raise EpisodeError(f"{path}: {found.name} takes its samples from another file, which is refused")
     return found
@@ -98,17 +111,19 @@ def dataset_in(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset:
 
 def names_in(group: h5py.Group, path: Path) -> tuple[str, ...]:
     """Sorted names inside a group."""
-    with damaged(path, str(group.name)):
+    with damaged(path, group):
         return tuple(sorted(str(name) for name in group))
 
 
 def numeric_dtype(dataset: h5py.Dataset, path: Path) -> np.dtype[Any]:
     """The dtype of a dataset of numbers whose size the file can back."""
-    with damaged(path, str(dataset.name)):
+    with damaged(path, dataset):
         dtype: np.dtype[Any] = dataset.dtype
         if dtype.kind not in "biuf" or dtype.hasobject:
             raise EpisodeError(f"{path}: {dataset.name} holds {dtype}, only plain numbers are allowed")
-        claimed = int(np.prod([int(n) for n in dataset.shape or (1,)], dtype=object)) * dtype.itemsize
+        claimed = math.prod(int(n) for n in dataset.shape or (1,)) * dtype.itemsize
+        if claimed <= _FREE_BYTES:
+            return dtype
         stored = min(int(dataset.id.get_storage_size()), path.stat().st_size)
         if claimed > _FREE_BYTES + _MOST_BYTES_PER_STORED_BYTE * stored:
             raise EpisodeError(
@@ -117,12 +132,43 @@ def numeric_dtype(dataset: h5py.Dataset, path: Path) -> np.dtype[Any]:
         return dtype
 
 
+def has(group: h5py.Group, name: str, path: Path) -> bool:
+    """Whether a group has something of that name."""
+    with damaged(path, group):
+        return name.encode() in group.id
+
+
 def array_of(dataset: h5py.Dataset, path: Path) -> AnyArray:
     """All samples of a dataset of numbers."""
     numeric_dtype(dataset, path)
-    with damaged(path, str(dataset.name)):
+    with damaged(path, dataset):
         values: AnyArray = np.asarray(dataset[()])
         return values
+
+
+def whole_array_of(dataset: h5py.Dataset, path: Path) -> AnyArray:
+    """The same, for one who reads much: with the checksums checked here where that can be, which is quicker."""
+    from understudy.store.h5_checked import checked_array  # compiled: what reads little does not wait for it
+
+    numeric_dtype(dataset, path)
+    try:
+        values = checked_array(dataset)
+    except _H5PY_ERRORS:
+        values = None  # HDF5 says what is wrong
+    return array_of(dataset, path) if values is None else values
+
+
+def packed_of(dataset: h5py.Dataset, path: Path) -> bytes | None:
+    """A dataset of numbers as it lies in the file, with all that it takes to unpack it; None where it is in several pieces.
+
+    Two of the same file that are equal so hold the same numbers.
+    """
+    with damaged(path, dataset):
+        if dataset.chunks is None or dataset.ndim != 1 or dataset.id.get_num_chunks() != 1:
+            return None
+        skipped, packed = dataset.id.read_direct_chunk((0,))
+        filters = (dataset.compression, dataset.shuffle, dataset.fletcher32, dataset.scaleoffset)
+        return repr((dataset.shape, dataset.dtype.str, dataset.chunks, filters, skipped)).encode() + bytes(packed)
 
 
 def text_of(dataset: h5py.Dataset, path: Path) -> str:
@@ -139,7 +185,7 @@ def strings_of(dataset: h5py.Dataset, path: Path) -> tuple[str, ...]:
 def _texts(dataset: h5py.Dataset, path: Path, *, shape: tuple[int, ...] | None) -> tuple[str, ...]:
     import h5py
 
-    with damaged(path, str(dataset.name)):
+    with damaged(path, dataset):
         if h5py.check_string_dtype(dataset.dtype) is None:
             raise EpisodeError(f"{path}: {dataset.name} holds {dataset.dtype}, text is needed")
         if (shape is not None and dataset.shape != shape) or (shape is None and len(dataset.shape or ()) != 1):
@@ -158,14 +204,32 @@ def _decoded(values: Iterable[object]) -> Iterator[str]:
 
 def attrs_of(place: h5py.Group | h5py.Dataset, path: Path) -> dict[str, object]:
     """Attributes as Python numbers, bools and text; anything else is refused."""
+    import h5py
+
     out: dict[str, object] = {}
-    with damaged(path, f"an attribute of {place.name}"):
-        for name in sorted(place.attrs):
-            value = place.attrs[name]
-            value = value.item() if isinstance(value, np.generic) else value
+    with damaged(path, "an attribute", of=place):
+        for index in range(h5py.h5a.get_num_attrs(place.id)):
+            attribute = h5py.h5a.open(place.id, index=index)
+            name = attribute.name.decode()
+            value = _value(attribute, place, name)
             if not isinstance(value, str | int | float | bool):
                 raise EpisodeError(
                     f"{path}: attribute {name!r} of {place.name} is a {type(value).__name__}, not a number or text"
                 )
             out[name] = value
     return out
+
+
+def _value(attribute: h5py.h5a.AttrID, place: h5py.Group | h5py.Dataset, name: str) -> object:
+    """One value; texts and plain numbers without the detours that h5py takes for every kind there is."""
+    import h5py
+
+    dtype = attribute.dtype
+    text = h5py.check_string_dtype(dtype)
+    if attribute.shape == () and (dtype.kind in "iuf" or (text is not None and text.length is None)):
+        box = np.zeros((), dtype=dtype)
+        attribute.read(box)
+        plain = box.item()
+        return plain.decode("utf-8", "surrogateescape") if isinstance(plain, bytes) else plain
+    value = place.attrs[name]
+    return value.item() if isinstance(value, np.generic) else value

@@ -39,7 +39,7 @@ def check(dataset: DatasetDir, /, *, json: Off = False, redo: Off = False, resto
     with progress("checking") as advance:
         summary = check_dataset(opened, advance, redo=redo, restore=restore, workers=workers)
     with progress("catalog") as advance:
-        refresh_catalog(opened, progress=advance)
+        refresh_catalog(opened, progress=advance, seen=summary.rows)
     if json:
         say_json(_as_json(summary))
     else:

@@ -17,6 +17,7 @@ from understudy.quality.columns import (
     TORQUES,
     VELOCITIES,
     column_name,
+    extent,
     joint_series,
     series,
     spread,
@@ -31,6 +32,8 @@ from understudy.spec.stream import Stream
 
 _FEWEST, _SHORTEST_S = 20, 0.5
 _TURN, _OFTEN = 0.02, 0.9
+_NEARLY = 0.99
+"""Whole ranges under this share of a limit cannot be over it, however they are rounded."""
 _GRAVITY, _BASE_VELOCITY = "observations/projected_gravity", "observations/base_velocity"
 
 
@@ -52,11 +55,9 @@ class Constant:
             stream = episode.streams[key]
             if not key.startswith("observations/") or stream.spec.kind in ("image", "discrete") or not _long_enough(stream):
                 continue
-            values = table(stream)
-            if not np.isfinite(values).all():
-                continue
-            constant = spread(values) == 0
-            if constant.any():
+            columns = extent(stream)
+            constant = columns.high == columns.low
+            if columns.finite and constant.any():
                 found += [_finding(stream, *said) for said in _contradicted(episode, stream, constant, context.thresholds)][:1]
         return found
 
@@ -71,10 +72,12 @@ def _contradicted(
     """Columns that are constant and should not be, why, and the figure that says so with its limit and unit."""
     key, rad, rad_s = stream.spec.key, number(limit, "moving_rad"), number(limit, "moving_rad_s")
     if key == POSITIONS:
-        yield from _against(constant, _joint_spread(episode, TARGETS), rad, "rad", "its command moves by {:.2f} rad")
-        yield from _against(constant, _joint_spread(episode, VELOCITIES), rad_s, "rad/s", "its rate changes by {:.2f} rad/s")
+        told, rates = _joint_spread(episode, TARGETS, constant, rad), _joint_spread(episode, VELOCITIES, constant, rad_s)
+        yield from _against(constant, told, rad, "rad", "its command moves by {:.2f} rad")
+        yield from _against(constant, rates, rad_s, "rad/s", "its rate changes by {:.2f} rad/s")
     elif key in (VELOCITIES, TORQUES):
-        yield from _against(constant, _joint_spread(episode, POSITIONS), rad, "rad", "the joint moves by {:.2f} rad")
+        moves = _joint_spread(episode, POSITIONS, constant, rad)
+        yield from _against(constant, moves, rad, "rad", "the joint moves by {:.2f} rad")
     elif stream.spec.kind == "imu" or stream.spec.unit.startswith("N"):
         dead = constant & ~_orientation(stream, len(constant))
         if int(dead.sum()) == 1 or (0 < dead.mean() <= 0.5 and "t_arrival_ns" in stream.extra):
@@ -106,13 +109,21 @@ def _against(
         yield wrong, why.format(top), top, most, unit
 
 
-def _joint_spread(episode: Episode, key: str) -> F64 | None:
-    """(J,) how far each joint's column goes, without the hundredth at either end that noise and spikes fill."""
+def _joint_spread(episode: Episode, key: str, asked: Bool, most: float) -> F64 | None:
+    """(J,) how far each joint's column goes, without the hundredth at either end that noise and spikes fill.
+
+    Of columns that are not asked for, or go no further than `most` even with their ends, it is 0.
+    """
     found = joint_series(episode, key)
-    if found is None:
+    if found is None or len(asked) != found[1].shape[1]:
         return None
-    low, high = np.percentile(found[1], [1, 99], axis=0)
-    return np.asarray(high - low)
+    every = extent(episode.stream(key))
+    reach = every.high - every.low if every.finite else spread(found[1])
+    columns = np.flatnonzero(asked & (reach > _NEARLY * most))
+    moves = np.zeros(len(asked))
+    low, high = np.percentile(found[1][:, columns], [1, 99], axis=0) if len(columns) else (0.0, 0.0)
+    moves[columns] = high - low
+    return moves
 
 
 def _of_base(episode: Episode, key: str) -> F64 | None:
@@ -121,10 +132,16 @@ def _of_base(episode: Episode, key: str) -> F64 | None:
     if found is None or found[1].shape[1] != 7:
         return None
     t_ns, pose = found
+    whole = extent(episode.stream(BASE))
+    if bool((whole.low == whole.high).all()) and whole.finite:
+        return np.zeros(3 if key == _GRAVITY else 6)
     if key == _GRAVITY:
         return spread(quat_apply(quat_conj(pose[:, 3:]), np.broadcast_to([0.0, 0.0, -1.0], (len(pose), 3))))
+    velocity = spread(derivative(pose[:, :3], t_ns - t_ns[0]))
+    if whole.finite and bool((whole.low == whole.high)[3:].all()):
+        return np.concatenate([velocity, np.zeros(3)])  # it does not turn
     turn = angular_velocity(pose[:, 3:], (t_ns - t_ns[0]).astype(np.float64))
-    return np.concatenate([spread(derivative(pose[:, :3], t_ns - t_ns[0])), spread(turn)])
+    return np.concatenate([velocity, spread(turn)])
 
 
 def _noisy(stream: Stream, constant: Bool) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.geom.interpolation import lerp_at
-from understudy.quality.columns import POSITIONS, TARGETS, VELOCITIES, joint_series
+from understudy.quality.columns import POSITIONS, TARGETS, VELOCITIES, extent, joint_series
 from understudy.quality.spans import Span, clock_s, moment, spans
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -40,12 +40,16 @@ class FrozenJoints:
         if found is None:
             return []
         t_ns, q_rad = found
-        still = np.concatenate([np.zeros((1, q_rad.shape[1]), dtype=bool), q_rad[1:] == q_rad[:-1]])
+        still = np.zeros(q_rad.shape, dtype=bool)
+        np.equal(q_rad[1:], q_rad[:-1], out=still[1:])
         limit = context.thresholds
         order = context.robot.reorder(episode.joint_names, where=f"episode {episode.id}")
         lower, upper = np.empty(len(order)), np.empty(len(order))
         lower[order], upper[order] = context.robot.lower_rad, context.robot.upper_rad
-        stopped = still & (np.abs(q_rad - lower) > _AT_LIMIT_RAD) & (np.abs(q_rad - upper) > _AT_LIMIT_RAD)
+        stopped = np.zeros(q_rad.shape, dtype=bool)
+        for j in np.flatnonzero(still.any(axis=0)):
+            inside = (np.abs(q_rad[:, j] - lower[j]) > _AT_LIMIT_RAD) & (np.abs(q_rad[:, j] - upper[j]) > _AT_LIMIT_RAD)
+            stopped[:, j] = still[:, j] & inside
         if repeated := _repeated(episode, t_ns, still, limit):
             return repeated
         seen: set[int] = set()
@@ -58,10 +62,13 @@ def _commanded(episode: Episode, t_ns: I64, still: Bool, limit: Mapping[str, Gat
     told = joint_series(episode, TARGETS)
     if told is None or episode.stream(TARGETS).derived:
         return []
-    target_rad = episode.stream(TARGETS).sample_at(t_ns).astype(np.float64)
-    found, most = [], number(limit, "frozen_command_rad")
-    for j in np.flatnonzero(still.any(axis=0)):
+    found, most, target_rad = [], number(limit, "frozen_command_rad"), None
+    reach = extent(episode.stream(TARGETS))
+    moves = reach.high - reach.low > most if reach.finite else np.ones(still.shape[1], dtype=bool)
+    for j in np.flatnonzero(still.any(axis=0) & moves):
         for span in spans(still[:, j], t_ns, min_s=number(limit, "frozen_s")) if int(j) not in seen else []:
+            if target_rad is None:  # seldom needed
+                target_rad = episode.stream(TARGETS).sample_at(t_ns).astype(np.float64)
             told_rad = float(np.ptp(target_rad[span.rows, j]))
             if told_rad > most:
                 message = (
@@ -80,11 +87,15 @@ def _stopped(
     """Joints that stop from one sample to the next, or start so, or stand still while they say that they turn; adds to `seen`."""
     most, found = number(limit, "abrupt_rad_s"), []
     rates = joint_series(episode, VELOCITIES)
+    ends = None if rates is None else extent(episode.stream(VELOCITIES))
+    turns = np.ones(still.shape[1], dtype=bool)  # by a rate that is over the limit anywhere: else none within a stretch can be
+    if ends is not None and ends.finite:
+        turns = np.maximum(ends.high, -ends.low) > most
     count = still.shape[1]
     candidates = [(span, int(j)) for j in np.flatnonzero(still.any(axis=0)) for span in _long(still[:, j], t_ns, limit)]
     worst: dict[tuple[int, int], tuple[float, list[int], Span]] = {}
     for span, j in candidates:
-        speed = max(_speed_around(t_ns, q_rad[:, j], span), _rate_within(rates, j, span))
+        speed = max(_speed_around(t_ns, q_rad[:, j], span), _rate_within(rates, j, span) if turns[j] else 0.0)
         if speed > most:
             top, joints, _ = worst.get((span.first, span.last), (0.0, [], span))
             worst[span.first, span.last] = (max(top, speed), [*joints, j], span)
@@ -140,8 +151,8 @@ def _rate_within(rates: tuple[I64, F64] | None, joint: int, span: Span) -> float
     """Median rate that is measured within a stretch; 0 where none is."""
     if rates is None:
         return 0.0
-    inside = (rates[0] > span.start_ns) & (rates[0] < span.end_ns)
-    return float(np.median(np.abs(rates[1][inside, joint]))) if int(inside.sum()) >= 5 else 0.0
+    first, last = np.searchsorted(rates[0], span.start_ns, side="right"), np.searchsorted(rates[0], span.end_ns)
+    return float(np.median(np.abs(rates[1][first:last, joint]))) if last - first >= 5 else 0.0
 
 
 def _finding(span: Span, message: str, value: float, limit: float, unit: str) -> Finding:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
+from understudy.quality.columns import extent
+from understudy.quality.joints import in_order
 from understudy.quality.spans import median_step_s, moment, spans, total_s, worst
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -14,6 +16,7 @@ from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.robot import RobotModel
 from understudy.spec.schema import GateValue
+from understudy.spec.stream import Stream
 
 POSITIONS, VELOCITIES = "observations/joint_positions", "observations/joint_velocities"
 
@@ -34,16 +37,27 @@ class Limits:
         robot, share = context.robot, number(context.thresholds, "tolerance")
         order = robot.reorder(episode.joint_names, where=f"episode {episode.id}")
         positions = episode.stream(POSITIONS)
-        q_rad = episode.data(POSITIONS)[:, order]
-        found = _positions(episode, robot, positions.t_ns, q_rad, share)
+        q_rad = in_order(episode, POSITIONS, robot)
+        found = _positions(episode, robot, positions.t_ns, q_rad, share) if _beyond(positions, robot, order, share) else []
         speed, t_ns = difference_speed(q_rad, positions.t_ns, number(context.thresholds, "difference_s"))
         seen = _speeds(episode, robot, POSITIONS, t_ns, speed, share)
-        if VELOCITIES in episode:
-            told = _speeds(
-                episode, robot, VELOCITIES, episode.stream(VELOCITIES).t_ns, np.abs(episode.data(VELOCITIES)[:, order]), share
-            )
-            seen = {**seen, **told}
+        if VELOCITIES in episode and _too_fast(episode.stream(VELOCITIES), robot, order, share):
+            told = np.abs(in_order(episode, VELOCITIES, robot))
+            seen |= _speeds(episode, robot, VELOCITIES, episode.stream(VELOCITIES).t_ns, told, share)
         return found + [seen[j] for j in sorted(seen)]
+
+
+def _beyond(positions: Stream, robot: RobotModel, order: I64, share: float) -> bool:
+    """Whether any position can be beyond a limit by what is allowed, as the ends of the columns tell."""
+    ends, allowed_rad = extent(positions), share * (robot.upper_rad - robot.lower_rad)
+    over_rad = np.maximum(ends.high[order] - robot.upper_rad, robot.lower_rad - ends.low[order]) if ends.finite else np.inf
+    return bool((over_rad > allowed_rad).any())
+
+
+def _too_fast(rates: Stream, robot: RobotModel, order: I64, share: float) -> bool:
+    """The same of measured speeds."""
+    ends = extent(rates)
+    return not ends.finite or bool((np.maximum(ends.high, -ends.low)[order] > (1.0 + share) * robot.velocity_rad_s).any())
 
 
 def difference_speed(q_rad: F64, t_ns: I64, over_s: float) -> tuple[F64, I64]:
@@ -64,7 +78,12 @@ def difference_speed(q_rad: F64, t_ns: I64, over_s: float) -> tuple[F64, I64]:
     dt_s = (t_ns[lag:] - t_ns[:-lag]) * 1e-9
     forward = dt_s > 0
     with np.errstate(invalid="ignore"):  # infinite positions are the business of `integrity`
-        return np.abs(q_rad[lag:] - q_rad[:-lag])[forward] / dt_s[forward, None], t_ns[lag:][forward]
+        way = q_rad[lag:] - q_rad[:-lag]
+        np.abs(way, out=way)
+        if not forward.all():
+            way, dt_s = way[forward], dt_s[forward]
+        way /= dt_s[:, None]
+        return way, t_ns[lag:][forward]
 
 
 def _positions(episode: Episode, robot: RobotModel, t_ns: I64, q_rad: F64, share: float) -> list[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from understudy.quality.columns import column_name, numeric, severity_of
+from understudy.quality.columns import column_name, extent, numeric, severity_of
 from understudy.quality.spans import moment
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -31,10 +31,9 @@ class NotANumber:
 
 def _not_finite(episode: Episode, stream: Stream, most: float) -> list[Finding]:
     data = stream.data
-    finite = np.isfinite(data)
-    if finite.all():
+    if extent(stream).finite:
         return []
-    bad = ~finite.reshape(len(data), -1)
+    bad = ~np.isfinite(data).reshape(len(data), -1)
     rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
     if len(rows) <= most:
         return []

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from understudy.quality.columns import QUATERNION, numeric, severity_of
+from understudy.geom.vectors import lengths
+from understudy.quality.columns import QUATERNION, extent, numeric, severity_of
 from understudy.quality.spans import moment, spans, worst
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
@@ -34,6 +35,8 @@ def _norms(episode: Episode, stream: Stream, most: float) -> list[Finding]:
     if len(data) == 0 or data.dtype.kind != "f":
         return []
     quat = data[..., QUATERNION[stream.spec.kind]].astype(np.float64)
+    if extent(stream).finite and quat.ndim == 2 and not (np.abs(lengths(quat) - 1.0) > most).any():
+        return []
     finite = np.asarray(np.isfinite(quat).all(axis=-1))
     off = np.abs(np.linalg.norm(np.where(finite[..., None], quat, 0.0), axis=-1) - 1.0)
     off = np.where(finite, off, 0.0).reshape(len(data), -1).max(axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from understudy.geom.arrays import F64, I64
 from understudy.geom.interpolation import lerp_at
 from understudy.geom.rotations import quat_apply, quat_conj, quat_normalize, xyzw_to_wxyz
+from understudy.geom.vectors import lengths
 from understudy.quality.columns import BASE, QUATERNION, series, severity_of
 from understudy.quality.slopes import some_rows, turn_at
 from understudy.quality.thresholds import number
@@ -49,7 +50,7 @@ class QuaternionOrder:
                 continue
             t_ns, values = read[0], read[1]
             quat = values[:, columns]
-            if (np.abs(np.linalg.norm(quat, axis=1) - 1.0) > 0.5).any():
+            if (np.abs(lengths(quat) - 1.0) > 0.5).any():
                 continue
             for what, as_is, other in _errors(episode, key, t_ns, values, quat):
                 if (as_is > most and other < _CLEARLY * as_is) or (as_is > _SMALL * most and other < _EXACTLY * as_is):
@@ -99,7 +100,7 @@ def _errors(episode: Episode, key: str, t_ns: I64, values: F64, quat: F64) -> It
 
 
 def _median(difference: F64) -> float:
-    return float(np.median(np.linalg.norm(difference, axis=1))) if len(difference) else 0.0
+    return float(np.median(lengths(difference))) if len(difference) else 0.0
 
 
 def _turn_error(t_ns: I64, quat: F64, rows: I64, told: F64, *, body: bool) -> float:

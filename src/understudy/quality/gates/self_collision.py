@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64
-from understudy.kinematics.collision import CollisionModel, collision_model, self_distances
+from understudy.kinematics.collision import CollisionModel, collision_model, overlapping, self_distances
 from understudy.kinematics.mesh_collision import Touch, meshes
 from understudy.quality.joints import POSITIONS, JointTrack, joint_track
 from understudy.quality.memo import Last
@@ -61,7 +61,10 @@ def _depths(seen: JointTrack, most_m: float, hold_s: float) -> tuple[tuple[tuple
     stride = max(1, math.ceil(hold_s / step_s - 0.5)) if step_s > 0 else 1  # samples of the shortest stretch that counts
     coarse = np.unique(np.append(np.arange(0, n, stride), n - 1))
     model = _model.get(seen.robot, make=lambda: collision_model(seen.robot))
-    first = self_distances(seen.robot, seen.from_pelvis(coarse), model)
+    poses = seen.from_pelvis(coarse)
+    if most_m >= 0.0 and not overlapping(model, poses, over_m=most_m).any():
+        return (), np.empty((n, 0))  # as nearly always
+    first = self_distances(seen.robot, poses, model)
     overlaps = (-first.distance_m > most_m).any(axis=1)
     if not overlaps.any():
         return (), np.empty((n, 0))

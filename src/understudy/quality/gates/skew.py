@@ -111,21 +111,23 @@ def _by_ends(episode: Episode) -> Iterator[tuple[Stream, _Off]]:
     the others have the very same stamps, to the nanosecond, so must it: they were made of one motion.
     """
     streams = [s for key, s in sorted(episode.streams.items()) if _steady(s)]
-    for stream in streams:
-        others = [other for other in streams if other is not stream]
-        if len(others) < _FEWEST_OTHERS:
-            return
-        starts, ends = np.array([s.t_ns[0] for s in others]), np.array([s.t_ns[-1] for s in others])
-        twins = np.array([len(s) == len(stream) for s in others])
+    if len(streams) <= _FEWEST_OTHERS:
+        return
+    begins, ends_ns = np.array([s.t_ns[0] for s in streams]), np.array([s.t_ns[-1] for s in streams])
+    counts, steps_s = np.array([len(s) for s in streams]), [step_of(s, episode) for s in streams]
+    steps_ns = np.array([round(step_s * 1e9) for step_s in steps_s])
+    for i, stream in enumerate(streams):
+        others = [*streams[:i], *streams[i + 1 :]]
+        starts, ends, steps = np.delete(begins, i), np.delete(ends_ns, i), np.delete(steps_ns, i)
+        twins = np.delete(counts, i) == counts[i]
         exact = (starts == _middle(starts)) & (ends == _middle(ends)) & twins
         if float(exact.mean()) >= _MOST_AGREE:
             start_ns, end_ns, step_s = int(starts[exact][0]), int(ends[exact][0]), 0.0
         else:
-            steps = np.array([round(step_of(s, episode) * 1e9) for s in others])
             first_ns, last_ns = _agreed(starts, steps), _agreed(ends, steps)
             if first_ns is None or last_ns is None:
                 continue
-            start_ns, end_ns, step_s = first_ns, last_ns, step_of(stream, episode)
+            start_ns, end_ns, step_s = first_ns, last_ns, steps_s[i]
         start_s, end_s = (int(stream.t_ns[0]) - start_ns) * 1e-9, (int(stream.t_ns[-1]) - end_ns) * 1e-9
         off = _Off(_beyond(start_s, step_s), _beyond(end_s, step_s), "beginning and end of the others", exact=step_s == 0.0)
         if off.start_s * off.end_s > 0 or step_s == 0.0 or (off.end_s != 0.0 and _runs(stream, off, others)):

@@ -119,8 +119,10 @@ def _stuck(episode: Episode, context: GateContext, told: F64, measured: F64, t_n
     """A joint that is told to go somewhere and stays."""
     from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
+    columns = np.flatnonzero(np.ptp(told, axis=0) > MOVES_RAD)
+    told, measured = told[:, columns], measured[:, columns]
     asked = maximum_filter1d(told, size, axis=0) - minimum_filter1d(told, size, axis=0)
-    if float(asked.max()) <= MOVES_RAD:
+    if float(asked.max(initial=0.0)) <= MOVES_RAD:
         return []
     went = maximum_filter1d(measured, 2 * size, axis=0) - minimum_filter1d(measured, 2 * size, axis=0)
     share, least = np.where(asked > MOVES_RAD, went / np.maximum(asked, 1e-9), np.inf), number(context.thresholds, "min_follow")
@@ -128,8 +130,9 @@ def _stuck(episode: Episode, context: GateContext, told: F64, measured: F64, t_n
         return []
     at, joint = np.unravel_index(int(np.argmin(share)), share.shape)
     span = max(spans(share[:, joint] < least, t_ns), key=lambda s: s.last - s.first)
+    name = context.robot.joint_names[columns[joint]]
     message = (
-        f"{context.robot.joint_names[joint]} goes {share[at, joint]:.0%} of the {asked[at, joint]:.2f} rad it is told to at "
+        f"{name} goes {share[at, joint]:.0%} of the {asked[at, joint]:.2f} rad it is told to at "
         f"{moment(episode, t_ns[at])} (at least {least:.0%} is due). Check that its motor is on and free, and record it again"
     )
     return [_finding(float(share[at, joint]), least, "1", message, span.start_ns, span.end_ns)]

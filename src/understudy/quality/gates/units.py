@@ -9,6 +9,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64
 from understudy.geom.interpolation import latest_index
+from understudy.geom.vectors import lengths
 from understudy.quality.columns import BASE, JOINT_STREAMS, POSITIONS, VELOCITIES, joint_series, series
 from understudy.quality.slopes import slope_at, some_rows, turn_at
 from understudy.quality.thresholds import number
@@ -82,14 +83,14 @@ def _turns(episode: Episode) -> Iterator[Finding]:
     """Rates of turn of an IMU against its own orientation."""
     for key in sorted(episode.streams):
         found = series(episode, key) if episode.streams[key].spec.kind == "imu" else None
-        if found is None or found[1].shape[1] != 10 or (np.linalg.norm(found[1][:, :4], axis=1) < 0.5).any():
+        if found is None or found[1].shape[1] != 10 or (lengths(found[1][:, :4]) < 0.5).any():
             continue
         rows = some_rows(len(found[0]), _MOST_ROWS)
         turn, values = turn_at(found[0], found[1][:, :4], rows), found[1][rows]
         yield from _ratio(
             key,
-            np.linalg.norm(turn, axis=1)[:, None],
-            np.linalg.norm(values[:, 4:7], axis=1)[:, None],
+            lengths(turn)[:, None],
+            lengths(values[:, 4:7])[:, None],
             "the change of its own orientation",
         )
 
@@ -128,7 +129,7 @@ def _accelerations(episode: Episode) -> Iterator[Finding]:
         found = series(episode, key) if episode.streams[key].spec.kind == "imu" else None
         if found is None or found[1].shape[1] != 10:
             continue
-        rest = float(np.median(np.linalg.norm(found[1][:, 7:10], axis=1)))
+        rest = float(np.median(lengths(found[1][:, 7:10])))
         if 1.0 / _WITHIN < rest < _WITHIN:
             message = (
                 f"{key}: its acceleration is {rest:.2f} most of the time, as if counted in g; a still IMU reads {_G} m/s^2. "

@@ -8,6 +8,8 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64
 from understudy.geom.rotations import quat_conj, quat_mul, quat_to_rotvec
+from understudy.geom.vectors import lengths
+from understudy.quality.columns import extent_of
 from understudy.quality.joints import POSITIONS, in_order, joint_track
 from understudy.quality.posture import BASE
 from understudy.quality.skip import NotApplicable
@@ -67,7 +69,7 @@ def _joints(episode: Episode, context: GateContext) -> list[Finding]:
 def _base(episode: Episode, context: GateContext) -> list[Finding]:
     limit, twist = context.thresholds, episode.stream(TWIST)
     pose, t_ns = episode.data(BASE), episode.stream(BASE).t_ns
-    usable = np.isfinite(pose).all(axis=1) & (np.abs(np.linalg.norm(pose[:, 3:], axis=1) - 1.0) < 0.5)
+    usable = np.isfinite(pose).all(axis=1) & (np.abs(lengths(pose[:, 3:]) - 1.0) < 0.5)
     pose, t_ns = pose[usable], t_ns[usable]
     speed, window_s, most = episode.data(TWIST), number(limit, "window_s"), number(limit, "max_share")
     found = []
@@ -109,8 +111,9 @@ def mismatch(
     Returns:
         (C,) or (1,) shares; empty where there are not enough samples.
     """
-    usable = np.isfinite(speed).all(axis=1)
-    speed, speed_t_ns = speed[usable], speed_t_ns[usable]
+    if not extent_of(speed).finite:
+        usable = np.isfinite(speed).all(axis=1)
+        speed, speed_t_ns = speed[usable], speed_t_ns[usable]
     if len(t_ns) < 3 or len(speed_t_ns) < 3:
         return np.zeros(0)
     first, last = max(int(t_ns[0]), int(speed_t_ns[0])), min(int(t_ns[-1]), int(speed_t_ns[-1]))
@@ -119,8 +122,12 @@ def mismatch(
         return np.zeros(0)
     way = np.diff(_at(t_ns, values, edges), axis=0)
     dt_s = np.diff(speed_t_ns) * 1e-9
-    area = np.cumsum(0.5 * (speed[1:] + speed[:-1]) * dt_s[:, None], axis=0)
-    told = np.diff(_at(speed_t_ns, np.concatenate([np.zeros((1, speed.shape[1])), area]), edges), axis=0)
+    area = np.zeros(speed.shape)
+    np.add(speed[1:], speed[:-1], out=area[1:])
+    area[1:] *= 0.5
+    area[1:] *= dt_s[:, None]
+    np.cumsum(area, axis=0, out=area)
+    told = np.diff(_at(speed_t_ns, area, edges), axis=0)
     off, went = np.mean((way - told) ** 2, axis=0), np.mean(way**2, axis=0)
     if together:
         off, went = off.sum(keepdims=True), went.sum(keepdims=True)

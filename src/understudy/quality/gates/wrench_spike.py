@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from understudy.geom.arrays import F64
+from understudy.quality.columns import extent, table
 from understudy.quality.skip import NotApplicable
 from understudy.quality.spans import median_step_s, moment, spans, worst
 from understudy.quality.thresholds import number
@@ -50,15 +51,25 @@ class WrenchSpike:
         for key in present:
             place = key.rsplit("_", 1)[1]
             stream = episode.stream(key)
-            data = stream.data.astype(np.float64)
+            data, reach = table(stream), extent(stream)
+            farthest = widest = np.full(data.shape[1], np.inf)  # where not all samples are numbers, each is looked at
+            if reach.finite:
+                farthest, widest = np.maximum(np.abs(reach.low), np.abs(reach.high)), reach.high - reach.low
             for part, suffix, unit, columns in _PARTS:
                 spike = number(context.thresholds, f"{place}_max_step_{suffix}")
                 most = number(context.thresholds, f"{place}_max_{suffix}")
-                size = np.linalg.norm(data[:, columns], axis=1)
-                jump = _off_median(data[:, columns], stream, number(context.thresholds, "window_s"), spike)
-                found += _over(episode, stream, part, unit, jump, spike, f"{part} leaves its running median by")
-                found += _over(episode, stream, part, unit, size, most, f"{part} reaches")
+                if _length(widest[columns]) > spike:
+                    jump = _off_median(data[:, columns], stream, number(context.thresholds, "window_s"), spike)
+                    found += _over(episode, stream, part, unit, jump, spike, f"{part} leaves its running median by")
+                if _length(farthest[columns]) > most:
+                    size = np.linalg.norm(data[:, columns], axis=1)
+                    found += _over(episode, stream, part, unit, size, most, f"{part} reaches")
         return found
+
+
+def _length(vector: F64) -> float:
+    """Length of a vector (3,): of the ends of a stream's columns, which no sample of it exceeds."""
+    return float(np.linalg.norm(vector)) * (1.0 + 1e-12)
 
 
 def _off_median(values: F64, stream: Stream, window_s: float, most: float) -> F64:

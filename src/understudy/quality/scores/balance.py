@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from understudy.geom.arrays import F64
@@ -97,12 +98,26 @@ def lateral_deviation(seen: Posture, point_world_m: F64) -> F64:
         (T,) 0 in the middle, 1 at the outer edge of the left foot, -1 at that of the right one, along the pelvis' y axis;
         NaN with both feet in the air and where the pelvis lies on its side.
     """
-    soles_m = np.concatenate([seen.soles["left"], seen.soles["right"]], axis=1)
-    side_m = np.einsum("tkd,td->tk", soles_m[..., :2], seen.left_world)
-    middle_m, half_m = (side_m.max(axis=1) + side_m.min(axis=1)) / 2.0, (side_m.max(axis=1) - side_m.min(axis=1)) / 2.0
+    soles = seen.soles
+    reach_m, lowest_m = np.empty((len(point_world_m), 2)), np.empty(len(point_world_m))
+    _fill_reach(soles["left"], soles["right"], seen.left_world, reach_m, lowest_m)
+    middle_m, half_m = (reach_m[:, 1] + reach_m[:, 0]) / 2.0, (reach_m[:, 1] - reach_m[:, 0]) / 2.0
     point_m = np.einsum("td,td->t", point_world_m, seen.left_world)
-    grounded = soles_m[..., 2].min(axis=1) < ON_FLOOR_M
-    return np.asarray(np.where(grounded, (point_m - middle_m) / np.maximum(half_m, 1e-3), np.nan))
+    return np.asarray(np.where(lowest_m < ON_FLOOR_M, (point_m - middle_m) / np.maximum(half_m, 1e-3), np.nan))
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_reach(left: F64, right: F64, axis: F64, reach: F64, lowest: F64) -> None:
+    """Fill `reach` (T, 2) with how far both soles (T, K, 3) go along `axis` (T, 2), and `lowest` (T,) with their least height."""
+    for t in range(len(reach)):
+        near, far, low = np.inf, -np.inf, np.inf
+        for sole in (left, right):
+            for k in range(sole.shape[1]):
+                along = sole[t, k, 0] * axis[t, 0] + sole[t, k, 1] * axis[t, 1]
+                near, far, low = min(near, along), max(far, along), min(low, sole[t, k, 2])
+        reach[t, 0], reach[t, 1], lowest[t] = near, far, low
+        if axis[t, 0] != axis[t, 0]:
+            reach[t, 0], reach[t, 1] = np.nan, np.nan
 
 
 PLUGIN: Score = Balance()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
+from understudy.geom.vectors import lengths
+from understudy.quality.columns import table
 from understudy.quality.skip import NotApplicable
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Component, ScoreResult
@@ -91,21 +94,30 @@ def _grips(opening: F64, t_ns: I64, side: int) -> list[Grip]:
 
 def closed_spans(opening: F64) -> list[tuple[int, int]]:
     """(from, to) samples of every closing: from the widest before it to the last one before it opens by STROKE, or the end."""
-    found: list[tuple[int, int]] = []
-    closed, extreme, begin = False, 0, 0
-    values = opening.tolist()
-    for i, value in enumerate(values):
+    spans = np.empty((len(opening) // 2 + 1, 2), dtype=np.int64)
+    return [(int(first), int(last)) for first, last in spans[: _fill_closings(opening, spans)]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_closings(opening: F64, spans: I64) -> int:
+    """Fill `spans` (K, 2) with the closings of `closed_spans`; returns how many there are."""
+    closed, extreme, begin, count = False, 0, 0, 0
+    for i in range(len(opening)):
+        value = opening[i]
         if closed:
-            if value < values[extreme]:
+            if value < opening[extreme]:
                 extreme = i
-            elif value > values[extreme] + STROKE:
-                found.append((begin, i - 1))
-                closed, extreme = False, i
-        elif value >= values[extreme]:
+            elif value > opening[extreme] + STROKE:
+                spans[count, 0], spans[count, 1] = begin, i - 1
+                closed, extreme, count = False, i, count + 1
+        elif value >= opening[extreme]:
             extreme = i
-        elif value < values[extreme] - STROKE:
+        elif value < opening[extreme] - STROKE:
             closed, begin, extreme = True, extreme, i
-    return [*found, (begin, len(values) - 1)] if closed else found
+    if closed:
+        spans[count, 0], spans[count, 1] = begin, len(opening) - 1
+        count += 1
+    return count
 
 
 def _grip(opening: F64, t_ns: I64, side: int, first: int, last: int) -> Grip:
@@ -122,9 +134,9 @@ def _by_force(episode: Episode, grip: Grip) -> bool | None:
     if key not in episode or not len(episode.stream(key)):
         return None
     stream = episode.stream(key)
-    force = np.linalg.norm(episode.data(key)[:, :3], axis=1)
-    before = force[(stream.t_ns < grip.begin_ns) & (stream.t_ns >= grip.begin_ns - round(BEFORE_S * 1e9))]
-    during = force[(stream.t_ns >= grip.start_ns) & (stream.t_ns <= grip.end_ns)]
+    force_n = table(stream)[:, :3]
+    before = lengths(force_n[(stream.t_ns < grip.begin_ns) & (stream.t_ns >= grip.begin_ns - round(BEFORE_S * 1e9))])
+    during = lengths(force_n[(stream.t_ns >= grip.start_ns) & (stream.t_ns <= grip.end_ns)])
     before, during = before[np.isfinite(before)], during[np.isfinite(during)]
     return bool(abs(during.mean() - before.mean()) >= LOAD_N) if len(before) and len(during) else None
 
