@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from understudy.apps.web.access import Access
@@ -64,6 +64,7 @@ def _damage(seed: int, frame: F64) -> F64:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(-(1 << 62), 1 << 62) | st.just(0)), min_size=1, max_size=12))
+@example(damage=[(964, 0)])  # hips and neck all but in one line
 def test_no_frame_ends_the_session_or_spoils_a_pose(session: LiveSession, damage: list[tuple[int, int]]) -> None:
     assert isinstance(session.stream, Source)
     stamps = []

@@ -12,6 +12,7 @@ import numpy as np
 
 from understudy.errors import EpisodeError
 from understudy.geom.arrays import AnyArray
+from understudy.store.h5_heaps import damaged_heap
 
 if TYPE_CHECKING:
     import h5py
@@ -61,6 +62,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
         found = "a folder" if path.is_dir() else "no file"
         raise EpisodeError(f"{path}: {found}; the episode may have been moved, open it again by its id")
     try:
+        heap = damaged_heap(path)
+        if heap is not None:
+            raise EpisodeError(f"{path}: texts and images at byte {heap} cannot be gone through; the file is damaged: {ADVICE}")
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
         if isinstance(error, PermissionError):

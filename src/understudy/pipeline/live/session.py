@@ -11,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from understudy.errors import InputError
+from understudy.errors import InputError, ShapeError
 from understudy.pipeline.live.calibration import StandingCalibration
 from understudy.pipeline.live.figures import Meter, source_rate_hz
 from understudy.pipeline.live.follower import Follower, compile_ahead
@@ -177,7 +177,11 @@ class LiveSession:
         if self._known is None and frame.whole:
             self._known = self._standing.add(frame.joint_pos_world_m, t_ns)
         if self._known is not None:
-            sample = self._follow(sample, self._known)
+            try:
+                sample = self._follow(sample, self._known)
+            except ShapeError:  # nobody stands like that: hips and neck in one line
+                self._meter.unusable += 1
+                return None
             self._recorder.add(sample)
         self._newest, self._newest_arrival_ns = sample, frame.t_arrival_ns
         self._meter.latency_ms.append((self._clock_ns() - frame.t_arrival_ns) * 1e-6)
