@@ -228,3 +228,11 @@ def test_the_file_carries_the_schema_it_was_written_under(episode: Episode, tmp_
     made = make_episode(duration_s=0.5, schema=schema)
     assert read_episode(written(made, tmp_path)).schema_toml == schema_toml(schema)
     assert len(made.timeline_ns) == 13
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_episode_without_debug_streams_is_whole(tmp_path: Path, whole: bool) -> None:
+    episode = make_episode(duration_s=0.2)
+    kept = {key: stream for key, stream in episode.streams.items() if not key.startswith("debug/")}
+    write_episode(tmp_path / "e.h5", replace(episode, streams=kept))
+    assert set(read_episode(tmp_path / "e.h5", whole=whole).streams) == set(kept)

@@ -177,8 +177,12 @@ class _Streams:
         """Key to stream, of everything that the file has."""
         found: dict[str, Stream] = {}
         for group_name in GROUPS:
-            group, timeline = group_in(self.file, group_name, self.path), group_in(self.timeline, group_name, self.path)
-            for name in names_in(group, self.path):
+            group = group_in(self.file, group_name, self.path)
+            names = names_in(group, self.path)
+            if not names:  # an episode without debug streams has no timeline of them
+                continue
+            timeline = group_in(self.timeline, group_name, self.path)
+            for name in names:
                 found[f"{group_name}/{name}"] = self._one(group, timeline, f"{group_name}/{name}")
         missing = [spec.key for spec in self.schema.streams if spec.required and spec.key not in found]
         if missing:

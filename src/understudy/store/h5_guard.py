@@ -62,9 +62,6 @@ def opened(path: Path) -> Iterator[h5py.File]:
         found = "a folder" if path.is_dir() else "no file"
         raise EpisodeError(f"{path}: {found}; the episode may have been moved, open it again by its id")
     try:
-        heap = damaged_heap(path)
-        if heap is not None:
-            raise EpisodeError(f"{path}: texts and images at byte {heap} cannot be gone through; the file is damaged: {ADVICE}")
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
         if isinstance(error, PermissionError):
@@ -72,6 +69,10 @@ def opened(path: Path) -> Iterator[h5py.File]:
         reason = "it is not an HDF5 file" if not h5py.is_hdf5(path) else "it is truncated or damaged"
         raise EpisodeError(f"{path}: cannot be opened: {reason} ({str(error)[:120]}); {ADVICE}") from None
     with file:
+        with damaged(path, "the heaps"):
+            heap = damaged_heap(path)
+        if heap is not None:  # HDF5 would go through it without end
+            raise EpisodeError(f"{path}: texts and images at byte {heap} cannot be gone through; the file is damaged: {ADVICE}")
         yield file
 
 
