@@ -1,0 +1,69 @@
+"""The step `check` and takes that end in their middle: what is known of a task's other takes when each is judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from understudy.kinematics.load import load_robot
+from understudy.pipeline.check import check_dataset
+from understudy.spec.default_schema import default_schema
+from understudy.spec.episode import Episode
+from understudy.spec.robot import RobotModel
+from understudy.store.dataset import Dataset
+from understudy.testing.episodes import make_episode
+from understudy.testing.moved import with_motion
+
+POSITIONS = "observations/joint_positions"
+
+
+@cache
+def _robot() -> RobotModel:
+    return load_robot("unitree_g1")
+
+
+def _dataset(root: Path, *episodes: Episode) -> Dataset:
+    dataset = Dataset.create(root, default_schema(_robot(), "test"), _robot())
+    for episode in episodes:
+        dataset.add(episode)
+    return dataset
+
+
+def _raising(name: str, *, turns: float = 2.0, duration_s: float = 3.0) -> Episode:
+    """The left arm goes up and down, that often."""
+    episode, seed = replace(make_episode(_robot(), duration_s=duration_s, seed=len(name)), id=name), sum(map(ord, name))
+    t_s = (episode.stream(POSITIONS).t_ns - episode.stream(POSITIONS).t_ns[0]) * 1e-9
+    joint_pos = np.tile(episode.data(POSITIONS)[0], (len(t_s), 1)) + 1e-5 * np.random.default_rng(seed).normal(size=(len(t_s), 1))
+    joint, size_rad = _robot().joint_index("left_shoulder_pitch_joint"), 0.5 + 0.001 * (seed % 7)
+    joint_pos[:, joint] -= size_rad * (1.0 - np.cos(2.0 * np.pi * turns * t_s / duration_s))
+    return with_motion(episode, _robot(), joint_pos=joint_pos)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_motion_that_ends_in_its_middle_is_found_whenever_it_was_looked_at(tmp_path: Path, workers: int) -> None:
+    """The first to be judged is the half one: how far the others go is only known when all were."""
+    whole = [_raising(f"raise_{letter}") for letter in "bcde"]
+    dataset = _dataset(tmp_path / "set", _raising("raise_a", turns=1.0), *whole)
+    summary = check_dataset(dataset, workers=workers)
+    assert [(e.id, e.outcome) for e in summary.refused] == [("raise_a", "rejected")]
+    notes = dataset.notes("raise_a")
+    assert notes is not None
+    assert [f.gate for f in notes.findings if f.severity == "reject"] == ["truncation"]
+    assert check_dataset(dataset, restore=True).restored == ()
+    dataset.add(_raising("raise_f", turns=1.0))
+    assert [e.id for e in check_dataset(dataset).refused] == ["raise_f"]
+    assert [e.id for e in check_dataset(dataset).refused] == []
+
+
+def test_a_quick_take_that_is_whole_stays_where_it_is(tmp_path: Path) -> None:
+    slow = [_raising(f"raise_{letter}", duration_s=4.0) for letter in "bcde"]
+    quick, cut = _raising("raise_a", duration_s=2.4), _raising("raise_f", turns=1.0, duration_s=2.4)
+    dataset = _dataset(tmp_path / "set", quick, *slow, cut)
+    summary = check_dataset(dataset)
+    assert [e.id for e in summary.refused] == ["raise_f"]
+    assert {e.id for e in summary.episodes if e.moved} == {"raise_f"}
+    assert dataset.ref("raise_a").partition == "episodes"
