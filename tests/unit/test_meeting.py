@@ -64,6 +64,29 @@ def test_marks_are_those_of_a_look_at_every_pair_step_after_step(problem: Proble
     assert seen > 100
 
 
+def test_bodies_that_come_near_by_small_steps_are_seen(problem: Problem) -> None:
+    """One joint goes from end to end in forty steps: what is waited for must not be more than the way there."""
+    rng, tree, caps = np.random.default_rng(7), problem.tree, problem.capsules
+    bodies, seen = len(tree.parent) + 1, 0
+    for joint in range(0, problem.robot.dof, 4):
+        start = 0.3 * rng.uniform(tree.lower, tree.upper)
+        start[joint] = tree.lower[joint]
+        step = np.zeros(6 + problem.robot.dof)
+        step[6 + joint] = (tree.upper[joint] - tree.lower[joint]) / 40
+        wait, gone = np.zeros(len(caps.meeting), dtype=np.float32), np.zeros(bodies, dtype=np.float32)
+        room, active = meeting_room(caps, bodies), np.zeros(len(caps.pair), dtype=np.uint8)
+        lin, ang = np.empty((bodies, 3)), np.empty((bodies, 3))
+        furthest(tree, step, room.going)
+        for n in range(40):
+            now = bodies_at(problem, np.zeros(3), np.eye(3), start + n * step[6:])
+            k.twist(step, now.pos, now.axis, tree.parent, lin, ang)
+            predict_pairs(caps, MARGIN_M, now, lin, ang, active, wait, gone, room)
+            np.testing.assert_array_equal(active, marked(problem, now, lin, ang))
+            seen += int(active.sum())
+            gone += room.going.astype(np.float32)
+    assert seen > 10
+
+
 def test_bodies_that_have_not_moved_are_not_looked_at_again(problem: Problem) -> None:
     tree, caps = problem.tree, problem.capsules
     now = bodies_at(problem, np.zeros(3), np.eye(3), np.asarray(problem.robot.home_rad))
