@@ -68,11 +68,20 @@ def test_tilted_at_half_the_standing_height(ratio: float, is_fall: bool) -> None
     assert bool(_falls(_motion(height, np.full(len(height), 1.0)))) is is_fall
 
 
-@pytest.mark.parametrize(("speed_m_s", "is_fall"), [(0.95, False), (1.05, True)])
-def test_low_with_a_descent_of_1_m_s(speed_m_s: float, is_fall: bool) -> None:
+@pytest.mark.parametrize(("speed_m_s", "is_fall"), [(1.45, False), (1.55, True)])
+def test_low_with_a_descent_of_1_5_m_s(speed_m_s: float, is_fall: bool) -> None:
     height = _eased(STANDING, 0.3 * STANDING, seconds=0.7 * STANDING / speed_m_s)
     found = _falls(_motion(height, 0 * height))
     assert bool(found) is is_fall
+
+
+def test_a_descent_that_the_legs_brake_is_a_crouch() -> None:
+    """As before a jump: at 2 m/s down to 0.6 of the standing height, then ever slower, low at 0.3 of it."""
+    t_s = np.arange(481) / 120.0
+    fast, slow = 0.4 * STANDING / 2.0, 0.3 * STANDING / 0.8
+    height = np.interp(t_s, [1.0, 1.0 + fast, 1.0 + fast + slow], [STANDING, 0.6 * STANDING, 0.3 * STANDING])
+    assert _falls(_motion(height, 0 * height)) == []
+    assert _falls(_motion(height, 0 * height), max_descent_m_s=0.7)
 
 
 def test_rising_fast_is_no_fall() -> None:

@@ -21,7 +21,7 @@ class MissingFrames:
     """Over `max_missing` of the samples of an observation or a camera are missing.
 
     A sample that is not a number, or is marked invalid by the recorder, is a missing one. Streams without a rate go by their
-    median step; discrete streams without a rate are events, which cannot be missed.
+    median step; discrete streams that have none and do not come steadily are events, which cannot be missed.
     """
 
     title = "Missing frames"

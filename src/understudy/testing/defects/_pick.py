@@ -22,12 +22,18 @@ FEWEST = 50
 
 
 def sampled_streams(episode: Episode) -> list[str]:
-    """Observations that come at an even rate, in the order of their names; no contacts and other events."""
-    keys = [key for key, s in episode.streams.items() if key.startswith("observations/") and s.spec.kind != "discrete"]
-    found = sorted(key for key in keys if len(episode.streams[key]) >= FEWEST)
+    """Observations that come at an even rate, contacts that do so too, in the order of their names; no events."""
+    found = sorted(s.spec.key for s in episode.streams.values() if s.spec.key.startswith("observations/") and _sampled(s))
     if not found:
         raise NotApplicable(f"no observation has {FEWEST} samples")
     return found
+
+
+def _sampled(stream: Stream) -> bool:
+    if len(stream) < FEWEST:
+        return False
+    steps_ns = np.diff(stream.t_ns)
+    return stream.spec.kind != "discrete" or bool(steps_ns.max() < 1.5 * np.median(steps_ns))
 
 
 def timed_streams(episode: Episode) -> list[str]:
