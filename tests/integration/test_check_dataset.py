@@ -29,7 +29,7 @@ from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_episode
 from understudy.store.journal_state import TakeState, write_state
 from understudy.store.notes import notes_path
-from understudy.testing.episodes import make_episode, make_fall_episode, with_gap
+from understudy.testing.episodes import make_episode, make_fall_episode, with_data, with_gap
 from understudy.testing.stand_in import stand_in_robot
 
 POSITIONS = "observations/joint_positions"
@@ -412,3 +412,64 @@ PLUGIN = Tidy()
 def test_an_empty_dataset(tmp_path: Path) -> None:
     assert check_dataset(_dataset(tmp_path / "set")).episodes == ()
     assert main(["check", str(tmp_path / "set")]) == 0
+
+
+def test_what_lies_among_episodes_and_can_be_none_is_named_and_stops_nobody(tmp_path: Path) -> None:
+    dataset = _dataset(tmp_path / "set", _good())
+    folder, file = dataset.ref("stand_00000000").path.parent, dataset.ref("stand_00000000").path
+    (folder / "gone.h5").symlink_to("nowhere.h5")
+    (folder / "round.h5").symlink_to("round.h5")
+    (folder / "folder.h5").mkdir()
+    os.mkfifo(folder / "pipe.h5")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.h5")).write_bytes(file.read_bytes())
+    (folder / " .h5").write_bytes(file.read_bytes())
+    (folder.parent / "around").symlink_to(dataset.root / "episodes")
+    assert [ref.id for ref in dataset.refs("all")] == ["stand_00000000"]
+    summary = check_dataset(dataset)
+    assert [(e.id, e.outcome) for e in summary.episodes if e.outcome == "accepted"] == [("stand_00000000", "accepted")]
+    assert {e.id for e in summary.unreadable} == {"gone", "round", "folder", "pipe", "caf\\xe9", " "}
+    assert all(str(folder) in e.error and e.error.isprintable() for e in summary.unreadable)
+    assert {path.name for path in folder.iterdir()} >= {"gone.h5", "round.h5", "folder.h5", "pipe.h5", " .h5"}
+    assert main(["check", str(dataset.root), "--json"]) == 1
+    for command in ("catalog", "segment", "report"):
+        assert main([command, str(dataset.root), *(["--no-video"] if command == "report" else [])]) == 0
+
+
+@pytest.mark.parametrize("value", [1e300, np.inf, -1e160])
+def test_numbers_of_any_size_are_a_finding(tmp_path: Path, value: float) -> None:
+    data = _good().data(POSITIONS).copy()
+    data[40, 3] = value
+    dataset = _dataset(tmp_path / "set", with_data(_good(), POSITIONS, data))
+    (episode,) = check_dataset(dataset).episodes
+    assert episode.outcome == "rejected"
+    assert episode.notes is not None
+    assert not [s for s in episode.notes.skipped if "failed" in s.reason]
+    assert main(["report", str(dataset.root), "--no-video"]) == 0
+
+
+def test_a_score_that_fails_is_listed_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from understudy.quality.scores.smoothness import Smoothness
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of its own")
+
+    monkeypatch.setattr(Smoothness, "rate", broken)
+    (episode,) = check_dataset(_dataset(tmp_path / "set", _good())).episodes
+    assert episode.notes is not None
+    assert [s.reason for s in episode.notes.skipped if s.name == "smoothness"] == [
+        "the score itself failed: ZeroDivisionError: of its own"
+    ]
+    assert {s.name for s in episode.notes.scores} >= {"balance"}
+
+
+def test_the_command_tells_what_is_refused_from_what_cannot_be_read(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    path = mixed.ref("stand_00000001").path
+    path.write_bytes(path.read_bytes()[:5000])
+    assert main(["check", str(mixed.root)]) == 1
+    out = capsys.readouterr().out
+    assert "4 episodes, 4 checked now: 2 refused, 1 that cannot be read" in out
+    assert "stays where it is" in out
+    assert main(["check", str(mixed.root)]) == 1
+    out = capsys.readouterr().out
+    assert "0 refused, 1 that cannot be read" in out
+    assert "Refused episodes are in failures/" not in out

@@ -11,6 +11,7 @@ import pytest
 
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import check_dataset
+from understudy.pipeline.labels import UNLABELLED
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
@@ -67,3 +68,18 @@ def test_a_quick_take_that_is_whole_stays_where_it_is(tmp_path: Path) -> None:
     assert [e.id for e in summary.refused] == ["raise_f"]
     assert {e.id for e in summary.episodes if e.moved} == {"raise_f"}
     assert dataset.ref("raise_a").partition == "episodes"
+
+
+@pytest.mark.parametrize(("task", "compared"), [("raise", True), (UNLABELLED, False)])
+def test_what_nobody_labelled_is_held_against_nothing(tmp_path: Path, task: str, compared: bool) -> None:
+    """Clips of any kind lie together there: one that is shorter or does less is not cut off, and nothing is usual."""
+    takes = [_raising(f"raise_{letter}") for letter in "bcdefghi"] + [_raising("raise_a", turns=1.0, duration_s=1.4)]
+    labelled = [replace(e, metadata={**e.metadata, "task_id": task}) for e in takes]
+    dataset = _dataset(tmp_path / "set", *labelled)
+    summary = check_dataset(dataset)
+    assert [e.id for e in summary.refused] == (["raise_a"] if compared else [])
+    scores = {s.name: s for e in summary.episodes for s in (e.notes.scores if e.notes else ()) if e.id == "raise_b"}
+    assert ("completion_time" in scores) is compared
+    assert (scores["smoothness"].rated == scores["smoothness"].value) or compared
+    dataset.add(replace(_raising("raise_j", turns=1.0, duration_s=1.4), metadata=labelled[0].metadata))
+    assert [e.id for e in check_dataset(dataset).refused] == (["raise_j"] if compared else [])

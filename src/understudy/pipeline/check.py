@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from understudy.errors import EpisodeError, UnknownNameError
@@ -57,7 +59,7 @@ class CheckSummary:
     """What `check_dataset` found, episode by episode in the order of the dataset.
 
     Attributes:
-        episodes: what became of each.
+        episodes: what became of each, and at the end what lies among them and can be none.
         waiting: takes that a recorder or its finalizer still works on, or died on; they have no episode yet.
         rows: id to what the catalog holds of a file, of those that were opened (for `store.catalog.refresh_catalog`).
     """
@@ -124,7 +126,15 @@ def check_dataset(
         if progress is not None:
             progress(i + 1, len(refs))
     _judge_again(dataset, done, to_judge, robot, known, weights, rows)
-    return CheckSummary(_rated(dataset, done, current, weights, redo=redo), _waiting(dataset), rows)
+    rated = _rated(dataset, done, current, weights, redo=redo)
+    strange = [_stranger(path, why) for path, why in dataset.strangers("failures" if restore else "all" if redo else "episodes")]
+    return CheckSummary((*rated, *strange), _waiting(dataset), rows)
+
+
+def _stranger(path: Path, why: str) -> Checked:
+    """What lies among the episodes and can be none."""
+    name, task, where = (os.fsencode(part).decode(errors="backslashreplace") for part in (path.stem, path.parent.name, path))
+    return Checked(name, task, "unreadable", None, None, looked_at=True, moved=False, error=f"{where}: no episode: {why}")
 
 
 def check_one(dataset: Dataset, ref: EpisodeRef) -> Checked:

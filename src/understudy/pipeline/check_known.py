@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from understudy.errors import EpisodeError
+from understudy.pipeline.labels import UNLABELLED
 from understudy.quality.fingerprint import KnownMotions
 from understudy.spec.findings import Notes
 from understudy.store.dataset import Dataset, EpisodeRef
@@ -42,6 +43,8 @@ def size_of(ref: EpisodeRef) -> int:
 class Known:
     """What the episodes of a dataset are held against: those that are not refused, and came before.
 
+    Unlabelled episodes have no task: they may be anything, and are held against none by duration or travel.
+
     Attributes:
         peers: task to episode id to duration in seconds.
         motions: fingerprints.
@@ -56,12 +59,17 @@ class Known:
     def add(self, ref: EpisodeRef, notes: Notes) -> None:
         """Take note of an episode that is not refused."""
         if notes.facts is not None:
-            self.peers[ref.task][ref.id] = notes.facts.duration_s
+            self.lasts(ref, notes.facts.duration_s)
             self.motions.add(ref.id, notes.facts.fingerprint)
+
+    def lasts(self, ref: EpisodeRef, duration_s: float) -> None:
+        """Take note of how long an episode is that is not refused."""
+        if ref.task != UNLABELLED:
+            self.peers[ref.task][ref.id] = duration_s
 
     def learn(self, ref: EpisodeRef, notes: Notes) -> None:
         """Take note of how far the joints of an episode go that is not refused."""
-        if notes.facts is not None and notes.facts.travel_rad > 0:
+        if notes.facts is not None and notes.facts.travel_rad > 0 and ref.task != UNLABELLED:
             self.travels[ref.task][ref.id] = notes.facts.travel_rad
 
 
@@ -84,7 +92,7 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
             if ref.id not in judged:
                 known.add(ref, notes)
                 continue
-            known.peers[ref.task][ref.id] = notes.facts.duration_s
+            known.lasts(ref, notes.facts.duration_s)
         elif task in (None, ref.task):
             _add_duration(known, ref)
     return known
@@ -92,6 +100,6 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
 
 def _add_duration(known: Known, ref: EpisodeRef) -> None:
     try:
-        known.peers[ref.task][ref.id] = read_duration_s(ref.path)
+        known.lasts(ref, read_duration_s(ref.path))
     except EpisodeError:
         return  # the run that judges it says so

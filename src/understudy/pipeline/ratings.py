@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from understudy.errors import EpisodeError
 from understudy.pipeline.check_known import noted
+from understudy.pipeline.labels import UNLABELLED
 from understudy.quality.in_task import FEWEST, Reference, rated, references
 from understudy.spec.findings import Notes
 from understudy.spec.robot import Strict
@@ -46,7 +47,8 @@ def rate_dataset(
     """Rate what has no rating against its task yet, and the whole task again where that has grown by a tenth.
 
     A new episode in a task of thousands moves the median by nothing that counts, so it alone is rated and the cost of a
-    check stays that of what is new. Refused episodes are rated too, but do not say what is usual.
+    check stays that of what is new. Refused episodes are rated too, but do not say what is usual. What is unlabelled has no
+    task: nothing is usual there, and its scores count by their fixed scales.
 
     Args:
         dataset: whose notes are read and, where a rating changed, replaced.
@@ -72,7 +74,7 @@ def rate_dataset(
         table = tables.get(name)
         if redo or _stale(table, count, current):
             notes = _notes(of_task)
-            table = tables[name] = _table(of_task, notes, current)
+            table = tables[name] = _table(of_task, notes if name != UNLABELLED else {}, current)
         else:
             notes = _notes([ref for ref in of_task if ref.id in unrated])
         if table is not None:

@@ -24,6 +24,8 @@ from understudy.spec.robot import RobotModel
 from understudy.spec.schema import Schema
 
 _log = logging.getLogger(__name__)
+_Known = tuple[dict[str, float], Others | None, dict[str, float]]
+"""Durations, motions and travels of other episodes, as a GateContext takes them."""
 _FOREIGN = "schema_match"
 """The one gate that an episode of another robot is put to."""
 
@@ -57,6 +59,11 @@ def judge(
     Raises:
         SchemaError: the schema has a table for a gate that is not there, or a key or value that its gate cannot take.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # a damaged column may hold any number; gates say what is wrong with it
+        return _judge(episode, robot, schema, (dict(peers or {}), others, dict(travels or {})), file_bytes)
+
+
+def _judge(episode: Episode, robot: RobotModel, schema: Schema, known: _Known, file_bytes: int) -> Notes:
     gates = load_gates()
     _check_tables(schema, gates)
     task_id = str(episode.metadata.get("task_id", ""))
@@ -64,7 +71,6 @@ def judge(
     foreign = episode.robot != robot.name or not joints
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    known = (dict(peers or {}), others, dict(travels or {}))
     for name, gate in gates.items():
         context = GateContext(robot, schema, merged(name, gate, schema, task_id), *known)
         if foreign and name != _FOREIGN:
@@ -174,6 +180,11 @@ def _rate(episode: Episode, context: GateContext, skipped: list[Skipped]) -> lis
             scores.append(score.rate(episode, context))
         except (NotApplicable, InputError) as why:
             skipped.append(Skipped(name=name, reason=str(why)))
+        except UnderstudyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a faulty score must not stop gates and others
+            _log.exception("score %s failed on episode %s", name, episode.id)
+            skipped.append(Skipped(name=name, reason=f"the score itself failed: {type(error).__name__}: {error}"))
     return scores
 
 

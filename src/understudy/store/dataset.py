@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import filecmp
 import logging
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -138,12 +139,19 @@ class Dataset:
         return robot_source(self.root, self.schema.robot)
 
     def refs(self, partition: Literal["episodes", "failures", "all"] = "episodes") -> tuple[EpisodeRef, ...]:
-        """Every episode of a partition, sorted by task and id."""
-        wanted = PARTITIONS if partition == "all" else (partition,)
-        found = [
-            _ref(path, part) for part in wanted for path in (self.root / part).glob("*/*.h5") if not path.name.startswith(".")
-        ]
+        """Every episode of a partition, sorted by task and id; what only looks like one is left to `strangers`."""
+        found = [_ref(path, part) for path, part in self._h5(partition) if _is_no_episode(path) == ""]
         return tuple(sorted(found, key=lambda ref: (ref.task, ref.id)))
+
+    def strangers(self, partition: Literal["episodes", "failures", "all"] = "all") -> tuple[tuple[Path, str], ...]:
+        """What lies where episodes do, ends in .h5 and can be none, sorted by path, and why: a link that leads nowhere, a folder or a
+        pipe, a name that no episode can have."""
+        found = [(path, why) for path, _ in self._h5(partition) if (why := _is_no_episode(path))]
+        return tuple(sorted((path, why) for path, why in found if os.path.lexists(path)))  # one that was moved just now is none
+
+    def _h5(self, partition: Literal["episodes", "failures", "all"]) -> Iterator[tuple[Path, Partition]]:
+        for part in PARTITIONS if partition == "all" else (partition,):
+            yield from ((path, part) for path in (self.root / part).glob("*/*.h5") if not path.name.startswith("."))
 
     def find(self, episode_id: str) -> EpisodeRef | None:
         """Where an episode lies; None where the dataset has none of that id."""
@@ -316,6 +324,20 @@ def _schema_text(root: Path) -> str:
         raise InputError(f"{root}: not a dataset: it is a file; give the dataset's folder") from None
     except UnicodeDecodeError as error:
         raise SchemaError(f"{path}: not UTF-8 text: {error}") from None
+
+
+def _is_no_episode(path: Path) -> str:
+    """Why what lies there cannot be an episode; empty where it can."""
+    try:
+        path_name(path.stem, what="episode id")
+        path_name(path.parent.name, what="task")
+        if path.is_file():
+            return ""
+    except EpisodeError as error:
+        return str(error)
+    except OSError as error:  # links that lead to each other
+        return f"it cannot be looked at: {error.strerror}"
+    return "it is a link that leads nowhere" if path.is_symlink() else "it is no file"
 
 
 def _ref(path: Path, partition: Partition) -> EpisodeRef:

@@ -58,13 +58,17 @@ def _print(summary: CheckSummary) -> None:
         if text := _worst(episode):
             say(f"{episode.id}: {text}")
     looked_at = sum(e.looked_at for e in summary.episodes)
-    line = f"{len(summary.episodes)} episodes, {looked_at} checked now: {len(summary.refused)} refused"
+    damaged = len(summary.unreadable)
+    line = f"{len(summary.episodes)} episodes, {looked_at} checked now: {len(summary.refused) - damaged} refused"
+    line += f", {damaged} that cannot be read" if damaged else ""
     say(line + (f", {len(summary.restored)} brought back from failures/" if summary.restored else ""))
     if summary.waiting:
         count, takes = len(summary.waiting), ", ".join(summary.waiting[:3])
         what = "take is" if count == 1 else "takes are"
         say(f"{count} {what} in journal/ without an episode yet ({takes}): checked when it is made")
-    if summary.refused:
+    if damaged:
+        say("What cannot be read stays where it is: put a copy in its place, or move it out of the dataset")
+    if len(summary.refused) > damaged:
         say("Refused episodes are in failures/, findings in <episode>.notes.json. After a change of thresholds: --restore")
 
 

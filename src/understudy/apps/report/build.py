@@ -104,7 +104,8 @@ _Known = tuple[Row, tuple[int, float, float, str], F64 | None, tuple[Segment, ..
 def _known(episode: Episode, robot: RobotModel) -> _Known:
     clip = clip_facts(episode, robot)
     q = clip.joint_pos
-    ranges = None if q is None or not len(q) else np.percentile(q, [0, 1, 99, 100], axis=0).T
+    sound = None if q is None else q[np.isfinite(q).all(axis=1)]
+    ranges = None if sound is None or not len(sound) else np.percentile(sound, [0, 1, 99, 100], axis=0).T
     reach = Reach.empty() if q is None else reach_of(robot, q)
     return Row.of(clip), clip.badness(), ranges, clip.again, reach
 

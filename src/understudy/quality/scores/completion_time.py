@@ -26,7 +26,8 @@ class CompletionTime:
         """The rating; `raw` is duration over median."""
         peers_s = [s for id_, s in sorted(context.peers.items()) if id_ != episode.id and s > 0]
         if len(peers_s) < FEWEST_PEERS:
-            raise NotApplicable(f"the task has {len(peers_s)} other episodes to compare with; {FEWEST_PEERS} are needed")
+            many = f"the task, if one is named, has {len(peers_s)} other episodes"
+            raise NotApplicable(f"{many} to compare with; {FEWEST_PEERS} are needed")
         if episode.duration_s <= 0:
             raise NotApplicable("the episode has no duration")
         return against_median(episode.duration_s, float(np.median(peers_s)))

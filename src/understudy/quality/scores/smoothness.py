@@ -43,6 +43,8 @@ class Smoothness:
             raise NotApplicable(f"{POSITIONS} has {int(usable.sum())} usable samples; 8 are needed")
         velocity, jerk = velocity_and_jerk(q_rad[usable], stream.t_ns[usable])
         raw_hz = float(np.percentile(frequency(velocity, jerk), 90))
+        if not np.isfinite(raw_hz):
+            raise NotApplicable(f"{POSITIONS} holds numbers that are too large to be angles")
         value = between(raw_hz, BEST_HZ, WORST_HZ, log=True)
         main = Component(name="jerk", raw=raw_hz, unit="Hz", log=True, resolution=0.1, value=value)
         beside = _in_windows(velocity, jerk, rate_hz=1.0 / median_step_s(stream.t_ns[usable]))
