@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from understudy.apps.cli._main import main
-from understudy.errors import InputError, UnknownNameError
+from understudy.errors import InputError, StorageError, UnknownNameError
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import check_dataset
 from understudy.spec.default_schema import default_schema
@@ -108,6 +108,16 @@ def test_refreshed_and_rebuilt_are_the_same(dataset: Dataset) -> None:
     dataset.write_notes(Notes(episode="stand_00000000", verdict="accepted"))
     refreshed = refresh_catalog(dataset)
     assert refreshed.equals(pq.read_table(rebuild_catalog(dataset)))
+
+
+def test_a_disk_that_refuses_does_not_hide_what_is_there(dataset: Dataset, caplog: pytest.LogCaptureFixture) -> None:
+    (dataset.root / CATALOG).mkdir()  # a folder where the file should go: root may write everywhere else
+    (dataset.root / CATALOG / "x.parquet").write_text("no parquet")
+    ids = {r["id"] for r in catalog_rows(refresh_catalog(dataset))}
+    assert ids == {ref.id for ref in dataset.refs("all")}
+    assert "left as it was" in caplog.text
+    with pytest.raises(StorageError):
+        rebuild_catalog(dataset)
 
 
 def test_an_episode_that_is_gone_is_gone(dataset: Dataset) -> None:

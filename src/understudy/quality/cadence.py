@@ -13,7 +13,7 @@ from understudy.spec.stream import Stream
 
 _STEADY_SAMPLES, _STEADY_HZ = 20, 5.0
 _STEADY_SHARE, _STEADY_OFF = 0.8, 0.25
-"""A stream without a rate has a pace when it has so many samples, that often, and so many of its steps are that near to the median."""
+"""A stream without a rate has a pace when it has so many samples, that often, and so many of its steps are about the median."""
 
 
 def judged(episode: Episode) -> Iterator[Stream]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from understudy.errors import EpisodeError
+from understudy.errors import EpisodeError, StorageError
 from understudy.kinematics.pace import BINS, seconds_by_speed
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Notes
@@ -60,7 +60,9 @@ def rebuild_catalog(dataset: Dataset, *, progress: Progress | None = None) -> Pa
     Raises:
         StorageError: the disk refused.
     """
-    return _write(dataset, {}, progress)
+    path = dataset.root / CATALOG
+    _store(path, _made(dataset, {}, progress))
+    return path
 
 
 def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None, seen: Mapping[str, Row] | None = None) -> pa.Table:
@@ -72,12 +74,18 @@ def refresh_catalog(dataset: Dataset, *, progress: Progress | None = None, seen:
         progress: called with (done, total).
         seen: id to what `file_row` says of episodes that were opened just now: their files are not opened again.
 
-    Raises:
-        StorageError: the disk refused.
+    Where the disk refuses, because it is full or read-only, the catalog is as it was there and a warning is logged: it is
+    derived, and what is asked of it can be answered all the same.
     """
-    import pyarrow.parquet as pq
-
-    return pq.read_table(_write(dataset, {**(seen or {}), **_kept(dataset.root / CATALOG)}, progress))
+    path = dataset.root / CATALOG
+    kept = _kept(path)
+    rows = _made(dataset, {**(seen or {}), **kept}, progress)
+    if not kept or len(rows) != len(kept) or any(kept.get(str(row["id"])) is not row for row in rows):
+        try:
+            _store(path, rows)
+        except StorageError as error:
+            _log.warning("%s; the catalog on disk is left as it was", error)
+    return _table(rows)
 
 
 def file_row(path: Path, episode: Episode) -> Row:
@@ -109,10 +117,7 @@ def _kept(path: Path) -> dict[str, Row]:
     return {str(row["id"]): row for row in catalog_rows(table)}
 
 
-def _write(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None) -> Path:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _made(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None) -> list[Row]:
     refs = dataset.refs("all")
     rows: list[Row] = []
     for done, ref in enumerate(refs, start=1):
@@ -121,13 +126,20 @@ def _write(dataset: Dataset, kept: Mapping[str, Row], progress: Progress | None)
             rows.append(row)
         if progress is not None:
             progress(done, len(refs))
-    path = dataset.root / CATALOG
-    if kept and len(rows) == len(kept) and all(kept.get(str(row["id"])) is row for row in rows):
-        return path
-    table = pa.table(_columns(rows)).replace_schema_metadata({b"understudy_catalog": _VERSION})
+    return rows
+
+
+def _table(rows: Sequence[Row]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(_columns(rows)).replace_schema_metadata({b"understudy_catalog": _VERSION})
+
+
+def _store(path: Path, rows: Sequence[Row]) -> None:
+    import pyarrow.parquet as pq
+
     with atomic_file(path) as part:
-        pq.write_table(table, part)
-    return path
+        pq.write_table(_table(rows), part)
 
 
 def _row_of(root: Path, ref: EpisodeRef, kept: Mapping[str, Row]) -> Row | None:

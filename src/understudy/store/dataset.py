@@ -144,8 +144,10 @@ class Dataset:
         return tuple(sorted(found, key=lambda ref: (ref.task, ref.id)))
 
     def strangers(self, partition: Literal["episodes", "failures", "all"] = "all") -> tuple[tuple[Path, str], ...]:
-        """What lies where episodes do, ends in .h5 and can be none, sorted by path, and why: a link that leads nowhere, a folder or a
-        pipe, a name that no episode can have."""
+        """What lies where episodes do, ends in .h5 and can be none, sorted by path, and why.
+
+        That is a link that leads nowhere, a folder or a pipe, a name that no episode can have.
+        """
         found = [(path, why) for path, _ in self._h5(partition) if (why := _is_no_episode(path))]
         return tuple(sorted((path, why) for path, why in found if os.path.lexists(path)))  # one that was moved just now is none
 
