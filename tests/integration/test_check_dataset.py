@@ -473,3 +473,14 @@ def test_the_command_tells_what_is_refused_from_what_cannot_be_read(mixed: Datas
     out = capsys.readouterr().out
     assert "0 refused, 1 that cannot be read" in out
     assert "Refused episodes are in failures/" not in out
+
+
+def test_a_dataset_in_a_folder_whose_name_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = _dataset(tmp_path / "set", _good()).root
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    made.rename(odd)
+    assert main(["check", str(odd)]) == 0
+    assert main(["catalog", str(odd)]) == 0
+    capsys.readouterr()
+    assert main(["report", str(odd), "--no-video"]) == 3
+    assert "caf\\xe9: a name with bytes that are no UTF-8 text; rename" in capsys.readouterr().err

@@ -106,7 +106,8 @@ def _kept(path: Path) -> dict[str, Row]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:  # Arrow takes no path that is not UTF-8
+            table = pq.read_table(file)
     except FileNotFoundError:
         return {}
     except (pa.ArrowInvalid, OSError) as error:
@@ -138,8 +139,8 @@ def _table(rows: Sequence[Row]) -> pa.Table:
 def _store(path: Path, rows: Sequence[Row]) -> None:
     import pyarrow.parquet as pq
 
-    with atomic_file(path) as part:
-        pq.write_table(_table(rows), part)
+    with atomic_file(path) as part, part.open("wb") as file:
+        pq.write_table(_table(rows), file)
 
 
 def _row_of(root: Path, ref: EpisodeRef, kept: Mapping[str, Row]) -> Row | None:

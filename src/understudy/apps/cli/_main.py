@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -40,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), UNUSABLE)
     except OSError as error:
         return _fail(_disk_message(error), UNUSABLE)
+    except UnicodeEncodeError as error:
+        if not "\udc80" <= error.object[error.start] <= "\udcff":
+            raise
+        return _fail(_name_message(error), UNUSABLE)
     except KeyboardInterrupt:
         return _fail("stopped; what was finished is kept, and the same command goes on from there", _INTERRUPTED)
 
@@ -91,6 +96,16 @@ def _disk_message(error: OSError) -> str:
         errno.ENOTDIR: "this is a file, a folder is needed",
     }.get(error.errno or 0, error.strerror or str(error))
     return f"{where}{advice}"
+
+
+def _name_message(error: UnicodeEncodeError) -> str:
+    """About a name on the disk that is no UTF-8 text: Python keeps its odd bytes as such characters."""
+    word = re.compile(r"[^\s<>\"']*")
+    before = word.match(error.object[: error.start][::-1])
+    after = word.match(error.object[error.start :])
+    name = f"{before[0][::-1] if before else ''}{after[0] if after else ''}"
+    shown = os.fsencode(name).decode(errors="backslashreplace")
+    return f"{shown}: a name with bytes that are no UTF-8 text; rename the file or folder"
 
 
 def _fail(message: str, code: int) -> int:
