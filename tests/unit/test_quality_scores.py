@@ -199,3 +199,13 @@ def test_scores_are_deterministic_and_within_0_and_1() -> None:
         assert first == _rate(name, replace(episode), {"a": 2.0, "b": 2.0, "c": 2.0})
         assert first.name == name
         assert 0.0 <= first.value <= 1.0
+
+
+@pytest.mark.parametrize("back_ns", [0, 10_000_000])
+def test_stamps_that_do_not_increase_are_no_balance(back_ns: int) -> None:
+    episode, key = make_episode(ROBOT, duration_s=2.0), "observations/joint_positions"
+    assert _rate("balance", episode).components
+    t_ns = episode.stream(key).t_ns.copy()
+    t_ns[100:] -= t_ns[100] - t_ns[99] + back_ns
+    with pytest.raises(NotApplicable, match="do not increase"):
+        _rate("balance", with_data(episode, key, episode.data(key), t_ns))

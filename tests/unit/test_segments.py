@@ -103,6 +103,21 @@ def test_stepping_on_the_spot_is_locomotion_and_lifting_one_foot_is_not() -> Non
     assert list(found[1][1:]) == [pytest.approx(3.0, abs=0.05), pytest.approx(6.9, abs=0.05)]
 
 
+@pytest.mark.parametrize(("flight_s", "label"), [(0.8, "locomotion"), (1.2, "idle"), (20.0, "idle")])
+def test_who_hangs_does_not_step(flight_s: float, label: str) -> None:
+    """Jumps take both feet off the ground too, but not for so long; a robot in a gantry has no ground at all."""
+    signals = _signals()
+    t_s = signals.t_ns * 1e-9
+    contact = signals.contact & ~(np.abs(t_s - 5.0) < flight_s / 2)[:, None]
+    found = {name: (start, end) for name, start, end, *_ in _split(replace(signals, contact=contact))}
+    assert ("locomotion" in found) is (label == "locomotion")
+    stepping = contact & ~((t_s > 7.0) & (t_s < 9.0) & (t_s % 1.0 < 0.4))[:, None]
+    stepping[:, 1] |= contact[:, 1] & (t_s % 1.0 < 0.4)
+    if flight_s < 2.0:  # what is done on the ground before and after still counts
+        stepping[:, 1] &= ~((t_s > 7.0) & (t_s < 9.0) & ((t_s + 0.5) % 1.0 < 0.4))
+        assert "locomotion" in {name for name, *_ in _split(replace(signals, contact=stepping))}
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_hands_that_move_or_are_held_out_are_manipulation(side: int) -> None:
     signals = _signals()

@@ -28,6 +28,7 @@ class Rule:
         smooth_s: speeds are means over this, centred: longer than a sway, shorter than a step and a stop.
         walk_m_s, turn_rad_s: the base moves over the ground, or turns.
         step_s: it also moves from the first foot lifted to the last set down, where both are and no pause is longer than this.
+        flight_s: with both feet off the ground for longer than this nobody steps: the robot hangs, or is carried.
         slow_m_s: a base slower than this, with raised arms, is one that manipulates and shuffles.
         hand_s: a wrist moves against its shoulder by as many arm lengths per second, with the base at rest.
         away: a wrist is held away from where a neutral arm has it, in arm lengths; `raised`, far enough to block locomotion.
@@ -39,6 +40,7 @@ class Rule:
     walk_m_s: tuple[float, float] = (0.2, 0.12)
     turn_rad_s: tuple[float, float] = (0.4, 0.25)
     step_s: float = 0.8
+    flight_s: float = 1.0
     slow_m_s: tuple[float, float] = (0.35, 0.25)
     hand_s: tuple[float, float] = (0.35, 0.2)
     away: tuple[float, float] = (0.35, 0.28)
@@ -145,12 +147,19 @@ def _slope(values: F64, span: int, rate_hz: float) -> F64:
 
 def _stepping(contact: Bool, rule: Rule) -> Bool:
     """(T,) from the first foot lifted to the last set down, where both are by turns without a pause over `step_s`."""
+    contact = contact | _hanging(contact, rule)[:, None]
     lifted = np.flatnonzero(~contact.all(axis=1))
     out = np.zeros(len(contact), dtype=np.bool_)
     for run in np.split(lifted, np.flatnonzero(np.diff(lifted) > rule.step_s * rule.rate_hz) + 1) if len(lifted) else ():
         if (~contact[run]).any(axis=0).all():
             out[run[0] : run[-1] + 1] = True
     return out
+
+
+def _hanging(contact: Bool, rule: Rule) -> Bool:
+    """(T,) within a stretch of over `flight_s` in which no foot is on the ground."""
+    runs = _runs((~contact.any(axis=1)).astype(np.int8))
+    return np.repeat([off == 1 and n > rule.flight_s * rule.rate_hz for off, n in runs], [n for _, n in runs])
 
 
 def _runs(labels: I8) -> list[tuple[int, int]]:

@@ -40,6 +40,8 @@ class Balance:
         seen = posture(episode, context.robot)
         if len(seen.t_ns) < 8 or len(episode.stream(COM)) == 0 or median_step_s(seen.t_ns) <= 0:
             raise NotApplicable("under 8 usable samples of the joints, the base or the centre of mass")
+        if (np.diff(seen.t_ns) <= 0).any():
+            raise NotApplicable("stamps of the joints do not increase: the gate `monotone` says where")
         com_world_m = np.asarray(episode.stream(COM).sample_at(seen.t_ns), dtype=np.float64)
         if not np.isfinite(com_world_m).all():
             raise NotApplicable(f"{COM} is not finite everywhere")
