@@ -83,3 +83,19 @@ def test_what_nobody_labelled_is_held_against_nothing(tmp_path: Path, task: str,
     assert (scores["smoothness"].rated == scores["smoothness"].value) or compared
     dataset.add(replace(_raising("raise_j", turns=1.0, duration_s=1.4), metadata=labelled[0].metadata))
     assert [e.id for e in check_dataset(dataset).refused] == (["raise_j"] if compared else [])
+
+
+@pytest.mark.parametrize("again", ["restore", "redo"])
+def test_what_was_refused_together_comes_back_together(tmp_path: Path, again: str) -> None:
+    """Short and long takes of a task lie together; without the short ones, each of them would look cut off."""
+    long = [_raising(f"raise_{letter}") for letter in "bcde"]
+    short = [_raising(f"raise_{letter}", turns=1.0, duration_s=1.3) for letter in "fgh"]
+    dataset = _dataset(tmp_path / "set", *long, *short)
+    assert check_dataset(dataset).refused == ()
+    text = (dataset.root / "schema.toml").read_text(encoding="utf-8")
+    (dataset.root / "schema.toml").write_text(text.replace("min_s = 0.5", "min_s = 2.0"), encoding="utf-8")
+    assert {e.id for e in check_dataset(Dataset.open(dataset.root)).refused} == {e.id for e in short}
+    (dataset.root / "schema.toml").write_text(text, encoding="utf-8")
+    back = check_dataset(Dataset.open(dataset.root), restore=again == "restore", redo=again == "redo")
+    assert {e.id for e in back.restored} == {e.id for e in short}
+    assert dataset.refs("failures") == ()

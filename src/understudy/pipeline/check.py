@@ -110,7 +110,8 @@ def check_dataset(
     current = check_hash(dataset.schema, robot)
     held = {} if redo or restore else {ref.id: notes for ref in refs if (notes := standing(ref, current)) is not None}
     to_judge = [ref for ref in refs if ref.id not in held]
-    known = known_of(dataset, held, but=[ref.id for ref in to_judge]) if to_judge else Known()
+    back = [ref for ref in to_judge if ref.partition == "failures"]
+    known = known_of(dataset, held, but=[ref.id for ref in to_judge], back=back) if to_judge else Known()
     weights = score_weights()
     judged = _judged(dataset, to_judge, robot, known, workers)
     done: list[Checked] = []

@@ -14,6 +14,9 @@ from understudy.store.dataset import Dataset, EpisodeRef
 from understudy.store.episode_file import read_duration_s
 from understudy.store.notes import read_notes
 
+CUT = "truncation"
+"""The gate that goes by the duration and travel of a task's other episodes."""
+
 
 def noted(ref: EpisodeRef) -> Notes | None:
     """The notes beside an episode's file; None where there are none, or none that can be read."""
@@ -73,7 +76,14 @@ class Known:
             self.travels[ref.task][ref.id] = notes.facts.travel_rad
 
 
-def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = None, but: Iterable[str] = ()) -> Known:
+def known_of(
+    dataset: Dataset,
+    held: Mapping[str, Notes],
+    *,
+    task: str | None = None,
+    but: Iterable[str] = (),
+    back: Iterable[EpisodeRef] = (),
+) -> Known:
     """What is known before anything is judged.
 
     Args:
@@ -81,6 +91,9 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
         held: id to notes that still stand.
         task: durations of this task alone are wanted.
         but: ids whose motion is judged in this run: they are known by their durations only, until it is.
+        back: refused episodes that may come back in this run. How long they last and how far their joints go counts too, unless it
+            was that which refused them: else what a gate took away together, such as all the short takes of a task, could not
+            come back together, for each would be held against the long ones alone.
     """
     known, judged = Known(), frozenset(but)
     for ref in dataset.refs("episodes"):
@@ -95,7 +108,16 @@ def known_of(dataset: Dataset, held: Mapping[str, Notes], *, task: str | None = 
             known.lasts(ref, notes.facts.duration_s)
         elif task in (None, ref.task):
             _add_duration(known, ref)
+    for ref in back:
+        notes = noted(ref)
+        if notes is not None and notes.facts is not None and not _cut_off(notes):
+            known.lasts(ref, notes.facts.duration_s)
+            known.learn(ref, notes)
     return known
+
+
+def _cut_off(notes: Notes) -> bool:
+    return any(f.gate == CUT and f.severity == "reject" for f in notes.findings)
 
 
 def _add_duration(known: Known, ref: EpisodeRef) -> None:

@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from understudy import plugins
-from understudy.pipeline.check_known import Known
+from understudy.pipeline.check_known import CUT, Known
 from understudy.quality.thresholds import merged
 from understudy.quality.travel import TravelSays, travel_says
 from understudy.spec.findings import Notes
 from understudy.spec.protocols import Gate
 from understudy.spec.schema import Schema
 from understudy.store.dataset import EpisodeRef
-
-GATE = "truncation"
 
 
 def judged_too_soon(schema: Schema, judged: Sequence[tuple[EpisodeRef, Notes]], known: Known) -> Iterator[EpisodeRef]:
@@ -35,7 +33,7 @@ def judged_too_soon(schema: Schema, judged: Sequence[tuple[EpisodeRef, Notes]], 
             known.learn(ref, notes)
     for (ref, notes), before in zip(judged, said, strict=True):
         now = _says(schema, ref, notes, known)
-        cut = any(f.gate == GATE and f.severity == "reject" for f in notes.findings)
+        cut = any(f.gate == CUT and f.severity == "reject" for f in notes.findings)
         if now != before and (now == "less" or (now == "whole" and cut)):
             yield ref
 
@@ -43,5 +41,5 @@ def judged_too_soon(schema: Schema, judged: Sequence[tuple[EpisodeRef, Notes]], 
 def _says(schema: Schema, ref: EpisodeRef, notes: Notes, known: Known) -> TravelSays:
     if notes.facts is None:
         return ""
-    limits = merged(GATE, cast(Gate, plugins.load("gates", GATE)), schema, ref.task)
+    limits = merged(CUT, cast(Gate, plugins.load("gates", CUT)), schema, ref.task)
     return travel_says(notes.facts.travel_rad, known.travels.get(ref.task, {}), limits, but=ref.id)
