@@ -91,8 +91,8 @@ def known_of(
         held: id to notes that still stand.
         task: durations of this task alone are wanted.
         but: ids whose motion is judged in this run: they are known by their durations only, until it is.
-        back: refused episodes that may come back in this run. How long they last and how far their joints go counts too, unless it
-            was that which refused them: else what a gate took away together, such as all the short takes of a task, could not
+        back: refused episodes that may come back in this run. How long they last and how far their joints go counts too, unless
+            it was that which refused them: else what a gate took away together, such as all the short takes of a task, could not
             come back together, for each would be held against the long ones alone.
     """
     known, judged = Known(), frozenset(but)

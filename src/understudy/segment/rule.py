@@ -158,7 +158,8 @@ def _stepping(contact: Bool, rule: Rule) -> Bool:
 
 def _hanging(contact: Bool, rule: Rule) -> Bool:
     """(T,) within a stretch of over `flight_s` in which no foot is on the ground."""
-    runs = _runs((~contact.any(axis=1)).astype(np.int8))
+    off_ground: I8 = np.where(contact.any(axis=1), 0, 1).astype(np.int8)
+    runs = _runs(off_ground)
     return np.repeat([off == 1 and n > rule.flight_s * rule.rate_hz for off, n in runs], [n for _, n in runs])
 
 
