@@ -36,6 +36,7 @@ from understudy.testing.sensors import frozen, with_camera
 from understudy.testing.stand_in import stand_in_robot
 
 POSITIONS, TARGETS = "observations/joint_positions", "actions/joint_position_target"
+GRAVITY = "observations/projected_gravity"
 ROBOT = stand_in_robot()
 SCHEMA = default_schema(ROBOT, "test")
 
@@ -188,6 +189,7 @@ BAD: dict[str, Callable[[], Episode]] = {
     "constant": _dead_column,
     "quaternion_norm": _long_quaternion,
     "quaternion_order": _xyzw,
+    "gravity": lambda: with_data(_standing(), GRAVITY, -_standing().data(GRAVITY)),
     "schema_match": lambda: replace(_standing(), model_sha256="1" * 64),
     "joint_order": _shuffled_targets,
     "units": lambda: with_data(_standing(), TARGETS, np.degrees(_standing().data(TARGETS))),

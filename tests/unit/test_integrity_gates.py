@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from understudy.geom.arrays import F64
+from understudy.geom.interpolation import slerp_at
 from understudy.spec.default_schema import default_schema, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -297,6 +298,38 @@ def test_millimetres(factor: float, is_bad: bool) -> None:
 
 
 # quaternion order
+
+
+GRAVITY = "observations/projected_gravity"
+
+
+@pytest.mark.parametrize("told_by", [BASE, IMU])
+@pytest.mark.parametrize(("off_rad", "is_bad"), [(0.19, False), (0.21, True), (np.pi, True)])
+def test_gravity_that_does_not_point_down(told_by: str, off_rad: float, is_bad: bool) -> None:
+    """Turned by so much; seen by the pose of the base, or by the IMU where there is none."""
+    episode = _leaning(_nodding())
+    quat = episode.data(BASE)[:, 3:]
+    imu = episode.data(IMU).copy()
+    imu[:, :4] = slerp_at(episode.stream(BASE).t_ns, quat, episode.stream(IMU).t_ns)
+    episode = with_data(episode, IMU, imu)
+    if told_by == IMU:
+        episode = without(episode, BASE)
+    down = episode.data(GRAVITY)
+    across = np.cross(down, [1.0, 0.0, 0.0])
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    turned = np.cos(off_rad) * down + np.sin(off_rad) * across
+    assert _found("gravity", episode) == []
+    found = _found("gravity", with_data(episode, GRAVITY, turned))
+    assert [f.stream for f in found] == ([GRAVITY] if is_bad else [])
+    if is_bad:
+        assert found[0].value == pytest.approx(off_rad, abs=0.02)
+        assert ("sign is reversed" in found[0].message) is (off_rad > 3.0)
+
+
+@pytest.mark.parametrize(("factor", "is_bad"), [(1.0, False), (-1.0, True)])
+def test_an_accelerometer_that_feels_a_push_downwards(factor: float, is_bad: bool) -> None:
+    found = _found("gravity", _scaled(_nodding(), IMU, factor, slice(7, 10)))
+    assert [f.stream for f in found if f.stream == IMU] == ([IMU] if is_bad else [])
 
 
 @pytest.mark.parametrize("yaw_rad", [0.0, 1.0, -2.0])

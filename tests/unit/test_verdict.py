@@ -49,7 +49,7 @@ def test_a_fall_is_rejected_and_a_squat_is_not(make: object, verdict: str) -> No
 def test_what_is_missing_is_skipped_and_never_silently() -> None:
     notes = judge(without(make_episode(ROBOT, duration_s=2.0), "debug/base_pose_world"), ROBOT, SCHEMA, peers={})
     reasons = {s.name: s.reason for s in notes.skipped}
-    assert {"foot_skate", "foot_height", "balance", "completion_time"} | NOTHING_TO_GO_BY == set(reasons)
+    assert {"foot_skate", "foot_height", "gravity", "balance", "completion_time"} | NOTHING_TO_GO_BY == set(reasons)
     assert "debug/base_pose_world" in reasons["foot_skate"]
     ran = {s.name for s in notes.scores} | (set(plugins.names("gates")) - set(reasons))
     assert ran | set(reasons) == {*plugins.names("gates"), *plugins.names("scores")}

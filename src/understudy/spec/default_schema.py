@@ -60,6 +60,7 @@ GATES: dict[str, dict[str, GateValue]] = {
     "constant": {"enabled": True},
     "quaternion_norm": {"enabled": True, "max_norm_error": 0.01},
     "quaternion_order": {"enabled": True},
+    "gravity": {"enabled": True},
     "schema_match": {"enabled": True},
     "joint_order": {"enabled": True},
     "units": {"enabled": True},
