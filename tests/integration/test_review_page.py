@@ -309,11 +309,10 @@ def test_segments_are_edited_and_taken_back(page: Chromium, dataset: Dataset) ->
 
 
 def test_an_episode_that_goes_away_is_a_word_and_the_others_go_on(page: Chromium, dataset: Dataset) -> None:
-    gone = next(
-        ref
-        for ref in dataset.refs()
-        if ref.id != page.ask(CURRENT) and ref.id in page.ask("document.getElementById('queue').innerHTML")
-    )
+    listed = page.ask("[...document.querySelectorAll('.line')].map((l) => l.title.split(':')[0])")
+    there = {ref.id: ref for ref in dataset.refs()}
+    gone = next(there[name] for name in reversed(listed) if name in there)  # the last one: the page has the next one already
+    assert gone.id not in listed[:2]
     gone.path.rename(gone.path.with_name("renamed.h5"))
     page.ask(f"[...document.querySelectorAll('.line')].find((l) => l.title.startsWith('{gone.id}:')).click()")
     page.until("document.body.dataset.state === 'failed'")
