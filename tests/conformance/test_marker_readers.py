@@ -149,6 +149,39 @@ def test_trc_of_joint_centres(motion: HumanMotion, tmp_path: Path) -> None:
     assert got.source.dialect == "xsens"
 
 
+def test_trc_values_with_two_separators_between(take: MarkerTake) -> None:
+    lines = trc_text(take).split("\n")
+    lines[2] = "\t\t".join(f" {cell}" for cell in lines[2].split("\t"))
+    got = take_from_trc("\n".join(lines).encode(), "x")
+    assert (got.rate_hz, got.unit_m, got.names) == (60.0, 0.001, take.names)
+
+
+def test_trc_with_points_behind_the_last_name(take: MarkerTake) -> None:
+    lines = trc_text(take).split("\n")
+    more = [line + "\t1.0\t2.0\t3.0" * (2 + k % 2) for k, line in enumerate(lines[6:-1])]
+    got = take_from_trc("\n".join([*lines[:6], *more]).encode(), "x")
+    np.testing.assert_allclose(got.pos_m, take.pos_m, atol=1e-6)
+    assert got.warnings == ("3 points behind the last name have none; they were left out",)
+    odd = [line + "\t1.0" for line in lines[6:-1]]
+    with pytest.raises(MocapError, match=r"x:7: \d+ cells, but the header names"):
+        take_from_trc("\n".join([*lines[:6], *odd]).encode(), "x")
+
+
+def test_trc_with_a_last_time_out_of_step(take: MarkerTake) -> None:
+    lines = trc_text(take).rstrip("\n").split("\n")
+    cells = lines[-1].split("\t")
+    cells[1] = f"{float(lines[-2].split(chr(9))[1]) + 0.001:.6f}"
+    got = take_from_trc("\n".join([*lines[:-1], "\t".join(cells)]).encode(), "x")
+    assert len(got) == len(take)
+    assert got.warnings == ("the times of the rows are not evenly spaced; the frame numbers were taken",)
+
+
+def test_trc_without_names(take: MarkerTake) -> None:
+    text = "PathFileType\t4\t(X/Y/Z)\ta.trc\n" + trc_text(take).split("\n", 1)[1].split("Frame#")[0]
+    with pytest.raises(MocapError, match=r"x:4: the file names no marker: label the markers"):
+        take_from_trc((text + "Frame#\tTime\t\n\t\t\n\n1\t0.000\t\n2\t0.010\t\n").encode(), "x")
+
+
 def test_vicon_csv(motion: HumanMotion, take: MarkerTake, tmp_path: Path) -> None:
     path = tmp_path / "walk.csv"
     path.write_text(vicon_csv_text(take, subject="Anna", first_frame=248))

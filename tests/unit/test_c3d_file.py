@@ -99,6 +99,31 @@ def test_unknown_units_and_missing_units(take: MarkerTake) -> None:
     assert told == ("the file does not say its unit: millimetres were taken",)
 
 
+def test_a_chain_of_parameters_without_end_stops_at_the_points(take: MarkerTake) -> None:
+    """Some programs fill no zero in behind the last parameter; what its step points at are points, not parameters."""
+    data = bytearray(c3d_bytes(take))
+    end = 512 * (int.from_bytes(data[16:18], "little") - 1)
+    at = 516
+    while at < end and data[at]:
+        last, at = at, at + 2 + data[at] + int.from_bytes(data[at + 2 + data[at] : at + 4 + data[at]], "little")
+    step = last + 2 + data[last]
+    data[step : step + 2] = (len(data) - step - 40).to_bytes(2, "little")
+    got = take_from_c3d(bytes(data), "x")
+    assert got.names == take.names
+    np.testing.assert_allclose(got.pos_m, take.pos_m, rtol=3e-7)
+
+
+@pytest.mark.parametrize(("word", "unit_m"), [("mete", 1.0), ("MILL", 0.001), ("cent", 0.01), ("inch", 0.0254)])
+def test_units_cut_to_four_letters(word: str, unit_m: float, take: MarkerTake) -> None:
+    assert take_from_c3d(c3d_bytes(take, extra={"POINT:UNITS": [word]}), "x").unit_m == unit_m
+
+
+@pytest.mark.parametrize("word", ["me", "mil", "c", "qqqq"])
+def test_units_of_fewer_letters_say_nothing(word: str, take: MarkerTake) -> None:
+    with pytest.raises(MocapError, match="is not known"):
+        take_from_c3d(c3d_bytes(take, extra={"POINT:UNITS": [word]}), "x")
+
+
 def test_unlabelled_points_are_no_markers(take: MarkerTake) -> None:
     got = take_from_c3d(c3d_bytes(replace(take, names=("*12", "Anna:LASI", "C_001"))), "x")
     assert got.names == ("Anna:LASI",)

@@ -76,11 +76,11 @@ def parse_c3d(data: bytes, where: str) -> C3dFile:
         raise MocapError(f"{where}: byte order {processor} is not known (84 Intel, 85 DEC, 86 MIPS): the file is damaged")
     numbers = _Numbers(processor)
     header = numbers.u16(data[:48])
-    parameters = _parameters(data, start, numbers, where)
+    begin = (int(header[8]) - 1) * BLOCK
+    parameters = _parameters(data, start, begin if begin > start else len(data), numbers, where)
     count, analog = int(header[1]), int(header[2])
     scale = float(numbers.f32(data[12:16])[0])
     rate = _number(parameters, "POINT:RATE") or float(numbers.f32(data[20:24])[0])
-    begin = (int(header[8]) - 1) * BLOCK
     width = 4 if scale < 0.0 else 2
     stride = (4 * count + analog) * width
     if count == 0 or stride == 0:
@@ -158,12 +158,13 @@ def _points(raw: U8, count: int, scale: float, numbers: _Numbers) -> F64:
     return np.asarray(pos)
 
 
-def _parameters(data: bytes, start: int, numbers: _Numbers, where: str) -> dict[str, Value]:
+def _parameters(data: bytes, start: int, end: int, numbers: _Numbers, where: str) -> dict[str, Value]:
+    """Parameters from `start` on. A chain that does not end with a zero, as some programs write it, ends where the points begin."""
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Value]] = []
     at = start + 4
     for _ in range(MOST_PARAMETERS):
-        if at + 2 > len(data):
+        if at + 2 > min(end, len(data)):
             break
         length, group = abs(struct.unpack_from("b", data, at)[0]), struct.unpack_from("b", data, at + 1)[0]
         if length == 0 or group == 0 or at + 4 + length > len(data):
