@@ -27,14 +27,14 @@ SETS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "Cortex, Helen Hayes": (
         "helen-hayes",
-        {"SACR": "V.Sacral", "C7": "C7", "CLAV": "IJ", "STRN": "PX", "T10": "T8", "ASI": "@.ASIS", "THI": "@.Thigh", "KNE": "@.Knee",
-         "TIB": "@.Shank", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.Toe", "SHO": "@.Shoulder", "ELB": "@.Elbow",
+        {"SACR": "V.Sacral", "C7": "C7", "CLAV": "IJ", "STRN": "PX", "T10": "T8", "ASI": "@.ASIS", "THI": "@.Thigh",
+         "KNE": "@.Knee", "TIB": "@.Shank", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.Toe", "SHO": "@.Shoulder", "ELB": "@.Elbow",
          "wrist": "@.Wrist"},
     ),
     "OpenSim": (
         "helen-hayes",
-        {"SACR": "S2", "PSI": "@.PSIS", "ASI": "@.ASIS", "clavicles": "@.Clavicle", "THI": "@.TH2", "KNE": "@.Knee", "TIB": "@.SH2",
-         "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.MT5", "SHO": "@.Shoulder", "ELB": "@.Elbow", "wrist": "@.Wrist"},
+        {"SACR": "S2", "PSI": "@.PSIS", "ASI": "@.ASIS", "clavicles": "@.Clavicle", "THI": "@.TH2", "KNE": "@.Knee",
+         "TIB": "@.SH2", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.MT5", "SHO": "@.Shoulder", "ELB": "@.Elbow", "wrist": "@.Wrist"},
     ),
     "bony landmarks": (
         "bony-landmarks",
@@ -75,17 +75,18 @@ def _track(role: str, side: str, take: MarkerTake, motion: HumanMotion) -> F64:
     pelvis = take.marker("LASI") - take.marker("RASI")
     left = pelvis / np.linalg.norm(pelvis, axis=1, keepdims=True) * (1.0 if side == "left" else -1.0)
     bar = take.marker(f"{letter}WRA") - take.marker(f"{letter}WRB")
+    knee, ankle, elbow, wrist = (motion.joint(f"{side}_{part}") for part in ("knee", "ankle", "elbow", "wrist"))
     made = {
-        "PSI": lambda: take.marker("SACR") + 0.04 * left,
-        "KNM": lambda: 2.0 * motion.joint(f"{side}_knee") - take.marker(f"{letter}KNE"),
-        "MED": lambda: 2.0 * motion.joint(f"{side}_ankle") - take.marker(f"{letter}ANK"),
-        "ELM": lambda: 2.0 * motion.joint(f"{side}_elbow") - take.marker(f"{letter}ELB"),
-        "wrist": lambda: motion.joint(f"{side}_wrist"),
-        "radius": lambda: motion.joint(f"{side}_wrist") + 0.5 * bar,
-        "ulna": lambda: motion.joint(f"{side}_wrist") - 0.5 * bar,
-        "clavicles": lambda: take.marker("CLAV") + 0.04 * left,
+        "PSI": take.marker("SACR") + 0.04 * left,
+        "KNM": 2.0 * knee - take.marker(f"{letter}KNE"),
+        "MED": 2.0 * ankle - take.marker(f"{letter}ANK"),
+        "ELM": 2.0 * elbow - take.marker(f"{letter}ELB"),
+        "wrist": wrist,
+        "radius": wrist + 0.5 * bar,
+        "ulna": wrist - 0.5 * bar,
+        "clavicles": take.marker("CLAV") + 0.04 * left,
     }
-    return np.asarray(made[role]()) if role in made else take.marker(letter + role)
+    return np.asarray(made[role]) if role in made else take.marker(letter + role)
 
 
 def set_take(roles: dict[str, str], take: MarkerTake, motion: HumanMotion) -> MarkerTake:

@@ -159,7 +159,7 @@ def _points(raw: U8, count: int, scale: float, numbers: _Numbers) -> F64:
 
 
 def _parameters(data: bytes, start: int, end: int, numbers: _Numbers, where: str) -> dict[str, Value]:
-    """Parameters from `start` on. A chain that does not end with a zero, as some programs write it, ends where the points begin."""
+    """Parameters from `start` on; a chain that no zero ends, as some programs write it, ends where the points begin."""
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Value]] = []
     at = start + 4

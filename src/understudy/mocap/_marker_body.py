@@ -91,8 +91,8 @@ def exchanged_sides(roles: Roles) -> tuple[Roles, str | None]:
     """The roles with left on the left, and a warning where it was not so.
 
     Left is up x forward of the pelvis (front and back markers, hips to shoulders) for the pelvis and legs, of the thorax for the
-    arms: neither needs to know left from right. A pair is on the wrong side when it is there in most frames and does not move with
-    the limbs of its own names: crossed feet stay as they are.
+    arms: neither needs to know left from right. A pair is on the wrong side when it is there in most frames and does not
+    move with the limbs of its own names: crossed feet stay as they are.
     """
     front = (roles["LASI"] + roles["RASI"]) / 2.0
     back = roles["SACR"] if "SACR" in roles else (roles["LPSI"] + roles["RPSI"]) / 2.0
@@ -119,7 +119,8 @@ def exchanged_sides(roles: Roles) -> tuple[Roles, str | None]:
 
 LEGS = ("ASI", "PSI", "THI", "KNE", "KNM", "TIB", "ANK", "MED", "HEE", "TOE")
 NEXT: dict[str, str] = {
-    "ASI": "", "SHO": "", "THI": "ASI", "KNE": "THI", "KNM": "KNE", "TIB": "KNE", "ANK": "TIB", "MED": "ANK", "HEE": "ANK", "TOE": "ANK",
+    "ASI": "", "SHO": "", "THI": "ASI", "KNE": "THI", "KNM": "KNE", "TIB": "KNE", "ANK": "TIB", "MED": "ANK",
+    "HEE": "ANK", "TOE": "ANK",
     "UPA": "SHO", "ELB": "SHO", "ELM": "ELB", "FRM": "ELB", "WRA": "ELB", "WRB": "ELB", "FIN": "WRA",
 }  # fmt: skip
 """Role to one of its own limb that lies nearer to the trunk, in that order; empty where the trunk itself shows the side."""

@@ -162,8 +162,8 @@ def _cast(seen: Sequence[str], names: Sequence[str], path: str) -> Cast:
         used = {names[i] for own in whole.players.values() for i in own}
         unseen = [name for name in names if name in used and name not in seen]
         raise MocapError(
-            f"{path}: the file names a whole body, but {len(unseen)} of its markers are seen in fewer than {FEWEST_FRAMES} frames: "
-            f"{_listed(unseen)}. Reconstruct and label them, or capture the whole body"
+            f"{path}: the file names a whole body, but {len(unseen)} of its markers are seen in fewer than {FEWEST_FRAMES} "
+            f"frames: {_listed(unseen)}. Reconstruct and label them, or capture the whole body"
         ) from None
 
 

@@ -233,8 +233,9 @@ def _missing_message(marker_set: MarkerSet, subject: str, players: Mapping[str, 
     whose = f" of {subject!r}" if subject else ""
     near_any = any("nearest" in part for part in parts)
     own = [bare_name(name) for name in names if subject_of(name) == subject and is_labelled(name)]
-    listed = "" if near_any else f"; there are {', '.join(own[:SHOWN])}{', ...' if len(own) > SHOWN else ''}"
+    there_are = "" if near_any else f"; there are {', '.join(own[:SHOWN])}{', ...' if len(own) > SHOWN else ''}"
     return (
         f"{where}: the markers{whose} are no whole body: {len(parts)} of the set {marker_set.name!r} ({marker_set.used_by}) are "
-        f"missing: {', '.join(parts)}{listed}. Label them, rename them (docs/markers.md lists the names), or capture the whole body"
+        f"missing: {', '.join(parts)}{there_are}. Label them, rename them (docs/markers.md lists the names), "
+        "or capture the whole body"
     )

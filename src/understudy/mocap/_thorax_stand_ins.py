@@ -50,4 +50,5 @@ def told(made: tuple[str, ...]) -> str | None:
     """What to say of stand-ins."""
     if not made:
         return None
-    return f"no marker shows {' and '.join(made)}: the thorax was laid by the shoulders and the pelvis, so its lean and twist are rough"
+    missing = " and ".join(made)
+    return f"no marker shows {missing}: the thorax was laid by the shoulders and the pelvis, so its lean and twist are rough"
