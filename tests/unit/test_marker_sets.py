@@ -28,13 +28,14 @@ SETS: dict[str, tuple[str, dict[str, str]]] = {
     "Cortex, Helen Hayes": (
         "helen-hayes",
         {"SACR": "V.Sacral", "C7": "C7", "CLAV": "IJ", "STRN": "PX", "T10": "T8", "ASI": "@.ASIS", "THI": "@.Thigh",
-         "KNE": "@.Knee", "TIB": "@.Shank", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.Toe", "SHO": "@.Shoulder", "ELB": "@.Elbow",
-         "wrist": "@.Wrist"},
+         "KNE": "@.Knee", "TIB": "@.Shank", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.Toe", "SHO": "@.Shoulder",
+         "ELB": "@.Elbow", "wrist": "@.Wrist"},
     ),
     "OpenSim": (
         "helen-hayes",
         {"SACR": "S2", "PSI": "@.PSIS", "ASI": "@.ASIS", "clavicles": "@.Clavicle", "THI": "@.TH2", "KNE": "@.Knee",
-         "TIB": "@.SH2", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.MT5", "SHO": "@.Shoulder", "ELB": "@.Elbow", "wrist": "@.Wrist"},
+         "TIB": "@.SH2", "ANK": "@.Ankle", "HEE": "@.Heel", "TOE": "@.MT5", "SHO": "@.Shoulder",
+         "ELB": "@.Elbow", "wrist": "@.Wrist"},
     ),
     "bony landmarks": (
         "bony-landmarks",
