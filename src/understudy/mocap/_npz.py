@@ -72,7 +72,10 @@ class Archive:
         Raises:
             MocapError: it is no such array.
         """
-        found = self.array(name)
+        return self.checked(name, self.array(name), *shape)
+
+    def checked(self, name: str, found: AnyArray, *shape: int | None) -> F64:
+        """The array `name`, read already, as finite numbers of a shape; as `numbers`."""
         wanted = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
         fits = found.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, found.shape, strict=True))
         if not fits or found.dtype.kind not in "fiu":
