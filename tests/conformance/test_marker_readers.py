@@ -245,6 +245,27 @@ def test_motive_skeleton(version: str, space: str, unit: str, motion: HumanMotio
     assert (got.source.up, got.source.warnings, got.source.dialect) == ("y", (), "thigh")
 
 
+def test_motive_skeletons_with_an_underscore_before_the_bones(motion: HumanMotion, tmp_path: Path) -> None:
+    text = _skeleton(motion, "1.25", "Global", "Meters").replace("Person:", "Anna_Maria_")
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", text))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+    assert got.measured.all()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_motive_with_time_codes(behind: bool, motion: HumanMotion, tmp_path: Path) -> None:
+    lines = _skeleton(motion, "1.25", "Global", "Meters").split("\n")
+    at = next(k for k, line in enumerate(lines) if line.startswith("Frame,"))
+    for k, line in enumerate(lines[1:], start=1):
+        if line.strip():
+            cells = line.split(",")
+            code = "TimeCode" if k == at else "" if k < at else f"10:00:00:{k % 24:02d}.0"
+            lines[k] = ",".join([*cells[: 1 + behind], code, *cells[1 + behind :]])
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", "\n".join(lines)))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+    assert got.source.rate_hz == pytest.approx(60.0)
+
+
 OPTITRACK = {
     "C7": "BackTop", "CLAV": "ChestTop", "STRN": "ChestLow", "SACR": "WaistCBack",
     **{f"{s}{role}": name.replace("@", s) for s in "LR" for role, name in (

@@ -88,8 +88,10 @@ def skeleton_of(file: MotiveFile, where: str) -> tuple[MarkerTake, I64] | None:
         MocapError: positions are in the parents' axes, but rotations or parents are missing.
     """
     bones = [thing for thing in file.things if thing.kind == "Bone"]
-    subjects = list(dict.fromkeys(subject_of(bone.name) for bone in bones))
-    whole = [subject for subject in subjects if _whole([bone for bone in bones if subject_of(bone.name) == subject])]
+    whole = _whole_subjects(bones)
+    if not whole:
+        bones = [replace(bone, name=_with_colon(bone.name), parent=_with_colon(bone.parent)) for bone in bones]
+        whole = _whole_subjects(bones)
     if not whole:
         return None
     own = [bone for bone in bones if subject_of(bone.name) == whole[0]]
@@ -106,6 +108,16 @@ def skeleton_of(file: MotiveFile, where: str) -> tuple[MarkerTake, I64] | None:
         take = replace(take, warnings=(*take.warnings, told))
     radial = None if rot is None else palms_of(take, rot)
     return check_take(replace(take, radial=radial), where), parents
+
+
+def _whole_subjects(bones: list[Thing]) -> list[str]:
+    subjects = list(dict.fromkeys(subject_of(bone.name) for bone in bones))
+    return [subject for subject in subjects if _whole([bone for bone in bones if subject_of(bone.name) == subject])]
+
+
+def _with_colon(name: str) -> str:
+    """`Anna_LHand` as `Anna:LHand`: Motive can be told to set another mark between skeleton and bone."""
+    return name if ":" in name else ":".join(name.rsplit("_", 1))
 
 
 def palms_of(joints: MarkerTake, rot: F64) -> F64 | None:
