@@ -30,7 +30,7 @@ ARRAYS: dict[str, AnyArray] = {
 def test_what_was_written_is_read_back_as_any_dataset_is(tmp_path: Path, name: str) -> None:
     values = ARRAYS[name]
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        Chunks().write(file, "data", values)
+        Chunks().write(file.id, b"data", values)
     with h5py.File(tmp_path / "a.h5") as file:
         found = file["data"]
         np.testing.assert_array_equal(found[()], values)  # HDF5 compares every chunk's checksum
@@ -40,7 +40,7 @@ def test_what_was_written_is_read_back_as_any_dataset_is(tmp_path: Path, name: s
 
 def test_hdf5_refuses_a_chunk_whose_checksum_is_another(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        Chunks().write(file, "data", np.arange(40.0))
+        Chunks().write(file.id, b"data", np.arange(40.0))
         raw = bytearray(file["data"].id.read_direct_chunk((0,))[1])
         raw[100] ^= 1
         file["data"].id.write_direct_chunk((0,), bytes(raw))
@@ -52,7 +52,7 @@ def test_an_array_that_comes_again_and_its_equal_give_the_same_bytes(tmp_path: P
     stamps, chunks = np.arange(3000, dtype=np.int64), Chunks()
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name, values in (("first", stamps), ("again", stamps), ("equal", stamps.copy()), ("other", stamps + 1)):
-            chunks.write(file, name, values)
+            chunks.write(file.id, name.encode(), values)
         raw = [file[name].id.read_direct_chunk((0,))[1] for name in ("first", "again", "equal", "other")]
         assert raw[0] == raw[1] == raw[2] != raw[3]
         np.testing.assert_array_equal(file["other"][()], stamps + 1)

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from understudy.errors import MocapError
 from understudy.spec.skeleton import REQUIRED, SIDES
@@ -74,6 +75,7 @@ _PREFIX = re.compile(
 _SUFFIX = re.compile(r"[_ .-]+(joint|jnt|bone)$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """A joint's name in lower-case letters and digits, without name space, character prefix and word separators."""
     bare = _SUFFIX.sub("", _PREFIX.sub("", _NAMESPACE.sub("", name.strip())))
@@ -88,6 +90,7 @@ def without_common_prefix(names: Sequence[str]) -> list[str]:
     return [name[cut:] for name in names]
 
 
+@lru_cache(maxsize=4096)
 def side_and_part(name: str) -> tuple[str, str] | None:
     """`("left", "forearm")` of `LeftForeArm`, `forearm_l`, `lForearm` ...; None where no known part is named."""
     plain = plain_name(name)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import warnings
 import zipfile
 import zlib
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +24,8 @@ MAX_BYTES = 4 << 30
 BOMB_BYTES, BOMB_RATIO = 64 << 20, 100
 """An array of over 64 MiB whose file is over 100 times smaller is no measurement."""
 MAX_RANK = 4
+_SMALL_BYTES = 64 << 20
+"""A file up to this size is read once; a larger one is opened for each array."""
 _BROKEN = (zipfile.BadZipFile, ValueError, EOFError, KeyError, zlib.error, NotImplementedError, RuntimeError, OverflowError)
 
 
@@ -31,11 +36,15 @@ class Archive:
     Attributes:
         path: the file; where: its name for messages.
         names: names of the arrays.
+        content: the whole file, where it is small; empty otherwise.
+        unzipped: the same as a directory of members, so that it is made out once.
     """
 
     path: Path
     where: str
     names: tuple[str, ...]
+    content: bytes = field(default=b"", repr=False)
+    unzipped: zipfile.ZipFile | None = field(default=None, repr=False)
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -49,14 +58,10 @@ class Archive:
         if name not in self.names:
             raise MocapError(f"{self.where}: no array {name!r}; the file has {', '.join(self.names[:20])}")
         try:
-            with zipfile.ZipFile(self.path) as archive, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # numpy's remarks on headers of Python 2
+            with nullcontext(self.unzipped) if self.unzipped is not None else zipfile.ZipFile(self.path) as archive:
                 info = archive.getinfo(f"{name}.npy")
                 with archive.open(info) as file:
-                    self._check(name, info, np.lib.format.read_magic(file), file)
-                with archive.open(info) as file:
-                    out: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
-                    return out
+                    return self._read(name, info, file)
         except MocapError:
             raise
         except OSError as error:
@@ -101,13 +106,18 @@ class Archive:
 
     def sha256(self) -> str:
         """Hash of the file's bytes."""
+        if self.content:
+            return hashlib.sha256(self.content).hexdigest()
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _check(self, name: str, info: zipfile.ZipInfo, version: tuple[int, int], file: IO[bytes]) -> None:
-        """Refuse before anything is allocated."""
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+    def _read(self, name: str, info: zipfile.ZipInfo, file: IO[bytes]) -> AnyArray:
+        """The array in an open member; refused by its header before anything is allocated."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's remarks on headers of Python 2
+            version = np.lib.format.read_magic(file)
+            head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, by_columns, dtype = head(file)
         if dtype.hasobject:
             raise MocapError(
                 f"{self.where}: array {name!r} holds Python objects, which are never opened because they can run code; "
@@ -120,6 +130,11 @@ class Archive:
             raise MocapError(
                 f"{self.where}: array {name!r} says {size} bytes, the file holds {info.compress_size}: it is damaged"
             )
+        content = bytearray(file.read(size))
+        if len(content) != size:
+            raise EOFError(f"{len(content)} of {size} bytes are there")
+        out: AnyArray = np.ndarray(shape, dtype, content, order="F" if by_columns else "C")
+        return out
 
 
 def open_npz(path: Path) -> Archive:
@@ -134,7 +149,13 @@ def open_npz(path: Path) -> Archive:
     names = npz_names(path, head)
     if names is None:
         raise MocapError(f"{path}: no .npz archive, or a truncated one: copy or export it again")
-    return Archive(path, str(path), names)
+    if path.stat().st_size > _SMALL_BYTES:
+        return Archive(path, str(path), names)
+    content = read_bytes(path)
+    try:
+        return Archive(path, str(path), names, content, zipfile.ZipFile(io.BytesIO(content)))
+    except _BROKEN as error:
+        raise MocapError(f"{path}: changed while it was read ({_short(error)}); read it again when it is whole") from None
 
 
 def npz_names(path: Path, head: bytes) -> tuple[str, ...] | None:
@@ -142,10 +163,17 @@ def npz_names(path: Path, head: bytes) -> tuple[str, ...] | None:
     if head[:4] != b"PK\x03\x04":
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
+        state = path.stat()
+        return _names_of(path, state.st_mtime_ns, state.st_size)
     except (*_BROKEN, OSError):
         return None
+
+
+@lru_cache(maxsize=4)
+def _names_of(path: Path, changed_ns: int, size: int) -> tuple[str, ...]:
+    """Names of the arrays of a file in one state; every reader asks for them."""
+    with zipfile.ZipFile(path) as archive:
+        return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
 
 
 def _short(error: BaseException) -> str:

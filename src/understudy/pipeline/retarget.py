@@ -26,7 +26,7 @@ from understudy.retarget.trajectory import Settings
 from understudy.spec.episode import Episode, MetadataValue
 from understudy.spec.robot import RobotModel
 from understudy.spec.skeleton import HumanMotion
-from understudy.store.dataset import Dataset
+from understudy.store.dataset import ROBOT, SCHEMA, Dataset
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _retarget(job: Job) -> Outcome:
     params = job.task.params
     options = RetargetOptions(**_table(params["options"]))  # type: ignore[arg-type]
     label = _table(params["label"])
-    dataset = Dataset.open(job.root)
+    dataset = worker_dataset(job.root)
     robot = worker_robot(dataset.robot_source)
     motion, said, calibrated = _prepared(job.task, label)
     result = retarget(
@@ -144,13 +144,37 @@ def _retarget(job: Job) -> Outcome:
     return Outcome((ref.path,), _summary(episode, motion, result))
 
 
-RETARGET = Step("retarget", 5, _retarget)
+RETARGET = Step("retarget", 6, _retarget)
 
 
 @lru_cache(maxsize=4)
 def worker_robot(source: str) -> RobotModel:
     """The robot of a dataset, loaded once by each process."""
     return load_robot(source)
+
+
+def worker_dataset(root: Path) -> Dataset:
+    """The dataset of a task, opened once by each process for as long as its schema and robot stay as they are.
+
+    Opening one goes through all its folders, which for every clip of ten thousand is too often.
+
+    Raises:
+        InputError, SchemaError, JointOrderError: as `Dataset.open`.
+    """
+    return _opened(root, *(_state(root / name) for name in (SCHEMA, ROBOT)))
+
+
+@lru_cache(maxsize=4)
+def _opened(root: Path, *_states: tuple[int, ...]) -> Dataset:
+    return Dataset.open(root)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()  # opening says what is wrong
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _table(value: Json) -> dict[str, Json]:

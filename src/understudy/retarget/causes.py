@@ -241,20 +241,23 @@ def _smoothing(
     if lowpass_hz <= 0.0 or lowpass_hz >= rate_hz / 2.0 or not len(open_parts):
         return found
     spare, total = round(AROUND_S * rate_hz), len(motion.t_ns)
-    windows = []
+    looked = []
+    wanted = np.zeros(total, dtype=np.bool_)
     for part in open_parts:
         frames = seen.frames[at[part]]
         near = np.abs(frames - frames[len(frames) // 2]) <= spare  # a whole long stretch would fill the memory
-        first, last = int(frames[near][0]) - spare, int(frames[near][-1]) + spare
-        windows.append((at[part], near, np.arange(max(first, 0), min(last + 1, total))))
-    around = np.unique(np.concatenate([window for _, _, window in windows]))
+        looked.append((at[part], near))
+        wanted[max(int(frames[near][0]) - spare, 0) : int(frames[near][-1]) + spare + 1] = True
+    around = np.flatnonzero(wanted)
     all_around = moment(seen.end, around, motion, targets, problem)
     course = all_around.asked_world_m - all_around.base_world_m
+    lost = np.empty((total, 3))
+    for run in np.split(np.arange(len(around)), np.flatnonzero(np.diff(around) > 1) + 1):
+        lost[around[run]] = course[run] - lowpass(course[run], rate_hz=rate_hz, cutoff_hz=lowpass_hz)
     missing = np.linalg.norm(seen.asked_world_m - seen.tip_world_m, axis=1)
-    for part, (own, near, window) in zip(open_parts, windows, strict=True):
-        asked = course[np.searchsorted(around, window[0]) :][: len(window)]
-        lost = (asked - lowpass(asked, rate_hz=rate_hz, cutoff_hz=lowpass_hz))[seen.frames[own][near] - window[0]]
-        share[part] = (np.sum(lost * seen.toward[own][near], axis=1) > 0.5 * missing[own][near]).mean()
+    for part, (own, near) in zip(open_parts, looked, strict=True):
+        there = lost[seen.frames[own][near]]
+        share[part] = (np.sum(there * seen.toward[own][near], axis=1) > 0.5 * missing[own][near]).mean()
     return found
 
 

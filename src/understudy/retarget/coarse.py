@@ -89,14 +89,13 @@ def _curve(pose: Pose, frames: I64, total: int) -> Pose:
     """A pose known at some frames, evenly spaced, on a cubic curve through all; straight on beyond the last of them."""
     at = np.arange(total)
 
-    def through(values: F64) -> F64:
-        curve = CubicSpline(frames, values, axis=0, bc_type="natural")
-        out = curve(np.minimum(at, frames[-1]))
-        return np.ascontiguousarray(out + np.maximum(at - frames[-1], 0)[:, None] * curve(frames[-1], 1))
-
-    quat = through(quat_continuous(matrix_to_quat(pose.root_rot)))
+    columns = np.hstack([pose.root_pos, quat_continuous(matrix_to_quat(pose.root_rot)), pose.q])
+    curve = CubicSpline(frames, columns, axis=0, bc_type="natural")
+    drawn = curve(np.minimum(at, frames[-1]))
+    drawn[frames[-1] + 1 :] += np.arange(1, total - frames[-1])[:, None] * curve(frames[-1], 1)
+    pos, quat, q = (np.ascontiguousarray(part) for part in np.split(drawn, [3, 7], axis=1))
     quat /= np.linalg.norm(quat, axis=1, keepdims=True)
-    return Pose(through(pose.root_pos), np.ascontiguousarray(quat_to_matrix(quat)), through(pose.q))
+    return Pose(pos, np.ascontiguousarray(quat_to_matrix(quat)), q)
 
 
 def _within_speed(q: F64, frames: I64, most: F64) -> F64:

@@ -65,10 +65,11 @@ def touching(motion: HumanMotion) -> tuple[Bool, Bool]:
     planted = np.zeros_like(rests)
     for i, name in enumerate(SURFACES):
         part = PARTS[name]
-        height, speed = _lowest(motion, part.joints)
-        height = (height - floor) / size
+        heights = np.stack([motion.joint(name)[:, 2] for name in part.joints])
+        height = (heights.min(axis=0) - floor) / size
         if not (height < part.enter_m).any():
             continue
+        speed = _of_lowest(motion, part.joints, heights)
         slow, still = speed < LEAVE_M_S, speed < STAY_M_S
         held = hysteresis((speed < ENTER_M_S) & (height < part.enter_m), slow & (height < part.leave_m))
         rests[:, i] = grown(_lasting(held, shortest), grow)
@@ -96,12 +97,10 @@ def _turning(motion: HumanMotion, part: Part) -> Bool:
     return np.asarray(central_speed(line, motion.t_ns) > TURN_RAD_S)
 
 
-def _lowest(motion: HumanMotion, joints: tuple[str, ...]) -> tuple[F64, F64]:
-    """(T,) height of the lowest joint, metres, and that joint's speed, m/s."""
-    heights = np.stack([motion.joint(name)[:, 2] for name in joints])
+def _of_lowest(motion: HumanMotion, joints: tuple[str, ...], heights: F64) -> F64:
+    """(T,) speed of the lowest of the joints, m/s; `heights` (J, T) are theirs."""
     speeds = np.stack([central_speed(motion.joint(name), motion.t_ns) for name in joints])
-    lowest = heights.argmin(axis=0)[None]
-    return np.take_along_axis(heights, lowest, axis=0)[0], np.take_along_axis(speeds, lowest, axis=0)[0]
+    return np.asarray(np.take_along_axis(speeds, heights.argmin(axis=0)[None], axis=0)[0])
 
 
 def _lasting(mask: Bool, shortest: int) -> Bool:

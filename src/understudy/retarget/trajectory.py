@@ -29,6 +29,9 @@ RAMP, FLOOR_RAMP = (0.01, 0.05, 0.25, 1.0), (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees, by smaller ones where more than the feet bears: from full weight, floor clips diverge."""
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
+EASED, FLOOR_EASED = 0.4, 0.8
+"""What is left of a frame's damping after a step that shrinks; more where more than the feet bears: contacts that come and go drive
+steps up again as soon as they are let, and a quarter of the frames of a clip of falls went to the last iteration so."""
 RESTLESS, CLOSE = 0.02, 0.002
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
@@ -252,6 +255,6 @@ class Trajectory:
         move(p.tree, p.ground, p.capsules, stiff, self.active, self.pose, self.drive.step, step, first, stop, size)
         before, damping = self.size[first:stop], self.damping[first:stop]
         restless = (size > RESTLESS) & (before > 0) & (size > 0.7 * before)
-        calm = CALM * self.step
-        damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), 0.4 * damping), calm, MOST_DAMPING)
+        calm, eased = CALM * self.step, EASED if self._feet_alone else FLOOR_EASED
+        damping[:] = np.clip(np.where(restless, 5.0 * np.maximum(damping, 0.02 * self.step), eased * damping), calm, MOST_DAMPING)
         before[:] = size

@@ -70,7 +70,7 @@ def body_signals(episode: Episode, robot: RobotModel) -> BodySignals:
             soles[side].append(points)
         wrists.append(_wrists(robot, poses))
     com_m = np.concatenate(com)
-    outline = {side: np.concatenate(parts) for side, parts in soles.items()}
+    outline = {side: np.concatenate(soles.pop(side)) for side in SIDES}  # parts go as they are joined: a long take fills memory
     contact, told_by = feet_on_ground(episode, robot, t_ns, soles_world_m=lambda: outline)
     margin = support_margin(outline, contact, com_m[:, :2])
     w, x, y, z = quat.T

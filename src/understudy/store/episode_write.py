@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from understudy import __version__
 from understudy.errors import EpisodeError, SchemaError
 from understudy.spec.episode import Alignment, Episode, MetadataValue, align
-from understudy.spec.findings import Notes
+from understudy.spec.findings import Notes, Segment
 from understudy.spec.stream import Rule, Stream, StreamSpec
 from understudy.store.atomic import atomic_file
 from understudy.store.episode_check import check_episode, schema_of
@@ -122,18 +122,19 @@ def _small(part: Path, outline: bytes, fill: Fill) -> None:
 
 @dataclass(frozen=True)
 class _Outline:
-    """What the episodes of a dataset have in common: all but their samples, stamps and metadata."""
+    """What the episodes of a dataset have in common: all but their samples, stamps and metadata; `cut`: there are segments."""
 
     schema_toml: str
     robot: str
     model_sha256: str
     joint_names: tuple[str, ...]
     streams: tuple[tuple[StreamSpec, str, Rule], ...]
+    cut: bool
 
     @classmethod
     def of(cls, episode: Episode) -> _Outline:
         streams = tuple((s.spec, s.derived, s.rule) for _, s in sorted(episode.streams.items()))
-        return cls(episode.schema_toml, episode.robot, episode.model_sha256, episode.joint_names, streams)
+        return cls(episode.schema_toml, episode.robot, episode.model_sha256, episode.joint_names, streams, bool(episode.segments))
 
 
 @lru_cache(maxsize=4)
@@ -152,7 +153,8 @@ def _outline(what: _Outline) -> bytes:
         metadata = file.create_group("metadata")
         _strings(metadata, "joint_names", what.joint_names)
         _text(metadata, "schema", what.schema_toml)
-        metadata.create_group("segments")
+        if not what.cut:
+            _write_segments(metadata.create_group("segments"), ())
         timeline = file.create_group("timeline")
         for group in GROUPS:
             file.create_group(group)
@@ -176,15 +178,19 @@ def _describe(group: h5py.Group, spec: StreamSpec, derived: str) -> None:
 
 
 def _write_metadata(group: h5py.Group, episode: Episode, notes: Notes | None) -> None:
-    _attributes(group, {name: episode.metadata[name] for name in sorted(episode.metadata)})
+    _attributes(group.id, {name: episode.metadata[name] for name in sorted(episode.metadata)})
     if notes is not None:
         _text(group, "notes", notes.model_dump_json())
-    segments = group["segments"]
+    if episode.segments:
+        _write_segments(group.create_group("segments"), episode.segments)
+
+
+def _write_segments(group: h5py.Group, segments: tuple[Segment, ...]) -> None:
     for column in ("start_ns", "end_ns"):
-        segments[column] = np.array([getattr(s, column) for s in episode.segments], dtype=np.int64)
-    said = [column for column in SEGMENT_EXTRA if any(getattr(s, column) for s in episode.segments)]
+        group[column] = np.array([getattr(s, column) for s in segments], dtype=np.int64)
+    said = [column for column in SEGMENT_EXTRA if any(getattr(s, column) for s in segments)]
     for column in (*SEGMENT_COLUMNS[2:], *said):
-        _strings(segments, column, [getattr(s, column) for s in episode.segments])
+        _strings(group, column, [getattr(s, column) for s in segments])
 
 
 def _write_streams(file: h5py.File, episode: Episode, check: Callable[[], None]) -> None:
@@ -192,43 +198,48 @@ def _write_streams(file: h5py.File, episode: Episode, check: Callable[[], None])
 
     `check` is called now and then, and raises where the disk refused.
     """
-    timeline, chunks = file["timeline"], Chunks()
-    chunks.write(timeline, "t_ns", episode.timeline_ns)
+    from h5py import h5g
+
+    timeline, chunks = h5g.open(file.id, b"timeline"), Chunks()
+    chunks.write(timeline, b"t_ns", episode.timeline_ns)
     aligned: dict[int, Alignment] = {}
     for key in sorted(episode.streams):
-        stream = episode.streams[key]
-        _write_stream(file[key], stream, chunks, check)
+        stream, name = episode.streams[key], key.encode()
+        _write_stream(h5g.open(file.id, name), stream, chunks, check)
         alignment = align(stream, episode.timeline_ns, aligned.get(id(stream.t_ns)))
         aligned[id(stream.t_ns)] = alignment
-        chunks.write(timeline[key], "index", alignment.index)
-        chunks.write(timeline[key], "residual_ns", alignment.residual_ns)
+        place = h5g.open(timeline, name)
+        chunks.write(place, b"index", alignment.index)
+        chunks.write(place, b"residual_ns", alignment.residual_ns)
         check()
 
 
-def _write_stream(group: h5py.Group, stream: Stream, chunks: Chunks, check: Callable[[], None]) -> None:
-    chunks.write(group, "t_ns", stream.t_ns)
+def _write_stream(group: h5py.h5g.GroupID, stream: Stream, chunks: Chunks, check: Callable[[], None]) -> None:
+    chunks.write(group, b"t_ns", stream.t_ns)
     video = stream.video
     if video is not None:
         packets = _write_images(group, "h264", video.packets.span(0, len(stream)), stream, check)
         packets.attrs[EXTRADATA] = np.frombuffer(video.extradata, dtype=np.uint8)
-        chunks.write(group, "keyframe", video.keyframe)
+        chunks.write(group, b"keyframe", video.keyframe)
         if video.crc32 is not None:
-            chunks.write(group, "crc32", video.crc32)
+            chunks.write(group, b"crc32", video.crc32)
     elif stream.spec.kind == "image":
         _write_images(group, "jpeg", stream.each_image(), stream, check)
     else:
-        chunks.write(group, "data", stream.data)
+        chunks.write(group, b"data", stream.data)
     for name, column in stream.extra.items():
         if name not in EXTRA_COLUMNS:
             raise EpisodeError(f"stream {stream.spec.key}: column {name!r} is not one of {', '.join(EXTRA_COLUMNS)}")
-        chunks.write(group, name, column)
+        chunks.write(group, name.encode(), column)
 
 
-def _write_images(group: h5py.Group, name: str, each: Iterator[bytes], stream: Stream, check: Callable[[], None]) -> h5py.Dataset:
+def _write_images(
+    group: h5py.h5g.GroupID, name: str, each: Iterator[bytes], stream: Stream, check: Callable[[], None]
+) -> h5py.Dataset:
     import h5py
 
     kind = h5py.vlen_dtype(np.uint8)
-    images, step = group.create_dataset(name, shape=(len(stream),), dtype=kind, track_times=False), 0
+    images, step = h5py.Group(group).create_dataset(name, shape=(len(stream),), dtype=kind, track_times=False), 0
     while found := list(islice(each, _IMAGES_AT_A_TIME)):
         if not all(isinstance(image, bytes) for image in found):
             raise SchemaError(f"stream {stream.spec.key}: images must be bytes of JPEG or H.264, one per stamp")
@@ -247,17 +258,18 @@ def _write_images(group: h5py.Group, name: str, each: Iterator[bytes], stream: S
     return images
 
 
-def _attributes(group: h5py.Group, values: Mapping[str, MetadataValue]) -> None:
-    """Text as h5py would write it, whose own way to an attribute takes four times as long."""
+def _attributes(group: h5py.h5g.GroupID, values: Mapping[str, MetadataValue]) -> None:
+    """Texts, numbers and flags as h5py would write them, whose own way to an attribute takes four times as long."""
     import h5py
 
-    text = h5py.string_dtype()
-    kind, one = h5py.h5t.py_create(text, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
+    text, one = h5py.string_dtype(), h5py.h5s.create(h5py.h5s.SCALAR)
+    kinds: dict[type, tuple[np.dtype[Any], h5py.h5t.TypeID]] = {}
     for name, value in values.items():
-        if isinstance(value, str):
-            h5py.h5a.create(group.id, name.encode(), kind, one).write(np.array(value, dtype=text))
-        else:
-            group.attrs[name] = value
+        if type(value) not in kinds:
+            dtype = text if isinstance(value, str) else np.asarray(value).dtype
+            kinds[type(value)] = dtype, h5py.h5t.py_create(dtype, logical=True)
+        dtype, kind = kinds[type(value)]
+        h5py.h5a.create(group, name.encode(), kind, one).write(np.array(value, dtype=dtype))
 
 
 def _text(group: h5py.Group, name: str, text: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_BYTES_PER_STORED_BYTE = 1100
 """Deflate cannot shrink more than 1032 to 1, so a dataset that claims more was not written."""
 _FREE_BYTES = 65_536
+_FRESH_NS = 1_000_000_000
+"""A file changed since may change again without its time telling so, which on most disks goes in steps of 4 ms."""
 ADVICE = "restore it from a copy, or move it out of the dataset and run the command again that made it"
 _MOST_TEXT_BYTES = 64 * 1024 * 1024
 _H5PY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError)
@@ -70,10 +74,23 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise EpisodeError(f"{path}: cannot be opened: {reason} ({str(error)[:120]}); {ADVICE}") from None
     with file:
         with damaged(path, "the heaps"):
-            heap = damaged_heap(path)
+            heap = _damaged_heap(path)
         if heap is not None:  # HDF5 would go through it without end
             raise EpisodeError(f"{path}: texts and images at byte {heap} cannot be gone through; the file is damaged: {ADVICE}")
         yield file
+
+
+def _damaged_heap(path: Path) -> int | None:
+    """`damaged_heap`, once for a file that has not changed: streams that are read when they are looked at open it once each."""
+    state = path.stat()
+    if time.time_ns() - state.st_mtime_ns < _FRESH_NS:
+        return damaged_heap(path)
+    return _known_heap(path, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _known_heap(path: Path, *_state: int) -> int | None:
+    return damaged_heap(path)
 
 
 def _child(parent: h5py.Group, name: str, path: Path) -> Any:
