@@ -148,6 +148,8 @@ def test_csv_with_a_heading_is_read_by_its_names(order: str, tmp_path: Path) -> 
     np.testing.assert_array_equal(found.motion.t_ns, motion.t_ns)
     assert equal_up_to_sign(found.motion.root_quat_world_wxyz, motion.root_quat_world_wxyz, 1e-12)
     assert found.said == ()
+    with pytest.raises(MocapError, match=r"37 columns, but the heading names 38"):
+        read(headed(motion, [*names, "more_joint"], table, tmp_path), "csv", told=Told())
     renamed = [name.replace("left_knee_joint", "left_nee_joint") for name in names]
     with pytest.raises(JointOrderError, match=r"no joint left_nee_joint; did you mean 'left_knee_joint'"):
         read(headed(motion, renamed, table, tmp_path), "csv", told=Told())

@@ -71,6 +71,8 @@ def read(path: Path, robot: RobotModel, told: Told) -> FileMotion:
 
 def _named(path: Path, robot: RobotModel, told: Told, heading: Heading, table: F64) -> FileMotion:
     """The motion in a file whose columns have names."""
+    if table.shape[1] != heading.columns:
+        raise MocapError(f"{path}: {table.shape[1]} columns, but the heading names {heading.columns}: write the file again")
     if told.joint_names and len(told.joint_names) != len(heading.joints):
         raise MocapError(
             f"{path}: {len(heading.joints)} joint columns, {len(told.joint_names)} names were given; the file has names"

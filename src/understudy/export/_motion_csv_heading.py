@@ -35,6 +35,7 @@ class Heading:
         angles: about the fixed axes x, then y, then z.
         time: column of the seconds; -1 for none.
         joints: columns of the joints, `joint_names` their names.
+        columns: how many there are.
     """
 
     position: tuple[int, ...]
@@ -43,6 +44,7 @@ class Heading:
     time: int
     joints: tuple[int, ...]
     joint_names: tuple[str, ...]
+    columns: int
 
     def root_pos_m(self, table: F64) -> F64:
         """(T, 3) metres."""
@@ -86,9 +88,8 @@ def heading_of(cells: Sequence[str], where: str) -> Heading | None:
     time = next((i for i, name in enumerate(plain) if _TIME.match(name)), -1)
     used = {*position, *quaternion, *angles, time} | {i for i, name in enumerate(plain) if _COUNTED.match(name)}
     joints = tuple(i for i in range(len(cells)) if i not in used)
-    return Heading(
-        position, quaternion, angles, time, joints, tuple(re.sub(r"_(dof|pos)$", "", cells[i].strip()) for i in joints)
-    )
+    names = tuple(re.sub(r"_(dof|pos)$", "", cells[i].strip()) for i in joints)
+    return Heading(position, quaternion, angles, time, joints, names, len(cells))
 
 
 def _found(plain: Sequence[str], pattern: re.Pattern[str], axes: str) -> tuple[int, ...]:
