@@ -179,8 +179,9 @@ def cast_markers(names: Sequence[str], where: str) -> Cast:
     ]
     if not tried:
         raise MocapError(f"{where}: the take holds no labelled marker: label the markers, or export them")
+    # of whole people the one with most markers; of those who lack something the usual set, then the one with most markers
     lacking, _, subject, marker_set, players = min(
-        tried, key=lambda each: (each[0], each[1] if each[0] else -len(each[4]), each[1])
+        tried, key=lambda each: (each[0], each[1] * (each[0] > 0), -len(each[4]), each[1])
     )
     if lacking:
         raise MocapError(_missing_message(marker_set, subject, players, names, where))

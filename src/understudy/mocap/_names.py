@@ -59,6 +59,10 @@ DIALECTS: tuple[Dialect, ...] = (
         shoulder="upperarm uarm shldr arm", elbow="lowerarm forearm farm", wrist="hand",
     ),
     _dialect(
+        "theia", "Theia3D",
+        hip="thigh", knee="shank", ankle="foot", toe="toes", shoulder="uarm", elbow="larm", wrist="hand",
+    ),
+    _dialect(
         "asf", "CMU ASF, HDM05",
         hip="femur", knee="tibia", ankle="foot", toe="toes",
         shoulder="humerus", elbow="radius", wrist="wrist hand",
