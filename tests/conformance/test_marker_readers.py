@@ -139,13 +139,10 @@ def test_trc(separator: str, motion: HumanMotion, take: MarkerTake, tmp_path: Pa
 
 
 def test_trc_of_joint_centres(motion: HumanMotion, tmp_path: Path) -> None:
-    names = {f"{s}_{p}": s[0].upper() + p.title() for s in SIDES for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")}
-    names |= {"left_toe": "LBigToe", "right_toe": "RBigToe", "neck": "Neck", "head": "Head"}
-    points = np.stack([motion.joint(joint) for joint in names], axis=1)
-    path = tmp_path / "tracked.trc"
-    path.write_text(trc_text(MarkerTake(tuple(names.values()), points @ Y_UP.T, motion.rate_hz, 1.0), unit="m"))
+    path = _written(tmp_path / "tracked.trc", trc_text(_tracked(motion), unit="m"))
     got = check_reader(Trc(), path, scratch=tmp_path)
-    assert error_m(got, motion, [*names, "pelvis"]) < 1e-4
+    joints = [f"{s}_{p}" for s in SIDES for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "toe")]
+    assert error_m(got, motion, [*joints, "neck", "head", "pelvis"]) < 1e-4
     assert got.source.dialect == "xsens"
 
 
@@ -180,6 +177,33 @@ def test_trc_without_names(take: MarkerTake) -> None:
     text = "PathFileType\t4\t(X/Y/Z)\ta.trc\n" + trc_text(take).split("\n", 1)[1].split("Frame#")[0]
     with pytest.raises(MocapError, match=r"x:4: the file names no marker: label the markers"):
         take_from_trc((text + "Frame#\tTime\t\n\t\t\n\n1\t0.000\t\n2\t0.010\t\n").encode(), "x")
+
+
+def _tracked(motion: HumanMotion, **renamed: str) -> MarkerTake:
+    """Joint centres as a tracker without markers names them."""
+    names = {f"{s}_{p}": s[0].upper() + p.title() for s in SIDES for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")}
+    names |= {"left_toe": "LBigToe", "right_toe": "RBigToe", "neck": "Neck", "head": "Head"}
+    points = np.stack([motion.joint(joint) for joint in names], axis=1)
+    return MarkerTake(tuple(renamed.get(name, name) for name in names.values()), points @ Y_UP.T, motion.rate_hz, 1.0)
+
+
+def test_joint_centres_in_a_wrong_unit_are_set_right_and_told(motion: HumanMotion, tmp_path: Path) -> None:
+    text = trc_text(_tracked(motion), unit="m").replace("\tm\t", "\tmm\t")
+    got = Trc().read(_written(tmp_path / "tracked.trc", text))
+    assert error_m(got, motion, ["left_knee", "right_wrist"]) < 1e-4
+    assert (got.source.unit_m, any("m was taken" in said for said in got.source.warnings)) == (1.0, True)
+
+
+def test_a_joint_with_a_wrong_name_is_missed_as_a_joint(motion: HumanMotion, tmp_path: Path) -> None:
+    path = _written(tmp_path / "tracked.trc", trc_text(_tracked(motion, LKnee="LKneee"), unit="m"))
+    with pytest.raises(MocapError, match=r"required joints are missing: left_knee \(such as 'LeftKnee'; nearest is 'LKneee'\)"):
+        Trc().read(path)
+
+
+def test_decimal_commas(motion: HumanMotion, tmp_path: Path) -> None:
+    head, table = trc_text(_tracked(motion), unit="mm").split("\n\n")
+    got = Trc().read(_written(tmp_path / "tracked.trc", head + "\n\n" + table.replace(".", ",")))
+    assert error_m(got, motion, ["left_knee", "right_wrist"]) < 1e-4
 
 
 def test_vicon_csv(motion: HumanMotion, take: MarkerTake, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_wrong_unit_is_set_right_and_told(
 
 
 def test_no_unit_makes_a_person_of_it(take: MarkerTake) -> None:
-    with pytest.raises(MocapError, match=r"take\.c3d: hip bone over knee to ankle is 1\.\d+ m; a person has 0\.6 to 1\.2 m"):
+    with pytest.raises(MocapError, match=r"take\.c3d: hip over knee to ankle is 1\.\d+ m; a person has 0\.6 to 1\.2 m"):
         read(replace(take, pos_m=take.pos_m * 2.0))
 
 

@@ -59,8 +59,8 @@ def true_unit(leg_m: float, unit_m: float, where: str) -> tuple[float, str | Non
         if name != "cmu" and low <= raw * scale <= high:
             return scale, f"the file says 1 unit is {unit_m:g} m, which would make a leg of {leg_m:.3g} m; {name} was taken"
     raise MocapError(
-        f"{where}: hip bone over knee to ankle is {leg_m:.3g} m; a person has {low} to {high} m, and no other unit gives that: "
-        "the markers are misnamed, or several subjects share names"
+        f"{where}: hip over knee to ankle is {leg_m:.3g} m; a person has {low} to {high} m, and no other unit gives that: "
+        "points are misnamed, or several subjects share names"
     )
 
 

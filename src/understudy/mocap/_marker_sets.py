@@ -167,16 +167,7 @@ def cast_markers(names: Sequence[str], where: str) -> Cast:
     Raises:
         MocapError: no set is whole; lists the missing markers of the nearest, with similar names.
     """
-    groups: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        if is_labelled(name):
-            groups.setdefault(subject_of(name), []).append(i)
-    tried = [
-        (len(missing_roles(players)), order, subject, marker_set, players)
-        for subject, members in groups.items()
-        for order, marker_set in enumerate(SETS)
-        for players in [_players(marker_set, names, members)]
-    ]
+    tried = _tried(names)
     if not tried:
         raise MocapError(f"{where}: the take holds no labelled marker: label the markers, or export them")
     # of whole people the one with most markers; of those who lack something the usual set, then the one with most markers
@@ -187,6 +178,25 @@ def cast_markers(names: Sequence[str], where: str) -> Cast:
         raise MocapError(_missing_message(marker_set, subject, players, names, where))
     others = sorted({each[2] for each in tried if each[0] == 0} - {subject})
     return Cast(marker_set, subject, players, tuple(others))
+
+
+def roles_missed(names: Sequence[str]) -> int:
+    """How many needed roles the set lacks that fits best."""
+    return min((each[0] for each in _tried(names)), default=len(missing_roles({})))
+
+
+def _tried(names: Sequence[str]) -> list[tuple[int, int, str, MarkerSet, dict[str, tuple[int, ...]]]]:
+    """Every subject under every set: roles that are missing, order of the set, subject, set, players."""
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        if is_labelled(name):
+            groups.setdefault(subject_of(name), []).append(i)
+    return [
+        (len(missing_roles(players)), order, subject, marker_set, players)
+        for subject, members in groups.items()
+        for order, marker_set in enumerate(SETS)
+        for players in [_players(marker_set, names, members)]
+    ]
 
 
 def missing_roles(players: Mapping[str, object]) -> list[str]:
