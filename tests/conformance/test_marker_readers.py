@@ -269,6 +269,20 @@ def test_motive_skeleton(version: str, space: str, unit: str, motion: HumanMotio
     assert (got.source.up, got.source.warnings, got.source.dialect) == ("y", (), "thigh")
 
 
+@pytest.mark.parametrize("spoiled", ["0", "1e-308", "1e200", "nan", ""])
+def test_motive_bones_without_a_rotation(spoiled: str, motion: HumanMotion, tmp_path: Path) -> None:
+    """A quaternion of zeros or of no number turns nothing and warns of nothing; the positions stand for themselves."""
+    lines = _skeleton(motion, "1.25", "Global", "Meters").split("\n")
+    at = next(k for k, line in enumerate(lines) if line.startswith("Frame,"))
+    for k in (at + 5, at + 6):
+        cells = lines[k].split(",")
+        for column in range(2, len(cells), 7):
+            cells[column : column + 4] = [spoiled] * 4
+        lines[k] = ",".join(cells)
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", "\n".join(lines)))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+
+
 def test_motive_skeletons_with_an_underscore_before_the_bones(motion: HumanMotion, tmp_path: Path) -> None:
     text = _skeleton(motion, "1.25", "Global", "Meters").replace("Person:", "Anna_Maria_")
     got = MotiveCsv().read(_written(tmp_path / "walk.csv", text))

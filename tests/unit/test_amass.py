@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -332,6 +333,18 @@ def test_python_objects_are_never_opened(tmp_path: Path) -> None:
     assert "female" in bytes_.source.warnings[0]
     with pytest.raises(MocapError, match="array 'poses' holds Python objects, which are never opened"):
         read_motion(_amass(tmp_path / "c.npz", poses=np.full((60, 72), None, dtype=object)))
+
+
+def test_an_array_whose_header_does_not_end_is_damaged(tmp_path: Path) -> None:
+    """numpy takes such a header for one of Python 2, and its tokens for a program's."""
+    good = _amass(tmp_path / "good.npz")
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b"}", b" ", 1) if name == "poses.npy" else data)
+    with pytest.raises(MocapError, match=r"a\.npz: array 'poses' is damaged"):
+        Amass().read(path)
 
 
 def test_a_zip_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -26,7 +27,11 @@ BOMB_BYTES, BOMB_RATIO = 64 << 20, 100
 MAX_RANK = 4
 _SMALL_BYTES = 64 << 20
 """A file up to this size is read once; a larger one is opened for each array."""
-_BROKEN = (zipfile.BadZipFile, ValueError, EOFError, KeyError, zlib.error, NotImplementedError, RuntimeError, OverflowError)
+_BROKEN = (
+    zipfile.BadZipFile, ValueError, EOFError, KeyError, zlib.error, NotImplementedError, RuntimeError, OverflowError,
+    tokenize.TokenError, SyntaxError,
+)  # fmt: skip
+"""What reading a damaged archive raises; the last two come of headers that numpy takes for those of Python 2."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from understudy.spec.skeleton import SIDES, HumanMotion
 MARKER_KINDS = ("Marker", "Bone Marker", "Rigid Body Marker")
 """Best first: labelled reconstructions, then where the solver expects the markers."""
 
+NO_TURN_XYZW = np.array([0.0, 0.0, 0.0, 1.0])
 FITS = 0.5
 """Cosine of the angle between a forearm and its hand's own axis under which the rotations are of another rig."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -178,7 +179,9 @@ def _order(parents: I64, parent: int, child: int) -> bool:
 
 def _rotations(file: MotiveFile, bones: list[Thing]) -> F64:
     """(T, N, 3, 3) rotations as the file has them; where there is none, of no meaning."""
-    return quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.nan_to_num(file.quaternions_xyzw(bones), nan=0.5))))
+    found = file.quaternions_xyzw(bones)
+    size = np.abs(found).max(axis=2, keepdims=True)
+    return quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.where((size > 0.1) & (size < 10.0), found, NO_TURN_XYZW))))
 
 
 def _to_world(local: F64 | None, parents: I64, pos: F64, where: str) -> tuple[F64, F64]:
