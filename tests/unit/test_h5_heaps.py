@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
 from pathlib import Path
 
 import h5py
@@ -80,3 +82,25 @@ def test_what_is_no_heap_is_passed_over(tmp_path: Path) -> None:
     assert damaged_heap(path) is None
     path.write_bytes(b"GCOL" + bytes(range(1, 200)))
     assert damaged_heap(path) is None
+
+
+def test_a_file_that_does_not_change_is_walked_once(whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[Path] = []
+
+    def walk(path: Path) -> int | None:
+        walked.append(path)
+        return damaged_heap(path)
+
+    monkeypatch.setattr("understudy.store.h5_guard.damaged_heap", walk)
+    path, long_ago = tmp_path / "e.h5", time.time_ns() - 10**10
+    path.write_bytes(whole)
+    for _ in range(2):
+        read_episode(path)
+    assert len(walked) == 2  # a file this young may change unseen
+    os.utime(path, ns=(long_ago, long_ago))
+    for _ in range(3):
+        read_episode(path)
+    assert len(walked) == 3
+    os.utime(path, ns=(long_ago + 1, long_ago + 1))
+    read_episode(path)
+    assert len(walked) == 4

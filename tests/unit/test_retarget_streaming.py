@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from understudy.errors import ShapeError
+from understudy.kinematics.forward import body_poses
 from understudy.kinematics.load import load_robot
+from understudy.retarget import streaming
 from understudy.retarget.clip import mirrored
 from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import make_problem
 from understudy.retarget.streaming import LivePose, StreamingRetargeter
 from understudy.retarget.targets import Calibration, calibrate
-from understudy.simulate.walker import walk
+from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotModel, RobotMotion
-from understudy.spec.skeleton import HumanMotion
+from understudy.spec.skeleton import INDEX, HumanMotion
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +127,29 @@ def test_lost_frames_are_bridged_and_a_long_gap_starts_afresh(
 def test_a_stream_needs_a_rate(robot: RobotModel, known: Calibration) -> None:
     with pytest.raises(ShapeError, match="positive rate"):
         StreamingRetargeter(robot, known, rate_hz=0.0)
+
+
+def _arm_delay_s(rate_hz: float) -> float:
+    """How late the H1's left arm is that follows one which is lifted forward at an even 1.5 rad/s."""
+    robot, person = load_robot("unitree_h1"), stand(1.2, rate_hz=rate_hz)
+    pos, t_s = person.joint_pos_world_m.copy(), (person.t_ns - person.t_ns[0]) * 1e-9
+    shoulder = pos[:, INDEX["left_shoulder"]]
+    angle = 0.1 + 1.5 * t_s
+    down = np.stack([np.sin(angle), np.zeros_like(angle), -np.cos(angle)], axis=1)
+    for name, reach_m in (("elbow", 0.3), ("wrist", 0.55), ("hand", 0.63)):
+        pos[:, INDEX[f"left_{name}"]] = shoulder + reach_m * down
+    lifting = replace(person, joint_pos_world_m=pos)
+    poses = _run(robot, calibrate(lifting, make_problem(robot)), lifting)
+    made = _motion(robot, poses)
+    at = body_poses(robot, made.root_pos_world_m, made.root_quat_world_wxyz, made.joint_pos)
+    arm = at.points(*robot.point("left_elbow")) - at.points(*robot.point("left_shoulder"))
+    late = angle - np.arctan2(arm[:, 0], -arm[:, 2])
+    return float(np.mean(late[t_s > 0.6])) / 1.5
+
+
+def test_an_even_turn_is_held_up_half_as_long_for_the_speed_it_has_at_any_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    late_s = [_arm_delay_s(rate_hz) for rate_hz in (30.0, 60.0, 120.0)]
+    assert max(late_s) < 0.5 * streaming.STIFF_LAG / 30.0 + 1e-4
+    assert np.ptp(late_s) < 1e-4
+    monkeypatch.setattr(streaming, "CARRIED", 0.0)
+    assert _arm_delay_s(30.0) > 1.7 * late_s[0]

@@ -32,10 +32,12 @@ from understudy.spec.skeleton import HAND_JOINTS, JOINTS, SIDES
 ITERATIONS, FRESH_ITERATIONS, ENOUGH = 10, 30, 1e-3
 """Most steps for a frame and for one without a frame before it; a frame is done when nothing moves further than the last."""
 DAMPING = 1e-4
-LAG, STIFF_LAG, DOWN_LAG = 0.22, 0.35, 1.5
+LAG, DOWN_LAG = 0.22, 1.5
 """Weight of the joints' speed: it delays by LAG / 30 s at most (7 ms), and less where a joint serves several directions. The
-second is that of a robot whose ankles cannot roll, whose legs must answer for every tilt of the sole; the third that of all while
-the person goes down to the floor: what is small for someone who rolls there asks for large turns of the joints."""
+second is that while the person goes down to the floor: what is small for someone who rolls there asks for large turns."""
+STIFF_LAG, STIFF_DOWN_LAG, CARRIED = 0.8, 3.45, 0.5
+"""The same of a robot whose ankles cannot roll, whose legs must answer for every tilt of the sole; the speed that weighs is
+counted from this share of the joints' speed so far."""
 UP_COS, DOWN_COS = 0.8, 0.4
 """The person goes down as the trunk's upright share falls from the first to the second, or as neither foot is over its sole."""
 WINDOW_S = 1.0 / 30.0
@@ -99,6 +101,7 @@ class StreamingRetargeter:
         self._limbs = Limbs(p, self._vectors, self._stiff, self._room)
         self._root_pos, self._root_rot, self._q = np.zeros(3), np.eye(3), np.zeros(robot.dof)
         self._calm = 0.0
+        self._speed = np.zeros(robot.dof)
         self._past: list[tuple[int, F64]] = []
         self._fingers = Fingers(robot)
         self._gripped = False
@@ -200,7 +203,8 @@ class StreamingRetargeter:
         p, before = self.problem, self._q.copy()
         lag = 0.0 if fresh else self._lag() / (REFERENCE_HZ * dt_s)
         rest_weight = p.tree.rest_weight + lag
-        rest = (p.tree.rest_weight * p.tree.rest + lag * before) / rest_weight
+        carried = 0.0 if p.can_roll or fresh else CARRIED * dt_s
+        rest = (p.tree.rest_weight * p.tree.rest + lag * (before + carried * self._speed)) / rest_weight
         step = np.full(p.robot.dof, np.pi) if fresh else self._fastest * dt_s
         weight = self._weight.copy()
         self._limbs.steer(self._target, weight, rest, rest_weight, self._root_pos, self._root_rot, self._q)
@@ -213,13 +217,15 @@ class StreamingRetargeter:
         self._limbs.watch(self._target, self._weight, self._root_pos, self._root_rot, self._q, dt_s)
         np.clip(self._q, before - step, before + step, out=self._q)
         np.clip(self._q, p.tree.lower, p.tree.upper, out=self._q)
+        new, speed = min(dt_s / WINDOW_S, 1.0), (self._q - before) / dt_s
+        self._speed = np.zeros_like(speed) if fresh else self._speed + new * (speed - self._speed)
 
     def _lag(self) -> float:
         """Weight of the joints' speed at 30 Hz."""
-        usual = LAG if self.problem.can_roll else STIFF_LAG
+        usual, most = (LAG, DOWN_LAG) if self.problem.can_roll else (STIFF_LAG, STIFF_DOWN_LAG)
         bent = (UP_COS - float(self._target[PLACE["trunk"], 2])) / (UP_COS - DOWN_COS)
         down = min(max(bent, 1.0 - float(self._footing.upright.max()), 0.0), 1.0)
-        return usual + down * (DOWN_LAG - usual)
+        return usual + down * (most - usual)
 
     def _hold_where_it_is(self) -> None:
         """A foot that is not held yet will be held where the robot's is, not where it was asked to be."""

@@ -29,10 +29,10 @@ RAMP, FLOOR_RAMP = (0.01, 0.05, 0.25, 1.0), (0.01, 0.03, 0.1, 0.3, 1.0)
 """The stiff terms come in by degrees, by smaller ones where more than the feet bears: from full weight, floor clips diverge."""
 CALM, MOST_DAMPING = 1e-3, 1e4
 """Damping of a frame that converges, and the most that one which does not is given."""
-EASED, FLOOR_EASED = 0.4, 0.8
-"""What is left of a frame's damping after a step that shrinks; more where more than the feet bears: contacts that come and go drive
-steps up again as soon as they are let, and a quarter of the frames of a clip of falls went to the last iteration so."""
-RESTLESS, CLOSE = 0.02, 0.002
+EASED, FLOOR_EASED = 0.4, 0.6
+"""What is left of a frame's damping after a step that shrinks; more where more than the feet bears: contacts that come and go
+drive steps up again as soon as they are let, and a quarter of the frames of a clip of falls went to the last iteration so."""
+RESTLESS, CLOSE = 0.02, 0.006
 STILL = 0.025
 """Steps over RESTLESS that do not shrink are damped, and their frames solved again (over CLOSE where limbs bear); the solve ends
 when no step exceeds STILL, radians or metres."""
