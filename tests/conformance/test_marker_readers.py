@@ -139,14 +139,71 @@ def test_trc(separator: str, motion: HumanMotion, take: MarkerTake, tmp_path: Pa
 
 
 def test_trc_of_joint_centres(motion: HumanMotion, tmp_path: Path) -> None:
+    path = _written(tmp_path / "tracked.trc", trc_text(_tracked(motion), unit="m"))
+    got = check_reader(Trc(), path, scratch=tmp_path)
+    joints = [f"{s}_{p}" for s in SIDES for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "toe")]
+    assert error_m(got, motion, [*joints, "neck", "head", "pelvis"]) < 1e-4
+    assert got.source.dialect == "xsens"
+
+
+def test_trc_values_with_two_separators_between(take: MarkerTake) -> None:
+    lines = trc_text(take).split("\n")
+    lines[2] = "\t\t".join(f" {cell}" for cell in lines[2].split("\t"))
+    got = take_from_trc("\n".join(lines).encode(), "x")
+    assert (got.rate_hz, got.unit_m, got.names) == (60.0, 0.001, take.names)
+
+
+def test_trc_with_points_behind_the_last_name(take: MarkerTake) -> None:
+    lines = trc_text(take).split("\n")
+    more = [line + "\t1.0\t2.0\t3.0" * (2 + k % 2) for k, line in enumerate(lines[6:-1])]
+    got = take_from_trc("\n".join([*lines[:6], *more]).encode(), "x")
+    np.testing.assert_allclose(got.pos_m, take.pos_m, atol=1e-6)
+    assert got.warnings == ("3 points behind the last name have none; they were left out",)
+    odd = [line + "\t1.0" for line in lines[6:-1]]
+    with pytest.raises(MocapError, match=r"x:7: \d+ cells, but the header names"):
+        take_from_trc("\n".join([*lines[:6], *odd]).encode(), "x")
+
+
+def test_trc_with_a_last_time_out_of_step(take: MarkerTake) -> None:
+    lines = trc_text(take).rstrip("\n").split("\n")
+    cells = lines[-1].split("\t")
+    cells[1] = f"{float(lines[-2].split(chr(9))[1]) + 0.001:.6f}"
+    got = take_from_trc("\n".join([*lines[:-1], "\t".join(cells)]).encode(), "x")
+    assert len(got) == len(take)
+    assert got.warnings == ("the times of the rows are not evenly spaced; the frame numbers were taken",)
+
+
+def test_trc_without_names(take: MarkerTake) -> None:
+    text = "PathFileType\t4\t(X/Y/Z)\ta.trc\n" + trc_text(take).split("\n", 1)[1].split("Frame#")[0]
+    with pytest.raises(MocapError, match=r"x:4: the file names no marker: label the markers"):
+        take_from_trc((text + "Frame#\tTime\t\n\t\t\n\n1\t0.000\t\n2\t0.010\t\n").encode(), "x")
+
+
+def _tracked(motion: HumanMotion, **renamed: str) -> MarkerTake:
+    """Joint centres as a tracker without markers names them."""
     names = {f"{s}_{p}": s[0].upper() + p.title() for s in SIDES for p in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")}
     names |= {"left_toe": "LBigToe", "right_toe": "RBigToe", "neck": "Neck", "head": "Head"}
     points = np.stack([motion.joint(joint) for joint in names], axis=1)
-    path = tmp_path / "tracked.trc"
-    path.write_text(trc_text(MarkerTake(tuple(names.values()), points @ Y_UP.T, motion.rate_hz, 1.0), unit="m"))
-    got = check_reader(Trc(), path, scratch=tmp_path)
-    assert error_m(got, motion, [*names, "pelvis"]) < 1e-4
-    assert got.source.dialect == "xsens"
+    return MarkerTake(tuple(renamed.get(name, name) for name in names.values()), points @ Y_UP.T, motion.rate_hz, 1.0)
+
+
+def test_joint_centres_in_a_wrong_unit_are_set_right_and_told(motion: HumanMotion, tmp_path: Path) -> None:
+    text = trc_text(_tracked(motion), unit="m").replace("\tm\t", "\tmm\t")
+    got = Trc().read(_written(tmp_path / "tracked.trc", text))
+    assert error_m(got, motion, ["left_knee", "right_wrist"]) < 1e-4
+    assert (got.source.unit_m, any("m was taken" in said for said in got.source.warnings)) == (1.0, True)
+
+
+def test_a_joint_with_a_wrong_name_is_missed_as_a_joint(motion: HumanMotion, tmp_path: Path) -> None:
+    path = _written(tmp_path / "tracked.trc", trc_text(_tracked(motion, LKnee="LKneee"), unit="m"))
+    with pytest.raises(MocapError, match=r"required joints are missing: left_knee \(such as 'LeftKnee'; nearest is 'LKneee'\)"):
+        Trc().read(path)
+
+
+def test_decimal_commas(motion: HumanMotion, tmp_path: Path) -> None:
+    head, table = trc_text(_tracked(motion), unit="mm").split("\n\n")
+    got = Trc().read(_written(tmp_path / "tracked.trc", head + "\n\n" + table.replace(".", ",")))
+    assert error_m(got, motion, ["left_knee", "right_wrist"]) < 1e-4
 
 
 def test_vicon_csv(motion: HumanMotion, take: MarkerTake, tmp_path: Path) -> None:
@@ -210,6 +267,41 @@ def test_motive_skeleton(version: str, space: str, unit: str, motion: HumanMotio
     assert error_m(got, motion, list(JOINTS)) < 2e-4
     assert got.measured.all()
     assert (got.source.up, got.source.warnings, got.source.dialect) == ("y", (), "thigh")
+
+
+@pytest.mark.parametrize("spoiled", ["0", "1e-308", "1e200", "nan", ""])
+def test_motive_bones_without_a_rotation(spoiled: str, motion: HumanMotion, tmp_path: Path) -> None:
+    """A quaternion of zeros or of no number turns nothing and warns of nothing; the positions stand for themselves."""
+    lines = _skeleton(motion, "1.25", "Global", "Meters").split("\n")
+    at = next(k for k, line in enumerate(lines) if line.startswith("Frame,"))
+    for k in (at + 5, at + 6):
+        cells = lines[k].split(",")
+        for column in range(2, len(cells), 7):
+            cells[column : column + 4] = [spoiled] * 4
+        lines[k] = ",".join(cells)
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", "\n".join(lines)))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+
+
+def test_motive_skeletons_with_an_underscore_before_the_bones(motion: HumanMotion, tmp_path: Path) -> None:
+    text = _skeleton(motion, "1.25", "Global", "Meters").replace("Person:", "Anna_Maria_")
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", text))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+    assert got.measured.all()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_motive_with_time_codes(behind: bool, motion: HumanMotion, tmp_path: Path) -> None:
+    lines = _skeleton(motion, "1.25", "Global", "Meters").split("\n")
+    at = next(k for k, line in enumerate(lines) if line.startswith("Frame,"))
+    for k, line in enumerate(lines[1:], start=1):
+        if line.strip():
+            cells = line.split(",")
+            code = "TimeCode" if k == at else "" if k < at else f"10:00:00:{k % 24:02d}.0"
+            lines[k] = ",".join([*cells[: 1 + behind], code, *cells[1 + behind :]])
+    got = MotiveCsv().read(_written(tmp_path / "walk.csv", "\n".join(lines)))
+    assert error_m(got, motion, list(JOINTS)) < 2e-4
+    assert got.source.rate_hz == pytest.approx(60.0)
 
 
 OPTITRACK = {

@@ -287,7 +287,7 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
 def test_a_unit_can_be_forced(motion: HumanMotion, tmp_path: Path) -> None:
     path = tmp_path / "tiny.bvh"
     path.write_text(_text(motion, Variant(unit_m=0.0025)))
-    with pytest.raises(MocapError, match=r"hip to knee to ankle is 343\.\d units.*unit='cm'"):
+    with pytest.raises(MocapError, match=r"hip to knee to ankle is 343\.\d units.*--unit cm"):
         read_motion(path)
     forced = read_motion(path, unit="mm")
     assert forced.subject().leg_m == pytest.approx(0.4 * motion.subject().leg_m, rel=1e-3)

@@ -140,7 +140,7 @@ SPOILED: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     ),
     "rate_of_zero": (lambda text: header(text, "Frame Time", "0"), (r":\d+: Frame Time is '0'", "0.0001 s to 1 s")),
     "rate_below_zero": (lambda text: header(text, "Frame Time", "-0.01"), (r":\d+: Frame Time is '-0.01'",)),
-    "wrong_unit": (lambda text: scaled(text, 3.0), ("the unit cannot be found", "0.6 to 1.2 m", "Scale the file")),
+    "wrong_unit": (lambda text: scaled(text, 3.0), ("the unit cannot be found", "0.6 to 1.2 m", "--unit person")),
     "too_many_values": (edited(lambda ls: [*ls, ls[-1]]), ("more values than 49 frames", "Frames")),
     "another_format": (lambda text: '{"a": 1}', (":1: ", "HIERARCHY")),
 }

@@ -85,3 +85,27 @@ def test_any_numbers(odd: list[float], at: int, width: int) -> None:
     rows = [cells[k : k + width] for k in range(0, len(cells), width)]
     text = "\n".join(",".join(map(repr, row)) for row in rows)
     assert whole(read_bytes(text.encode(), "csv"))
+
+
+@cache
+def headed(seed: bool) -> bytes:
+    """A good CSV of a few frames with a heading: root by quaternion, or by angles as BONES-SEED has it."""
+    rows = [line.split(",") for line in original("csv").decode().splitlines()]
+    root = [*(f"root_translate{a}" for a in "XYZ"), *(f"root_rotate{a}" for a in "XYZ")]
+    if not seed:
+        root = [*(f"root_pos_{a}" for a in "xyz"), *(f"root_quat_{a}" for a in "xyzw")]
+    table = [[str(k), *row[: len(root)], *row[7:]] for k, row in enumerate(rows)]
+    return "\n".join(",".join(row) for row in [["Frame", *root, *ROBOT.joint_names], *table]).encode()
+
+
+@SETTINGS
+@given(st.booleans(), st.data())
+def test_damaged_headings(seed: bool, data: st.DataObject) -> None:
+    """Names that are no names, and more or fewer of them than columns."""
+    good = headed(seed)
+    assert whole(read_bytes(good, "csv"))
+    heading = good.index(b"\n")
+    start = data.draw(st.integers(0, heading))
+    end = data.draw(st.integers(start, min(heading + 1, start + 40)))
+    new = data.draw(st.one_of(st.binary(max_size=8), st.sampled_from([b"", b",", b",,", b"\n", b"time", b'"', b"root_quat_w"])))
+    assert whole(read_bytes(good[:start] + new + good[end:], "csv"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse
+from scipy.spatial.transform import Rotation
 
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, AnyArray
@@ -229,6 +231,30 @@ def test_what_is_no_body_model_says_why(change: dict[str, AnyArray | None], mess
 # ---------------------------------------------------------------- layouts
 
 
+def _matrices(rotvec: F64) -> F64:
+    return np.asarray(Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix()).reshape(*rotvec.shape[:-1], 3, 3)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("centimetres", 100.0), ("millimetres", 1000.0)])
+def test_a_translation_in_another_unit_is_set_right_and_told(unit: str, scale: float, tmp_path: Path) -> None:
+    poses, trans = _clip()
+    trans[:, 2] += 0.03 * np.sin(np.arange(len(trans)))  # a person who walks also goes up and down
+    flat = np.pad(poses.reshape(len(poses), 66), ((0, 0), (0, 6)))
+    wanted = read_motion(_amass(tmp_path / "m.npz", poses=flat, trans=trans))
+    got = read_motion(_amass(tmp_path / "other.npz", poses=flat, trans=trans * scale))
+    np.testing.assert_allclose(got.joint_pos_world_m, wanted.joint_pos_world_m, atol=1e-9)
+    assert f"with a translation in metres no foot would ever stand still: {unit} were taken" in got.source.warnings
+    assert not any("stand still" in said for said in wanted.source.warnings)
+
+
+def test_somebody_who_is_driven_is_not_made_smaller(tmp_path: Path) -> None:
+    poses, trans = _clip()
+    trans[:, 0] *= 20.0  # 10 m/s, level
+    flat = np.pad(poses.reshape(len(poses), 66), ((0, 0), (0, 6)))
+    got = read_motion(_amass(tmp_path / "m.npz", poses=flat, trans=trans))
+    assert not any("stand still" in said for said in got.source.warnings)
+
+
 def test_every_layout_of_the_archives_gives_the_same_motion(tmp_path: Path) -> None:
     poses, trans = _clip()
     flat = poses.reshape(len(poses), 66)
@@ -241,6 +267,9 @@ def test_every_layout_of_the_archives_gives_the_same_motion(tmp_path: Path) -> N
         {"root_orient": flat[:, :3], "pose_body": flat[:, 3:], "trans": trans, "mocap_frame_rate": 30.0},
         {"global_orient": flat[:, :3], "body_pose": np.pad(flat[:, 3:], ((0, 0), (0, 6))), "transl": trans, "fps": 30,
          "betas": np.zeros((len(flat), 10))},
+        {"poses": _matrices(np.pad(poses, ((0, 0), (0, 2), (0, 0)))), "trans": trans, "mocap_framerate": 30},
+        {"global_orient": _matrices(poses[:, 0]), "body_pose": _matrices(poses[:, 1:]), "transl": trans, "fps": 30},
+        {"global_orient": _matrices(poses[:, :1]), "body_pose": poses[:, 1:], "transl": trans, "fps": 30},
     ]  # fmt: skip
     for k, layout in enumerate(layouts):
         path = _save(tmp_path / f"layout{k}.npz", **layout)
@@ -279,7 +308,10 @@ def test_a_person_who_lies_askew_keeps_the_archives_axis_and_is_told(tmp_path: P
         ({"poses": np.zeros((60, 70))}, r"poses are 70 wide; known are 66 \(body alone\), 72 \(smpl\)"),
         ({"poses": np.zeros((50, 72))}, "50 poses but 60 translations"),
         ({"poses": np.full((60, 72), np.nan)}, r"array 'poses' is not finite at \(0, 0\)"),
-        ({"poses": np.full((60, 72), 180.0)}, "a pose of 180 rad: rotation vectors in radians"),
+        ({"poses": np.full((60, 72), 180.0)}, "turned by 312 rad, which looks like degrees: rotation vectors in radians"),
+        ({"poses": np.full((60, 72), 20.0)}, "turned by 34.6 rad, which looks like degrees"),
+        ({"poses": np.full((60, 24, 3, 3), 0.1)}, "array 'poses' has the shape of rotation matrices, but holds none"),
+        ({"poses": np.tile(-np.eye(3), (60, 24, 1, 1))}, "shape of rotation matrices, but holds none"),
         ({"trans": np.full((60, 3), 1e5)}, "a translation of 100000: metres are needed"),
         ({"trans": None}, "no known motion capture format|no array trans or transl"),
         ({"trans": np.zeros((60, 2))}, r"array 'trans' is float64 \(60, 2\); numbers of shape any x 3 are needed"),
@@ -301,6 +333,18 @@ def test_python_objects_are_never_opened(tmp_path: Path) -> None:
     assert "female" in bytes_.source.warnings[0]
     with pytest.raises(MocapError, match="array 'poses' holds Python objects, which are never opened"):
         read_motion(_amass(tmp_path / "c.npz", poses=np.full((60, 72), None, dtype=object)))
+
+
+def test_an_array_whose_header_does_not_end_is_damaged(tmp_path: Path) -> None:
+    """numpy takes such a header for one of Python 2, and its tokens for a program's."""
+    good = _amass(tmp_path / "good.npz")
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b"}", b" ", 1) if name == "poses.npy" else data)
+    with pytest.raises(MocapError, match=r"a\.npz: array 'poses' is damaged"):
+        Amass().read(path)
 
 
 def test_a_zip_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ CASES: dict[str, tuple[Callable[[str], str | bytes], str]] = {
         lambda s: "HIERARCHY\n" + "ROOT a\n{\n" * 1 + "".join(f"JOINT j{i}\n{{\nOFFSET 0 0 0\n" for i in range(600)),
         "nested deeper",
     ),
-    "no unit": (lambda s: _scaled(s, 0.058), r"hip to knee to ankle is 4\.\d+ units, which would be .*force a unit"),
+    "no unit": (lambda s: _scaled(s, 0.058), r"hip to knee to ankle is 4\.\d+ units, which would be .*--unit person"),
 }
 
 

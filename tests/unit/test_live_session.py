@@ -17,8 +17,10 @@ from understudy.kinematics.load import load_robot
 from understudy.mocap.read import read_motion
 from understudy.pipeline.build import open_or_create
 from understudy.pipeline.live import LiveSample, LiveSession, TakeLabel
+from understudy.pipeline.live.follower import Follower
 from understudy.retarget.drive import FASTEST_RAD_S, SPEED_SHARE
 from understudy.retarget.problem import make_problem
+from understudy.retarget.streaming import LivePose
 from understudy.retarget.targets import Calibration, calibrate
 from understudy.simulate.walker import reach, stand, walk
 from understudy.spec.live import LiveCounters, LiveFrame
@@ -353,3 +355,31 @@ def test_recalibration_goes_on_from_the_pose_shown(robot: RobotModel, known: Cal
     after = stage.play(standing[100:170])
     assert stage.state == "live"
     _check_speeds(_poses([*before, *between, *after]), robot, root_m_s=1.6)
+
+
+@pytest.mark.parametrize("kind", ["read-only", "writable", "columns first", "every other"])
+def test_every_frame_reaches_the_compiled_code_as_one_kind_of_array(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `compile_ahead` compiled must do for frames of any source, or the first live frame waits for the compiler."""
+    person = stand(1.0, rate_hz=60.0)
+    problem = make_problem(load_robot("unitree_g1"))
+    follower = Follower(problem, calibrate(person, problem), 60.0)
+    seen = []
+
+    def step(joint_pos_world_m: F64, t_ns: int) -> LivePose:
+        flags = joint_pos_world_m.flags
+        seen.append((flags.writeable, flags.c_contiguous, joint_pos_world_m.dtype.name, joint_pos_world_m.shape))
+        return inner(joint_pos_world_m, t_ns)
+
+    inner = follower._retargeter.step
+    monkeypatch.setattr(follower._retargeter, "step", step)
+    frame = np.array(person.joint_pos_world_m[0])
+    wide = np.zeros((46, 3))
+    wide[::2] = frame
+    made = {
+        "read-only": person.joint_pos_world_m[0],
+        "writable": frame,
+        "columns first": np.asfortranarray(frame),
+        "every other": wide[::2],
+    }
+    follower.step(made[kind], 0, anew=False)
+    assert seen == [(True, True, "float64", (23, 3))]

@@ -196,7 +196,7 @@ def test_a_wrong_unit_is_set_right_and_told(
 
 
 def test_no_unit_makes_a_person_of_it(take: MarkerTake) -> None:
-    with pytest.raises(MocapError, match=r"take\.c3d: hip bone over knee to ankle is 1\.\d+ m; a person has 0\.6 to 1\.2 m"):
+    with pytest.raises(MocapError, match=r"take\.c3d: hip over knee to ankle is 1\.\d+ m; a person has 0\.6 to 1\.2 m"):
         read(replace(take, pos_m=take.pos_m * 2.0))
 
 
@@ -209,8 +209,10 @@ def test_one_marker_only(take: MarkerTake) -> None:
 
 
 def test_a_take_in_which_nothing_was_seen(take: MarkerTake) -> None:
-    with pytest.raises(MocapError, match="holds no labelled marker"):
+    with pytest.raises(MocapError, match="33 of its markers are seen in fewer than 3 frames: LASI, RASI"):
         read(replace(take, pos_m=np.full_like(take.pos_m, np.nan)))
+    with pytest.raises(MocapError, match="holds no labelled marker"):
+        read(replace(take, names=tuple(f"*{i}" for i in range(len(take.names)))))
 
 
 def test_a_missing_marker_is_named_with_its_nearest(take: MarkerTake) -> None:
@@ -286,3 +288,11 @@ def test_the_times_of_the_rows_overrule_a_wrong_rate() -> None:
     assert rate == pytest.approx(100.0)
     assert told is not None
     assert "the header says 240" in told
+
+
+def test_times_rounded_to_milliseconds_do_not_overrule_the_rate() -> None:
+    t_s = np.round(np.arange(120) / 120.0, 3)  # steps of 8 and 9 ms
+    assert true_rate(120.0, t_s) == (120.0, None)
+    rate, told = true_rate(60.0, t_s)
+    assert rate == pytest.approx(120.0, rel=1e-3)
+    assert told is not None

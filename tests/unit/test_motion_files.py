@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from understudy.errors import ExportError, JointOrderError, MocapError
 from understudy.export import _motion_gmr as gmr
@@ -108,8 +109,10 @@ def test_csv_in_wxyz_is_seen(tmp_path: Path) -> None:
     table = np.concatenate([motion.root_pos_world_m, motion.root_quat_world_wxyz, motion.joint_pos], axis=1)
     upright = np.concatenate([table[:, :3], np.tile([COS, 0, 0, SIN], (len(table), 1)), table[:, 7:]], axis=1)
     np.savetxt(tmp_path / "clip.csv", upright, delimiter=",")
-    with pytest.raises(MocapError, match="w, x, y, z: reorder"):
+    with pytest.raises(MocapError, match="these look like w, x, y, z: say `--quat wxyz`"):
         read(tmp_path / "clip.csv", "csv")
+    back = read(tmp_path / "clip.csv", "csv", told=Told(fps=50.0, quat="wxyz")).motion
+    np.testing.assert_allclose(back.root_quat_world_wxyz, upright[:, 3:7], atol=1e-12)
 
 
 def test_csv_needs_a_rate(tmp_path: Path) -> None:
@@ -128,6 +131,44 @@ def test_csv_with_names_of_its_columns(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path, "csv", told=Told(fps=50.0, joint_names=short)).motion.joint_pos, motion.joint_pos)
 
 
+def headed(motion: RobotMotion, names: list[str], table: F64, folder: Path) -> Path:
+    path = folder / "named.csv"
+    np.savetxt(path, table, delimiter=",", header=",".join(names), comments="", fmt="%.17g")
+    return path
+
+
+@pytest.mark.parametrize("order", ["xyzw", "wxyz"])
+def test_csv_with_a_heading_is_read_by_its_names(order: str, tmp_path: Path) -> None:
+    motion = wandering()
+    quat = motion.root_quat_world_wxyz[:, ["wxyz".index(axis) for axis in order]]
+    names = ["time", *(f"root_pos_{a}" for a in "xyz"), *(f"root_quat_{a}" for a in order), *ROBOT.joint_names[::-1]]
+    table = np.concatenate([motion.t_ns[:, None] * 1e-9, motion.root_pos_world_m, quat, motion.joint_pos[:, ::-1]], axis=1)
+    found = read(headed(motion, names, table, tmp_path), "csv", told=Told())  # the rate is that of the times
+    np.testing.assert_array_equal(found.motion.joint_pos, motion.joint_pos)
+    np.testing.assert_array_equal(found.motion.t_ns, motion.t_ns)
+    assert equal_up_to_sign(found.motion.root_quat_world_wxyz, motion.root_quat_world_wxyz, 1e-12)
+    assert found.said == ()
+    with pytest.raises(MocapError, match=r"37 columns, but the heading names 38"):
+        read(headed(motion, [*names, "more_joint"], table, tmp_path), "csv", told=Told())
+    renamed = [name.replace("left_knee_joint", "left_nee_joint") for name in names]
+    with pytest.raises(JointOrderError, match=r"no joint left_nee_joint; did you mean 'left_knee_joint'"):
+        read(headed(motion, renamed, table, tmp_path), "csv", told=Told())
+
+
+def test_csv_of_bones_seed_is_in_centimetres_and_degrees_about_fixed_axes(tmp_path: Path) -> None:
+    motion = wandering()
+    turns = Rotation.from_quat(motion.root_quat_world_wxyz, scalar_first=True).as_euler("xyz", degrees=True)
+    names = ["Frame", *(f"root_translate{a}" for a in "XYZ"), *(f"root_rotate{a}" for a in "XYZ")]
+    names += [f"{name}_dof" for name in ROBOT.joint_names]
+    frames = np.arange(len(turns), dtype=np.float64)[:, None]
+    table = np.concatenate([frames, 100.0 * motion.root_pos_world_m, turns, np.degrees(motion.joint_pos)], axis=1)
+    found = read(headed(motion, names, table, tmp_path), "csv")
+    np.testing.assert_allclose(found.motion.root_pos_world_m, motion.root_pos_world_m, atol=1e-12)
+    np.testing.assert_allclose(found.motion.joint_pos, motion.joint_pos, atol=1e-12)
+    assert equal_up_to_sign(found.motion.root_quat_world_wxyz, motion.root_quat_world_wxyz, 1e-9)
+    assert "centimetres and degrees" in found.said[0]
+
+
 def table_text(rows: list[list[float]]) -> str:
     return "\n".join(",".join(map(str, row)) for row in rows) + "\n"
 
@@ -139,7 +180,7 @@ GOOD = [0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 1.0] + [0.1] * ROBOT.dof
     ("text", "message"),
     [
         ("", "not a table of numbers"),
-        ("Frame,root_translateX\n1,2\n", "no heading"),
+        ("Frame,root_translateX\n1,2\n", "names no columns of the root's position"),
         (table_text([GOOD, GOOD[:-1]]), "number of columns"),
         (table_text([[1.0, 2.0, 3.0]]), "3 columns; 7 of the root"),
         (table_text([GOOD[:-6]]), "23 joint columns after 7 of the root, stand_in has 29"),

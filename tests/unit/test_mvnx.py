@@ -12,6 +12,7 @@ from understudy.errors import MocapError
 from understudy.mocap._mvnx_xml import read_mvnx
 from understudy.mocap.mvnx import PARENTS, MvnxReader, frame_times
 from understudy.mocap.read import read_motion
+from understudy.spec.skeleton import HumanMotion
 
 SEGMENTS = ["Pelvis", *PARENTS]
 
@@ -102,6 +103,23 @@ def test_times_that_run_backwards_are_refused(tmp_path: Path) -> None:
         frame_times(read_mvnx(path, "a.mvnx"), "a.mvnx")
 
 
+def test_positions_alone_are_read_and_what_they_lack_is_told(tmp_path: Path) -> None:
+    whole, bare = _read(tmp_path, _text()), _read(tmp_path, _text(orientation=""))
+    assert isinstance(whole, HumanMotion)
+    assert isinstance(bare, HumanMotion)
+    np.testing.assert_array_equal(bare.joint("left_knee"), whole.joint("left_knee"))
+    assert (whole.hand_radial_world is None, bare.hand_radial_world is None) == (False, True)
+    assert any("no orientations" in said for said in bare.source.warnings)
+    assert not any("no orientations" in said for said in whole.source.warnings)
+
+
+def test_the_rate_is_that_of_the_times_where_these_overrule_it(tmp_path: Path) -> None:
+    motion = _read(tmp_path, _text(rate="240"))  # the frames are 10 ms apart
+    assert isinstance(motion, HumanMotion)
+    assert motion.source.rate_hz == pytest.approx(100.0)
+    assert any("the times were taken" in said for said in motion.source.warnings)
+
+
 def test_a_doctype_is_refused(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE mvnx [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
     with pytest.raises(MocapError, match=r"a\.mvnx:1: a DOCTYPE is not read; delete that line"):
@@ -116,7 +134,7 @@ def test_a_doctype_is_refused(tmp_path: Path) -> None:
         (_text(position_2="nan " * 69), r"frame 3: <position> needs 69 finite numbers"),
         (_text(position_2=""), r"frame 3 has no <position>, others do"),
         (_text(position_3=""), r"frame 4 has no <position>"),
-        (_text(orientation=""), "no frame has a <orientation>"),
+        (_text(orientation_2=""), "frame 3 has no <orientation>, others do"),
         (_text(frames=0), "the file has no frames of type 'normal'"),
         (_text(frames=2), "the motion has 2 frames; at least 3"),
         (_text(rate="0"), "frameRate of <subject> is '0'; 1 to 10000"),

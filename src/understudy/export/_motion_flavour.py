@@ -15,6 +15,7 @@ from understudy.geom.rotations import quat_normalize
 from understudy.spec.robot import RobotModel, RobotMotion
 
 FillMissing = Literal["refuse", "home"]
+QuatOrder = Literal["xyzw", "wxyz"]
 MOST_ANGLE_RAD = 10.0
 """No joint of a humanoid turns further; larger values are degrees."""
 MOST_HEIGHT_M = 10.0
@@ -33,11 +34,13 @@ class Told:
         fps: frames per second.
         joint_names: what the columns are, in their order.
         fill_missing: `home` lets joints that the file lacks stand at the home pose; `refuse` does not.
+        quat: order of the root's quaternion in a CSV without heading.
     """
 
     fps: float | None = None
     joint_names: tuple[str, ...] = ()
     fill_missing: FillMissing = "refuse"
+    quat: QuatOrder = "xyzw"
 
 
 @dataclass(frozen=True)

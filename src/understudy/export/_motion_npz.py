@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ MOST_BYTES = 1 << 30
 MOST_ARRAYS = 1000
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, KeyError,
+    tokenize.TokenError, SyntaxError,
 )  # fmt: skip
 """What reading a damaged archive raises."""
 

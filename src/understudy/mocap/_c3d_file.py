@@ -12,6 +12,7 @@ import numpy as np
 
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, U8
+from understudy.mocap._c3d_rotations import MOST_SEGMENTS, NUMBERS, Segments, segments_of
 
 BLOCK = 512
 INTEL, DEC, MIPS = 84, 85, 86
@@ -32,6 +33,7 @@ class C3dFile:
         rate_hz: points per second.
         first_frame: number of the first frame, counted from 1 where the recording began.
         header_events: seconds and label of events in the header, of files without the group EVENT.
+        segments: origins of segments, of files that hold poses instead of points.
     """
 
     parameters: dict[str, Value]
@@ -39,20 +41,25 @@ class C3dFile:
     rate_hz: float
     first_frame: int = 1
     header_events: tuple[tuple[float, str], ...] = ()
+    segments: Segments | None = None
 
     def texts(self, name: str) -> list[str]:
         """Texts of a parameter and of its continuations (`LABELS2`, ...)."""
-        out: list[str] = []
-        for key in (name, *(f"{name}{i}" for i in range(2, 100))):
-            value = self.parameters.get(key)
-            if value is None:
-                break
-            out += [text.strip(" \0") for text in value] if isinstance(value, tuple) else []
-        return out
+        return _texts(self.parameters, name)
 
     def number(self, name: str) -> float | None:
         """First number of a parameter."""
         return _number(self.parameters, name)
+
+
+def _texts(parameters: dict[str, Value], name: str) -> list[str]:
+    out: list[str] = []
+    for key in (name, *(f"{name}{i}" for i in range(2, 100))):
+        value = parameters.get(key)
+        if value is None:
+            break
+        out += [text.strip(" \0") for text in value] if isinstance(value, tuple) else []
+    return out
 
 
 def _number(parameters: dict[str, Value], name: str) -> float | None:
@@ -76,15 +83,20 @@ def parse_c3d(data: bytes, where: str) -> C3dFile:
         raise MocapError(f"{where}: byte order {processor} is not known (84 Intel, 85 DEC, 86 MIPS): the file is damaged")
     numbers = _Numbers(processor)
     header = numbers.u16(data[:48])
-    parameters = _parameters(data, start, numbers, where)
+    begin = (int(header[8]) - 1) * BLOCK
+    parameters = _parameters(data, start, begin if begin > start else len(data), numbers, where)
     count, analog = int(header[1]), int(header[2])
     scale = float(numbers.f32(data[12:16])[0])
     rate = _number(parameters, "POINT:RATE") or float(numbers.f32(data[20:24])[0])
-    begin = (int(header[8]) - 1) * BLOCK
     width = 4 if scale < 0.0 else 2
     stride = (4 * count + analog) * width
+    if count == 0 and (segments := _segments(data, parameters, numbers, rate, where)) is not None:
+        empty = np.zeros((len(segments.pos), 0, 3))
+        return C3dFile(parameters, empty, segments.rate_hz, _first_frame(header, parameters), segments=segments)
     if count == 0 or stride == 0:
-        raise MocapError(f"{where}: the file holds no points (analog channels only): export the marker trajectories")
+        raise MocapError(
+            f"{where}: the file holds neither points nor poses of segments (analog channels only): export the marker trajectories"
+        )
     if begin < BLOCK or begin > len(data) or not np.isfinite(scale) or scale == 0.0:
         raise MocapError(f"{where}: the header is damaged (data in block {header[8]}, scale {scale:g})")
     frames = _frame_count(header, parameters, (len(data) - begin) // stride)
@@ -94,6 +106,31 @@ def parse_c3d(data: bytes, where: str) -> C3dFile:
     raw = np.frombuffer(data, dtype=np.uint8, count=frames * stride, offset=begin).reshape(frames, stride)
     points = _points(np.ascontiguousarray(raw[:, : 4 * count * width]), count, scale, numbers)
     return C3dFile(parameters, points, rate, _first_frame(header, parameters), _header_events(data[:BLOCK], numbers))
+
+
+def _segments(data: bytes, parameters: dict[str, Value], numbers: _Numbers, rate_hz: float, where: str) -> Segments | None:
+    """Poses of segments, where the file has them.
+
+    Raises:
+        MocapError: the section lies outside the file, or is cut off.
+    """
+    labels, used, block = (
+        _texts(parameters, "ROTATION:LABELS"),
+        *(_number(parameters, f"ROTATION:{k}") for k in ("USED", "DATA_START")),
+    )
+    if not labels or used is None or block is None:
+        return None
+    begin, row = (int(min(max(block, 0.0), 65536.0)) - 1) * BLOCK, 4 * NUMBERS * len(labels)
+    if int(used) != len(labels) or len(labels) > MOST_SEGMENTS or not BLOCK <= begin < len(data):
+        raise MocapError(f"{where}: the section of rotations is damaged ({used:g} of {len(labels)} segments, block {block:g})")
+    frames = _number(parameters, "POINT:FRAMES") or 0.0
+    ratio = max(_number(parameters, "ROTATION:RATIO") or 1.0, 1.0)
+    wanted, there = int(min(frames * ratio, 1e9)), (len(data) - begin) // row
+    if not 0 < wanted <= there:
+        raise MocapError(f"{where}: the rotations are cut off: {wanted} frames are declared, {there} are there; export it again")
+    with np.errstate(invalid="ignore"):
+        values = numbers.f32(data[begin : begin + wanted * row])
+    return segments_of(values, labels, rate_hz * ratio, where)
 
 
 def _frame_count(header: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], parameters: dict[str, Value], there: int) -> int:
@@ -158,12 +195,13 @@ def _points(raw: U8, count: int, scale: float, numbers: _Numbers) -> F64:
     return np.asarray(pos)
 
 
-def _parameters(data: bytes, start: int, numbers: _Numbers, where: str) -> dict[str, Value]:
+def _parameters(data: bytes, start: int, end: int, numbers: _Numbers, where: str) -> dict[str, Value]:
+    """Parameters from `start` on; a chain that no zero ends, as some programs write it, ends where the points begin."""
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Value]] = []
     at = start + 4
     for _ in range(MOST_PARAMETERS):
-        if at + 2 > len(data):
+        if at + 2 > min(end, len(data)):
             break
         length, group = abs(struct.unpack_from("b", data, at)[0]), struct.unpack_from("b", data, at + 1)[0]
         if length == 0 or group == 0 or at + 4 + length > len(data):

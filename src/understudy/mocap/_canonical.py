@@ -81,11 +81,22 @@ def observations(pos_world_m: F64, measured: frozenset[str]) -> list[str]:
     return [text for text in (_swapped(pos_world_m, measured), _first_frame(pos_world_m), _stretching(pos_world_m)) if text]
 
 
+def toes_before_shank(pos_world_m: F64, side: str) -> F64:
+    """(T,) how far the toes lie before the shank, over the foot's length: the same standing, running or lying.
+
+    Before is square to the shank and to the line between the hips; a foot that is kicked back behind the body still points
+    there, so it does not look like one of exchanged sides.
+    """
+    knee, ankle, toe = (pos_world_m[:, INDEX[f"{side}_{part}"]] for part in ("knee", "ankle", "toe"))
+    front = np.cross(pos_world_m[:, INDEX["left_hip"]] - pos_world_m[:, INDEX["right_hip"]], knee - ankle)
+    size = np.linalg.norm(front, axis=1) * np.linalg.norm(toe - ankle, axis=1)
+    return np.asarray(np.einsum("tc,tc->t", front, toe - ankle) / np.maximum(size, 1e-12))
+
+
 def _swapped(pos: F64, measured: frozenset[str]) -> str | None:
     if not {"left_toe", "right_toe"} <= measured:
         return "the file has no toes; they were laid forward of the ankles, so the feet cannot tell left from right"
-    feet = sum(pos[:, INDEX[f"{s}_toe"]] - pos[:, INDEX[f"{s}_ankle"]] for s in SIDES)
-    if float(np.median(np.einsum("tc,tc->t", forward_direction(pos), feet))) >= 0.0:
+    if float(np.median(sum(toes_before_shank(pos, side) for side in SIDES))) >= 0.0:
         return None
     return "the toes point backwards: left and right are swapped, or the file's axes are mirrored"
 

@@ -38,6 +38,8 @@ def number_table(rows: list[bytes], separator: bytes, columns: int, where: str, 
     """
     full = [_exact(row, separator, columns, where, first_line + i) for i, row in enumerate(rows)]
     text = separator.join(full)
+    if separator != b"," and b"," in text and b"." not in text:
+        text = text.replace(b",", b".")  # decimal commas, as spreadsheets of many countries write them
     if any(blank in text for blank in _BLANKS):
         text = re.sub(rb"[ \x0b\x0c]*" + separator + rb"[ \x0b\x0c]*", separator, text).strip(b" ")
     if any(letter in text for letter in _LETTERS):

@@ -12,6 +12,7 @@ from understudy.mocap import _canonical as canonical
 from understudy.mocap._constant_bones import fit_constant_bones
 from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._gaps import fill_gaps
+from understudy.mocap._marker_body import true_unit
 from understudy.mocap._marker_motion import (
     canonical_from_joints,
     check_joints,
@@ -21,14 +22,16 @@ from understudy.mocap._marker_motion import (
     motion_from_markers,
     stamps,
 )
-from understudy.mocap._marker_sets import cast_markers
+from understudy.mocap._marker_sets import cast_markers, roles_missed
 from understudy.mocap._markers import FEWEST_FRAMES, MarkerTake, bare_name, subject_of
-from understudy.mocap._names import find_limbs
+from understudy.mocap._names import find_limbs, joints_missed
 from understudy.mocap._palms import best_radial, radial_from_fingers
 from understudy.mocap._tree import Tree, lay_out
 from understudy.mocap._units import LEG_RANGE_M, UP_AXES, up_axis
 from understudy.spec.skeleton import INDEX, JOINTS, SIDES, HumanMotion, SourceInfo
 
+FEW = 4
+"""Joints that may be missing of points that are still taken for a skeleton whose names are wrong, not for markers."""
 _RENAMED = {"bigtoe": "toe"}
 """Plain names of keypoints that the naming schemes of skeleton files do not have, without their side."""
 
@@ -46,6 +49,9 @@ def motion_from_points(take: MarkerTake, *, path: str, sha256: str, format_name:
         if joints is not None:
             parents = np.full(len(joints.names), -1, dtype=np.int64)
             return motion_from_joints(joints, parents, path=path, sha256=sha256, format_name=format_name)
+        words = [_joint_name(name) for name in take.names]
+        if joints_missed(words) <= min(FEW, roles_missed(take.names) - 1):
+            find_limbs(words, path)  # says which joint is missing
     return motion_from_markers(take, path=path, sha256=sha256, format_name=format_name)
 
 
@@ -97,6 +103,8 @@ def motion_from_joints(
     layout = lay_out(tree, path)
     nodes = layout.nodes()
     pos = canonical.canonical_positions(filled[:, nodes], nodes, layout)
+    unit_m, odd_unit = true_unit(_leg(pos), take.unit_m, path)
+    pos, filled = pos * (unit_m / take.unit_m), filled * (unit_m / take.unit_m)
     joints = {name: pos[:, INDEX[name]] for name in JOINTS if name in layout.weights and name != "pelvis"}
     check_joints(joints, path)
     fit = fit_constant_bones(joints, {})
@@ -115,19 +123,29 @@ def motion_from_joints(
     turned = best_radial(
         None if hands is None else radial_from_fingers(hands), None if take.radial is None else take.radial[keep]
     )
-    warnings = [*take.warnings, None if take.up else unsure, *long_gaps(take.names, gaps, take.rate_hz)]
+    warnings = [*take.warnings, odd_unit, None if take.up else unsure, *long_gaps(take.names, gaps, take.rate_hz)]
     warnings += [*fit_warnings(fit, keep, len(take), take.rate_hz), *canonical.observations(pos_world_m, layout.measured)]
     return HumanMotion(
         joint_pos_world_m=pos_world_m,
         t_ns=stamps(len(pos_world_m), take.rate_hz),
         measured=np.array([name in layout.measured for name in JOINTS]),
         source=SourceInfo(
-            path=path, sha256=sha256, format=format_name, dialect=layout.dialect, unit_m=take.unit_m, up=up,
+            path=path, sha256=sha256, format=format_name, dialect=layout.dialect, unit_m=unit_m, up=up,
             rate_hz=take.rate_hz, warnings=tuple(text for text in warnings if text),
         ),
         hand_pos_world_m=None if hands is None else hands @ to_world,
         hand_radial_world=None if turned is None else turned @ to_world,
     )  # fmt: skip
+
+
+def _leg(pos: F64) -> float:
+    """Hip to knee to ankle, median over the frames that show them, mean of both sides; NaN where none does."""
+    spans = [
+        np.linalg.norm(pos[:, INDEX[f"{side}_{a}"]] - pos[:, INDEX[f"{side}_{b}"]], axis=1)
+        for side in SIDES
+        for a, b in (("hip", "knee"), ("knee", "ankle"))
+    ]
+    return float(sum(np.median(span[np.isfinite(span)]) if np.isfinite(span).any() else np.nan for span in spans) / 2.0)
 
 
 def _on_wrists(hands: F64, joints: dict[str, F64]) -> F64:

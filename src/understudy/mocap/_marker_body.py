@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +59,8 @@ def true_unit(leg_m: float, unit_m: float, where: str) -> tuple[float, str | Non
         if name != "cmu" and low <= raw * scale <= high:
             return scale, f"the file says 1 unit is {unit_m:g} m, which would make a leg of {leg_m:.3g} m; {name} was taken"
     raise MocapError(
-        f"{where}: hip bone over knee to ankle is {leg_m:.3g} m; a person has {low} to {high} m, and no other unit gives that: "
-        "the markers are misnamed, or several subjects share names"
+        f"{where}: hip over knee to ankle is {leg_m:.3g} m; a person has {low} to {high} m, and no other unit gives that: "
+        "points are misnamed, or several subjects share names"
     )
 
 
@@ -91,33 +91,80 @@ def exchanged_sides(roles: Roles) -> tuple[Roles, str | None]:
     """The roles with left on the left, and a warning where it was not so.
 
     Left is up x forward of the pelvis (front and back markers, hips to shoulders) for the pelvis and legs, of the thorax for the
-    arms: neither needs to know left from right. A pair is on the wrong side when it is there in most frames.
+    arms: neither needs to know left from right. A pair is on the wrong side when it is there in most frames and does not
+    move with the limbs of its own names: crossed feet stay as they are.
     """
     front = (roles["LASI"] + roles["RASI"]) / 2.0
     back = roles["SACR"] if "SACR" in roles else (roles["LPSI"] + roles["RPSI"]) / 2.0
     up = roles["C7"] - back
     left_pelvis = np.cross(up, front - back)
     left_thorax = np.cross(up, roles["CLAV"] - roles["C7"])
-    wrong, pairs = [], []
-    for role in SIDED_ROLES:
-        if f"L{role}" in roles and f"R{role}" in roles:
-            pairs.append(role)
-            legs = role in ("ASI", "PSI", "THI", "KNE", "KNM", "TIB", "ANK", "MED", "HEE", "TOE")
-            aside = centres.dot(roles[f"L{role}"] - roles[f"R{role}"], left_pelvis if legs else left_thorax)
-            if np.isfinite(aside).any() and np.nanmedian(aside) < 0.0:
-                wrong.append(role)
+    pairs = [role for role in (*NEXT, *_others()) if f"L{role}" in roles and f"R{role}" in roles]
+    wrong = [role for role in pairs if _across(roles, role, left_pelvis if role in LEGS else left_thorax)]
     if not wrong:
         return roles, None
-    out = dict(roles)
-    for role in wrong:
-        out[f"L{role}"], out[f"R{role}"] = roles[f"R{role}"], roles[f"L{role}"]
     if len(wrong) == len(pairs):
-        return (
-            out,
-            "left and right were swapped throughout, or the file's axes are mirrored: the names of both sides were exchanged",
-        )
-    listed = ", ".join(f"L{role} and R{role}" for role in wrong)
+        told = "left and right were swapped throughout, or the file's axes are mirrored: the names of both sides were exchanged"
+        return _exchanged(roles, wrong), told
+    out, changed = dict(roles), []
+    for role in wrong:
+        if not _belongs(out, role):
+            out = _exchanged(out, [role])
+            changed.append(role)
+    if not changed:
+        return roles, None
+    listed = ", ".join(f"L{role} and R{role}" for role in changed)
     return out, f"left and right were swapped for {listed}: their names were exchanged"
+
+
+LEGS = ("ASI", "PSI", "THI", "KNE", "KNM", "TIB", "ANK", "MED", "HEE", "TOE")
+NEXT: dict[str, str] = {
+    "ASI": "", "SHO": "", "THI": "ASI", "KNE": "THI", "KNM": "KNE", "TIB": "KNE", "ANK": "TIB", "MED": "ANK",
+    "HEE": "ANK", "TOE": "ANK",
+    "UPA": "SHO", "ELB": "SHO", "ELM": "ELB", "FRM": "ELB", "WRA": "ELB", "WRB": "ELB", "FIN": "WRA",
+}  # fmt: skip
+"""Role to one of its own limb that lies nearer to the trunk, in that order; empty where the trunk itself shows the side."""
+CLEARLY = 0.5
+"""A marker whose distance to its own limb varies by less than this part of that to the other limb is on the right one."""
+
+
+def _others() -> list[str]:
+    return [role for role in SIDED_ROLES if role not in NEXT]
+
+
+def _across(roles: Mapping[str, F64], role: str, left: F64) -> bool:
+    """Whether the marker of the left lies on the right in most frames."""
+    aside = centres.dot(roles[f"L{role}"] - roles[f"R{role}"], left)
+    return bool(np.isfinite(aside).any() and np.nanmedian(aside) < 0.0)
+
+
+def _belongs(roles: Mapping[str, F64], role: str) -> bool:
+    """Whether a pair moves with its own limbs and not with the others', as where somebody crosses the legs."""
+    near = next((other for other in _towards_trunk(role) if f"L{other}" in roles and f"R{other}" in roles), None)
+    if near is None:
+        return False
+    own = [_spread(roles[f"{s}{role}"], roles[f"{s}{near}"]) for s in "LR"]
+    others = [_spread(roles[f"{s}{role}"], roles[f"{o}{near}"]) for s, o in ("LR", "RL")]
+    return bool(np.nansum(own) < CLEARLY * np.nansum(others))
+
+
+def _towards_trunk(role: str) -> list[str]:
+    out = []
+    while role := NEXT.get(role, ""):
+        out.append(role)
+    return out
+
+
+def _spread(a: F64, b: F64) -> float:
+    d = np.linalg.norm(a - b, axis=1)
+    return float(np.nanstd(d)) if np.isfinite(d).any() else float("nan")
+
+
+def _exchanged(roles: Mapping[str, F64], pairs: Sequence[str]) -> Roles:
+    out = dict(roles)
+    for role in pairs:
+        out[f"L{role}"], out[f"R{role}"] = roles[f"R{role}"], roles[f"L{role}"]
+    return out
 
 
 def body_of(roles: Mapping[str, F64], marker_set: MarkerSet, parameters: Mapping[str, float], hips: centres.HipModel) -> Body:

@@ -17,6 +17,7 @@ from understudy.mocap._joint_centres import HipModel
 from understudy.mocap._marker_body import body_of, exchanged_sides, find_up, leg_chain, true_unit, turned
 from understudy.mocap._marker_sets import Cast, attached_joints, cast_markers
 from understudy.mocap._markers import FEWEST_FRAMES, MarkerTake
+from understudy.mocap._thorax_stand_ins import told, with_thorax
 from understudy.mocap._tree import CHEST_AT, HEAD_OVER_TRUNK, KNUCKLES_OVER_FOREARM, SPINE_AT
 from understudy.spec.skeleton import INDEX, JOINTS, REQUIRED, SIDES, HumanMotion, SourceInfo
 
@@ -65,18 +66,21 @@ def motion_from_markers(take: MarkerTake, *, path: str, sha256: str, format_name
     unit_m, odd_unit = true_unit(leg_chain(seen.roles()), take.unit_m, path)
     roles = {role: pos * (unit_m / take.unit_m) for role, pos in seen.roles().items()}
     up, odd_up = find_up(roles, take.up, path)
-    roles, swapped = exchanged_sides(turned(roles, up))
+    roles, made = with_thorax(turned(roles, up))
+    roles, swapped = exchanged_sides(roles)
     body = body_of(roles, seen.cast.marker_set, take.parameters, hips)
     check_joints(body.joints, path)
+    roles = {role: track for role, track in roles.items() if role not in made}
     fit = fit_constant_bones(body.joints, _anchors(roles, body.joints))
     keep = kept_frames(fit, path, take.rate_hz)
     pos = canonical_from_joints({name: track[keep] for name, track in fit.joints.items()})
-    measured = frozenset(fit.joints) | {"pelvis"}
+    measured = (frozenset(fit.joints) | {"pelvis"}) - ({"neck"} if made else frozenset())
     warnings = [
         *take.warnings,
         odd_unit,
         odd_up,
         swapped,
+        told(made),
         _other_people(seen.cast),
         *long_gaps(seen.names, seen.gaps, take.rate_hz),
     ]
@@ -136,7 +140,7 @@ def _seen(take: MarkerTake, path: str) -> _Seen:
     often = np.isfinite(take.pos_m).all(axis=2).sum(axis=0) >= FEWEST_FRAMES
     index = np.flatnonzero(often)
     names = tuple(take.names[i] for i in index)
-    cast = cast_markers(names, path)
+    cast = _cast(names, take.names, path)
     pos = np.where(np.isfinite(take.pos_m).all(axis=2, keepdims=True), take.pos_m, np.nan)[:, index]
     used = sorted({i for own in cast.players.values() for i in own})
     place = {old: new for new, old in enumerate(used)}
@@ -144,6 +148,23 @@ def _seen(take: MarkerTake, path: str) -> _Seen:
     segments = [[i for role in segment if role in players for i in players[role]] for segment in SEGMENTS]
     filled, gaps = fill_gaps(pos[:, used], take.rate_hz, segments)
     return _Seen(Cast(cast.marker_set, cast.subject, players, cast.others), tuple(names[i] for i in used), filled, gaps)
+
+
+def _cast(seen: Sequence[str], names: Sequence[str], path: str) -> Cast:
+    """The person among the markers that are seen at all; one who is there by the names alone is named as such."""
+    try:
+        return cast_markers(seen, path)
+    except MocapError as error:
+        try:
+            whole = cast_markers(names, path)
+        except MocapError:
+            raise error from None
+        used = {names[i] for own in whole.players.values() for i in own}
+        unseen = [name for name in names if name in used and name not in seen]
+        raise MocapError(
+            f"{path}: the file names a whole body, but {len(unseen)} of its markers are seen in fewer than {FEWEST_FRAMES} "
+            f"frames: {_listed(unseen)}. Reconstruct and label them, or capture the whole body"
+        ) from None
 
 
 def check_joints(joints: Mapping[str, F64], path: str) -> None:

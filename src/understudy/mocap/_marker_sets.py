@@ -21,6 +21,10 @@ SIDED_ROLES = (
 
 NEEDED_SIDED = ("ASI", "KNE", "ANK", "SHO", "ELB")
 NEEDED_CENTRAL = ("C7", "CLAV")
+"""Needed where a shoulder is missing; the shoulders and the pelvis can stand in for them."""
+
+SHOWN = 8
+"""Most markers that a message lists where none of them has a name like the missing ones."""
 
 Way = tuple[str, ...]
 """Markers whose middle plays a role."""
@@ -55,9 +59,10 @@ def _set(name: str, used_by: str, table: str, *, wands_lateral: bool = True, wri
 
 SETS: tuple[MarkerSet, ...] = (
     _set(
-        "plug-in-gait", "Vicon Plug-in Gait, Conventional Gait Model 1 and 2",
+        "plug-in-gait", "Vicon Plug-in Gait, Conventional Gait Model 1 and 2, the CMU archive",
         """SACR SACR SACRUM, C7 C7, T10 T10, CLAV CLAV, STRN STRN,
-        LASI LASI LASIS, LPSI LPSI LPSIS, LTHI LTHI LTHAD LTHAP, LKNE LKNE, LKNM LKNM LKNEM LMKNE, LTIB LTIB LTIAD LTIAP,
+        LASI LASI LASIS LFWT, LPSI LPSI LPSIS LBWT, LTHI LTHI LTHAD LTHAP, LKNE LKNE, LKNM LKNM LKNEM LMKNE,
+        LTIB LTIB LTIAD LTIAP LSHN,
         LANK LANK, LMED LMED LANM LMANK, LHEE LHEE LHEEL, LTOE LTOE LSMH,
         LSHO LSHO, LUPA LUPA, LELB LELB, LELM LELM LMELB LELBM, LFRM LFRM LFRA, LWRA LWRA, LWRB LWRB, LFIN LFIN,
         LFHD LFHD, LBHD LBHD""",
@@ -71,6 +76,38 @@ SETS: tuple[MarkerSet, ...] = (
         LSHO LShoulderTop, LUPA LUArmHigh LUArm, LELB LElbowOut LElbow, LELM LElbowIn, LFRM LFArm,
         LWRA LWristIn, LWRB LWristOut, LFIN LHandOut+LHandIn LHandOut LHandIn,
         LFHD HeadLeft, RFHD HeadRight, FHD HeadFront, TOP HeadTop""",
+        wands_lateral=False, wrist_bar=False,
+    ),
+    _set(
+        "helen-hayes", "Motion Analysis Cortex, OpenSim's examples",
+        """SACR VSACRAL VSAC SACRAL S2, C7 C7, T10 T10 T8, CLAV IJ LCLAVICLE+RCLAVICLE STERNUM, STRN PX,
+        LASI LASIS LASI, LPSI LPSIS, LTHI LTHIGH LTHI LTHIGHFRONT LTH2, LKNE LKNEELAT LKNEE LKNE, LKNM LKNEEMEDIAL LKNEEMED,
+        LTIB LSHANK LSHA LSHANKFRONT LSH2, LANK LANKLELAT LANKLE LANK, LMED LANKLEMEDIAL LANKLEMED, LHEE LHEEL LHEE,
+        LTOE LTOE LTOETIP LMT1+LMT5 LMT5, LSHO LSHOULDER LSHO LACROMIUM LACROMION, LUPA LBICEPS LBICEP,
+        LELB LELBOWLAT LELBOW LELB, LELM LELBOWMED LELBOWMEDIAL, LFRM LFOREARM, LWRA LWRISTLAT LWRIST LWRI, LWRB LWRISTMED,
+        LFIN LHAND, TOP TOPHEAD, FHD FRONTHEAD, BHD REARHEAD""",
+        wands_lateral=False, wrist_bar=False,
+    ),
+    _set(
+        "bony-landmarks", "Qualisys and Visual3D: names after van Sint Jan (IAS, FLE, TAM, HLE, UHE), CAST clusters",
+        """SACR SACR, C7 CV7 C7, T10 TV10 TV8, CLAV SJN SNJ, STRN SXS,
+        LASI LIAS, LPSI LIPS, LTHI LWAND1 LFTC, LKNE LFLE, LKNM LFME, LTIB LWAND2 LTTC, LANK LFAL, LMED LTAM, LHEE LFCC,
+        LTOE LFM2 LFM1+LFM5, LSHO LSAJ LCAJ, LUPA LWAND3, LELB LHLE, LELM LHME, LFRM LWAND4, LWRA LRSP, LWRB LUHE LUSP,
+        LFIN LHM2+LHM5 LHM2, LFHD LHDF, LBHD LHDB""",
+        wands_lateral=False, wrist_bar=False,
+    ),
+    _set(
+        "kit", "KIT motion database",
+        """SACR SACR, C7 C7, T10 T10, CLAV CLAV, STRN STRN, LASI LASI, LPSI LPSI, LTHI LTHI, LKNE LKNE, LTIB LTIB, LANK LANK,
+        LHEE LHEE, LTOE LTOE LMT1+LMT5, LSHO LSHO, LUPA LUPA, LELB LAEL, LFRM LFRA, LWRA LWTS, LWRB LWPS, LFIN LHTS+LHPS,
+        LFHD LFHD, LBHD LBHD""",
+        wands_lateral=False, wrist_bar=False,
+    ),
+    _set(
+        "human-body-model", "Motek HBM 1 and 2",
+        """SACR SACR, C7 C7, T10 T10, CLAV JN STRN, STRN XIPH XYPH, LASI LASIS, LPSI LPSIS, LTHI LLTHI LGTRO,
+        LKNE LLEK, LKNM LMEK, LTIB LLSHA LATI, LANK LLM, LMED LMM, LHEE LHEE, LTOE LTOE LMT2, LSHO LSHO, LUPA LDELT,
+        LELB LLEE, LELM LMEE, LFRM LFRM, LWRA LLW, LWRB LMW, LFIN LFIN, LFHD LHEAD, TOP THEAD, FHD FHEAD""",
         wands_lateral=False, wrist_bar=False,
     ),
 )  # fmt: skip
@@ -130,30 +167,44 @@ def cast_markers(names: Sequence[str], where: str) -> Cast:
     Raises:
         MocapError: no set is whole; lists the missing markers of the nearest, with similar names.
     """
-    groups: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        if is_labelled(name):
-            groups.setdefault(subject_of(name), []).append(i)
-    tried = [
-        (len(missing_roles(players)), order, subject, marker_set, players)
-        for subject, members in groups.items()
-        for order, marker_set in enumerate(SETS)
-        for players in [_players(marker_set, names, members)]
-    ]
+    tried = _tried(names)
     if not tried:
         raise MocapError(f"{where}: the take holds no labelled marker: label the markers, or export them")
-    lacking, _, subject, marker_set, players = min(tried, key=lambda each: (each[0], -len(each[4]), each[1]))
+    # of whole people the one with most markers; of those who lack something the usual set, then the one with most markers
+    lacking, _, subject, marker_set, players = min(
+        tried, key=lambda each: (each[0], each[1] * (each[0] > 0), -len(each[4]), each[1])
+    )
     if lacking:
         raise MocapError(_missing_message(marker_set, subject, players, names, where))
     others = sorted({each[2] for each in tried if each[0] == 0} - {subject})
     return Cast(marker_set, subject, players, tuple(others))
 
 
+def roles_missed(names: Sequence[str]) -> int:
+    """How many needed roles the set lacks that fits best."""
+    return min((each[0] for each in _tried(names)), default=len(missing_roles({})))
+
+
+def _tried(names: Sequence[str]) -> list[tuple[int, int, str, MarkerSet, dict[str, tuple[int, ...]]]]:
+    """Every subject under every set: roles that are missing, order of the set, subject, set, players."""
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        if is_labelled(name):
+            groups.setdefault(subject_of(name), []).append(i)
+    return [
+        (len(missing_roles(players)), order, subject, marker_set, players)
+        for subject, members in groups.items()
+        for order, marker_set in enumerate(SETS)
+        for players in [_players(marker_set, names, members)]
+    ]
+
+
 def missing_roles(players: Mapping[str, object]) -> list[str]:
     """Roles without which a body cannot be built."""
     missing = [side + role for role in NEEDED_SIDED for side in "LR" if side + role not in players]
     missing += [f"{side}WRA or {side}WRB" for side in "LR" if not {f"{side}WRA", f"{side}WRB"} & set(players)]
-    missing += [role for role in NEEDED_CENTRAL if role not in players]
+    if not {"LSHO", "RSHO"} <= set(players):
+        missing += [role for role in NEEDED_CENTRAL if role not in players]
     if "SACR" not in players and not {"LPSI", "RPSI"} <= set(players):
         missing.append("SACR, or LPSI and RPSI")
     return missing
@@ -191,7 +242,11 @@ def _missing_message(marker_set: MarkerSet, subject: str, players: Mapping[str, 
         near = difflib.get_close_matches(usual, there, n=1, cutoff=0.7)
         parts.append(role + (f" (nearest is {there[near[0]]!r})" if near else ""))
     whose = f" of {subject!r}" if subject else ""
+    near_any = any("nearest" in part for part in parts)
+    own = [bare_name(name) for name in names if subject_of(name) == subject and is_labelled(name)]
+    there_are = "" if near_any else f"; there are {', '.join(own[:SHOWN])}{', ...' if len(own) > SHOWN else ''}"
     return (
         f"{where}: the markers{whose} are no whole body: {len(parts)} of the set {marker_set.name!r} ({marker_set.used_by}) are "
-        f"missing: {', '.join(parts)}. Label them, rename them (docs/markers.md lists the names), or capture the whole body"
+        f"missing: {', '.join(parts)}{there_are}. Label them, rename them (docs/markers.md lists the names), "
+        "or capture the whole body"
     )

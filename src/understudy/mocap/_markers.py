@@ -22,6 +22,9 @@ LENGTH_UNITS_M: dict[str, float] = {
 }  # fmt: skip
 """Names of units in file headers, lower case, to metres."""
 
+CUT_UNIT = 4
+"""Letters from which the beginning of a unit's name tells it."""
+
 MOST_MARKERS = 4096
 FEWEST_FRAMES = 3
 
@@ -82,15 +85,17 @@ def is_labelled(name: str) -> bool:
 
 
 def length_unit(word: str, where: str) -> float:
-    """Metres of a unit's name.
+    """Metres of a unit's name, also of one that was cut to four letters, as some C3D files have it.
 
     Raises:
         MocapError: the name is not known.
     """
-    try:
-        return LENGTH_UNITS_M[word.strip().strip('"').lower()]
-    except KeyError:
-        raise MocapError(f"{where}: unit of length {word[:40]!r} is not known; known are {', '.join(LENGTH_UNITS_M)}") from None
+    plain = word.strip().strip('"').lower()
+    cut = {scale for name, scale in LENGTH_UNITS_M.items() if len(plain) >= CUT_UNIT and name.startswith(plain)}
+    scale = LENGTH_UNITS_M.get(plain) or (cut.pop() if len(cut) == 1 else None)
+    if scale is None:
+        raise MocapError(f"{where}: unit of length {word[:40]!r} is not known; known are {', '.join(LENGTH_UNITS_M)}")
+    return scale
 
 
 def even_frames(place: F64, pos: F64, where: str) -> tuple[F64, str | None]:
@@ -131,13 +136,17 @@ def even_frames(place: F64, pos: F64, where: str) -> tuple[F64, str | None]:
 
 def true_rate(stated_hz: float, t_s: F64) -> tuple[float, str | None]:
     """Frames per second by the header, or by the times of the rows where these say otherwise, with a warning."""
+    known = np.flatnonzero(np.isfinite(t_s))
     step = np.diff(t_s)
     step = step[np.isfinite(step) & (step > 0.0)]
     if not step.size:
         return stated_hz, None
-    by_time = 1.0 / float(np.median(step))
-    if stated_hz > 0.0 and abs(by_time / stated_hz - 1.0) < 0.02:
+    by_step = 1.0 / float(np.median(step))
+    span = float(t_s[known[-1]] - t_s[known[0]])
+    over_all = float(known[-1] - known[0]) / span if span > 0.0 else by_step  # times that are rounded are right on average
+    if stated_hz > 0.0 and min(abs(rate / stated_hz - 1.0) for rate in (by_step, over_all)) < 0.02:
         return stated_hz, None
+    by_time = over_all if float(step.max()) < 1.5 / by_step else by_step
     return by_time, f"the header says {stated_hz:g} frames per second, the times of the rows {by_time:.4g}; the times were taken"
 
 

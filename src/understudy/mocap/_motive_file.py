@@ -93,8 +93,9 @@ def parse_motive(data: bytes, where: str) -> MotiveFile:
     rows = without_blank_end(lines[axes_line + 1 :])
     table = number_table(_without_time_code(rows, lines[axes_line]), b",", width, where, axes_line + 2)
     stated = keys.get("Export Frame Rate") or keys.get("Capture Frame Rate", "")
-    rate_hz, odd_rate = true_rate(number_cell(stated, "the frame rate on line 1", where), table[:, 1])
-    even, left_out = even_frames(table[:, 1] * rate_hz, table[:, :, None], where)
+    t_s = table[:, _time_column(lines[axes_line])]
+    rate_hz, odd_rate = true_rate(number_cell(stated, "the frame rate on line 1", where), t_s)
+    even, left_out = even_frames(t_s * rate_hz, table[:, :, None], where)
     warnings = [odd_rate, left_out, fewer_rows(keys.get("Total Exported Frames", ""), len(rows))]
     unit_m = length_unit(keys.get("Length Units", ""), f"{where}:1")
     return MotiveFile(keys, things, even[:, :, 0], rate_hz, unit_m, tuple(text for text in warnings if text))
@@ -108,6 +109,12 @@ def _csv_row(line: bytes, where: str) -> list[str]:
     except csv.Error as error:
         raise MocapError(f"{where}: a header line is damaged ({error}): export the file again") from error
     return [cell.strip() for cell in row] or [""]
+
+
+def _time_column(axes: bytes) -> int:
+    """Which of the first columns is the time; a time code may stand before or behind it."""
+    columns = cells(axes, b",")[:4]
+    return next((i for i, name in enumerate(columns) if name.lower().startswith("time (")), 1)
 
 
 def _without_time_code(rows: list[bytes], axes: bytes) -> list[bytes]:

@@ -28,7 +28,7 @@ def palms_of(file: Mvnx, pos: F64, labels: list[str]) -> F64 | None:
         labels: the segments' labels.
     """
     places = [labels.index(f"{side.capitalize()}Hand") if f"{side.capitalize()}Hand" in labels else -1 for side in SIDES]
-    if min(places) < 0:
+    if min(places) < 0 or not file.quat_wxyz.shape[1]:
         return None
     out = np.empty((len(pos), len(SIDES), 3))
     for i, (at, outwards) in enumerate(zip(places, (1.0, -1.0), strict=True)):
@@ -53,7 +53,9 @@ def hands_of(file: Mvnx, where: str) -> F64 | None:
         if len(set(own)) != len(own):
             raise MocapError(f"{where}: two segments of the {side} glove are called {max(own, key=own.count)!r}; export again")
         at = labels.index(name)
-        pos = _in_world(file.finger_pos_m[i], file.pos_m[:, at], _unit_quat(file.quat_wxyz[:, at]))
+        pos = _in_world(file.finger_pos_m[i], file.pos_m[:, at], file.quat_wxyz[:, at] if file.quat_wxyz.shape[1] else None)
+        if pos is None:
+            continue
         nodes = np.concatenate([file.pos_m[:, [at]], pos], axis=1)
         tree = Tree(("", *own), np.full(len(own) + 1, -1), nodes[0], (True, *[False] * len(own)))
         found = hand_positions(finger_nodes(tree, (0, 0))[[i]], nodes)
@@ -62,12 +64,12 @@ def hands_of(file: Mvnx, where: str) -> F64 | None:
     return None if np.isnan(out).all() else out
 
 
-def _in_world(fingers: F64, hand: F64, quat: F64) -> F64:
-    """(T, F, 3) a glove's segments in the world, from the world or from the axes of the hand's segment."""
+def _in_world(fingers: F64, hand: F64, quat: F64 | None) -> F64 | None:
+    """(T, F, 3) a glove's segments in the world, from the world or from the axes of the hand's segment; None without those."""
     off = np.linalg.norm(fingers[:, 0] - hand, axis=1)
     if float(np.median(off)) < NEAR_M:
         return fingers
-    return np.asarray(hand[:, None] + quat_apply(quat[:, None], fingers))
+    return None if quat is None else np.asarray(hand[:, None] + quat_apply(_unit_quat(quat)[:, None], fingers))
 
 
 def _unit_quat(quat: F64) -> F64:

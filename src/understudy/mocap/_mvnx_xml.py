@@ -46,7 +46,8 @@ class Mvnx:
         parents: segment label to its parent's, from the section joints; empty where there is none.
         contacts: labels of the foot contacts, in the order of the array.
         index: (T,) frame numbers; -1 where not stated. time_ms: (T,) milliseconds.
-        pos_m: (T, S, 3) segment origins. quat_wxyz: (T, S, 4) segment to world. contact (T, C); zero columns where absent.
+        pos_m: (T, S, 3) segment origins. quat_wxyz: (T, S, 4) segment to world; zero segments where the file has none.
+        contact: (T, C); zero columns where absent.
         rest_pos_m: (S, 3) the T-pose of the file; None where it has none.
         finger_labels: segments of the left and right hand's glove, such as `LeftSecondPP`; empty without gloves.
         finger_pos_m: (T, F, 3) their origins, one array per hand; zero columns without gloves.
@@ -214,7 +215,7 @@ def _content(got: _Collector) -> Mvnx:
         index=_integers([frame.get("index", "-1") for frame in got.frames], "index", where),
         time_ms=_integers([frame.get("time", "-1") for frame in got.frames], "time", where),
         pos_m=_numbers(got, "position", 3 * count).reshape(frames, count, 3),
-        quat_wxyz=_numbers(got, "orientation", 4 * count).reshape(frames, count, 4),
+        quat_wxyz=_numbers(got, "orientation", 4 * count, optional=True).reshape(frames, -1, 4),
         contact=contact > 0.5,
         rest_pos_m=np.array(_floats(rest)).reshape(count, 3) if len(_floats(rest)) == 3 * count else None,
         finger_labels=tuple(tuple(own) for own in got.fingers),

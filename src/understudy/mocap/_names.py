@@ -59,6 +59,10 @@ DIALECTS: tuple[Dialect, ...] = (
         shoulder="upperarm uarm shldr arm", elbow="lowerarm forearm farm", wrist="hand",
     ),
     _dialect(
+        "theia", "Theia3D",
+        hip="thigh", knee="shank", ankle="foot", toe="toes", shoulder="uarm", elbow="larm", wrist="hand",
+    ),
+    _dialect(
         "asf", "CMU ASF, HDM05",
         hip="femur", knee="tibia", ankle="foot", toe="toes",
         shoulder="humerus", elbow="radius", wrist="wrist hand",
@@ -116,17 +120,27 @@ def find_limbs(names: Sequence[str], where: str) -> tuple[Dialect, dict[str, int
     Raises:
         MocapError: a required joint is missing under every dialect; lists those of the nearest, with similar names.
     """
+    dialect, limbs = _best(names)
+    missing = [joint for joint in REQUIRED if joint not in limbs]
+    if missing:
+        raise MocapError(_missing_message(dialect, missing, names, where))
+    return dialect, limbs
+
+
+def joints_missed(names: Sequence[str]) -> int:
+    """How many required joints the dialect lacks that fits best."""
+    limbs = _best(names)[1]
+    return sum(joint not in limbs for joint in REQUIRED)
+
+
+def _best(names: Sequence[str]) -> tuple[Dialect, dict[str, int]]:
     index: dict[tuple[str, str], int] = {}
     for i, name in enumerate(names):
         found = side_and_part(name)
         if found is not None:
             index.setdefault(found, i)
     tried = [(dialect, _limbs(dialect, index)) for dialect in DIALECTS]
-    dialect, limbs = max(tried, key=lambda each: sum(joint in each[1] for joint in REQUIRED))
-    missing = [joint for joint in REQUIRED if joint not in limbs]
-    if missing:
-        raise MocapError(_missing_message(dialect, missing, names, where))
-    return dialect, limbs
+    return max(tried, key=lambda each: sum(joint in each[1] for joint in REQUIRED))
 
 
 def _limbs(dialect: Dialect, index: Mapping[tuple[str, str], int]) -> dict[str, int]:

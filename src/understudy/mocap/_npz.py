@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -26,7 +27,11 @@ BOMB_BYTES, BOMB_RATIO = 64 << 20, 100
 MAX_RANK = 4
 _SMALL_BYTES = 64 << 20
 """A file up to this size is read once; a larger one is opened for each array."""
-_BROKEN = (zipfile.BadZipFile, ValueError, EOFError, KeyError, zlib.error, NotImplementedError, RuntimeError, OverflowError)
+_BROKEN = (
+    zipfile.BadZipFile, ValueError, EOFError, KeyError, zlib.error, NotImplementedError, RuntimeError, OverflowError,
+    tokenize.TokenError, SyntaxError,
+)  # fmt: skip
+"""What reading a damaged archive raises; the last two come of headers that numpy takes for those of Python 2."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,10 @@ class Archive:
         Raises:
             MocapError: it is no such array.
         """
-        found = self.array(name)
+        return self.checked(name, self.array(name), *shape)
+
+    def checked(self, name: str, found: AnyArray, *shape: int | None) -> F64:
+        """The array `name`, read already, as finite numbers of a shape; as `numbers`."""
         wanted = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
         fits = found.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, found.shape, strict=True))
         if not fits or found.dtype.kind not in "fiu":

@@ -17,6 +17,15 @@ UNITS_M: dict[str, float] = {
 }
 """Metres per unit. `cmu` is the unit of the CMU archive: inches after a scale of 0.45."""
 
+PERSON = "person"
+"""Unit of a figure of any size: the one that makes a leg of `PERSON_LEG_M`."""
+
+PERSON_LEG_M = 0.85
+"""Hip to knee to ankle of a person of 1.73 m. Source: Winter, Biomechanics, 4th ed., fig. 4.1, 0.491 of the height."""
+
+LONG_LEG_M = 1.05
+"""A longer leg would be that of a person of over 2.1 m."""
+
 LEG_RANGE_M: tuple[float, float] = (0.6, 1.2)
 """Hip to knee to ankle of a person. Neighbouring units differ by more than the ends of this range, so one fits at most."""
 
@@ -43,7 +52,7 @@ def metres_per_unit(leg: float, unit: str | None, where: str) -> float:
 
     Args:
         leg: hip to knee to ankle in the file's unit.
-        unit: a name of `UNITS_M` to be taken whatever the leg says; None finds it.
+        unit: a name of `UNITS_M`, metres per unit as a number, or `person`, to be taken whatever the leg says; None finds it.
         where: name of the file, for messages.
 
     Raises:
@@ -51,18 +60,46 @@ def metres_per_unit(leg: float, unit: str | None, where: str) -> float:
         UnknownNameError: `unit` is not known.
     """
     if unit is not None:
-        if unit not in UNITS_M:
-            raise UnknownNameError("unit", unit, UNITS_M)
-        return UNITS_M[unit]
+        return given_unit(unit, leg)
     low, high = LEG_RANGE_M
     fitting = [scale for scale in UNITS_M.values() if low <= leg * scale <= high]
     if not fitting:
         listed = ", ".join(f"{leg * scale:.3g} m in {name}" for name, scale in UNITS_M.items())
         raise MocapError(
             f"{where}: the unit cannot be found: hip to knee to ankle is {leg:.4g} units, which would be {listed}; "
-            f"a person has {low} to {high} m. Scale the file, or force a unit: read_motion(path, unit='cm')"
+            f"a person has {low} to {high} m. Give the unit: --unit cm, --unit 0.04 for metres per unit, or --unit {PERSON} for "
+            f"a figure of another size, which is made a person with a leg of {PERSON_LEG_M} m"
         )
     return fitting[0]
+
+
+def given_unit(unit: str, leg: float) -> float:
+    """Metres per unit as a user gives them: a name, a number, or `person`.
+
+    Raises:
+        UnknownNameError: none of these.
+    """
+    if unit == PERSON:
+        return PERSON_LEG_M / leg
+    if unit in UNITS_M:
+        return UNITS_M[unit]
+    try:
+        scale = float(unit)
+    except ValueError:
+        scale = float("nan")
+    if not 1e-6 <= scale <= 1e3:
+        raise UnknownNameError("unit", unit, (*UNITS_M, PERSON, "metres per unit as a number"))
+    return scale
+
+
+def odd_size(leg_m: float) -> str | None:
+    """What to say of a person who would be a giant in the only unit that fits."""
+    if leg_m <= LONG_LEG_M:
+        return None
+    return (
+        f"hip to knee to ankle is {leg_m:.2f} m in the only unit that fits, which makes a giant: the file's scale may be of no "
+        f"unit; --unit {PERSON} makes it a person of usual size"
+    )
 
 
 def up_axis(ankle_to_head: F64, rest_ankle_to_head: F64) -> tuple[str, str | None]:

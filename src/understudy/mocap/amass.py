@@ -11,9 +11,9 @@ import numpy as np
 from understudy.errors import MocapError
 from understudy.geom.arrays import F64, AnyArray
 from understudy.mocap import _smpl
-from understudy.mocap._hand_model import POSES
 from understudy.mocap._mean_body import BALL_HEIGHT, MEAN_HEIGHT_M, mean_rest_joints
 from understudy.mocap._npz import Archive, npz_names, open_npz
+from understudy.mocap._smpl_arrays import BODY_KEYS, flat_poses, moving_hands, one_of, rate_of, shape_of, stated_model
 from understudy.mocap._smpl_hands import hands_from_smpl, mean_hands, radial_from_smpl
 from understudy.mocap._stature import stature_m
 from understudy.mocap._take import Take, enough_frames, motion_of, source_of, stamps
@@ -21,16 +21,16 @@ from understudy.mocap._units import up_axis
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import HumanMotion
 
-RATE_KEYS: tuple[str, ...] = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate")
 TRANS_KEYS: tuple[str, ...] = ("trans", "transl")
-ROOT_KEYS: tuple[str, ...] = ("root_orient", "global_orient")
-BODY_KEYS: tuple[str, ...] = ("pose_body", "body_pose")
-WIDTHS: dict[int, str] = {66: "", 72: "smpl", 156: "smplh", 165: "smplx"}
-"""Width of `poses` to the model it belongs to; 66 is the body alone, of any of them."""
-HAND_KEYS: tuple[str, ...] = ("left_hand_pose", "right_hand_pose")
-HANDS_WIDTH = 2 * 3 * POSES
-LEAST_FINGER_RAD = 0.01
 FLOOR_PERCENTILE = 2.0
+MOST_TURN_RAD = 4.0 * np.pi
+"""No joint's rotation vector is longer; degrees are."""
+SMALLER_UNITS = (("centimetres", 0.01), ("millimetres", 0.001))
+USUAL_HEIGHT_M = 0.9
+"""Of the hips, which the translation moves."""
+SLIDING_M_S, RISING_M = 3.0, 1.5
+"""A person whose slower foot moves faster than this in most frames, and who goes up and down by more than this, is not
+translated in metres."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,16 @@ def read_poses(archive: Archive, rate_hz: float | None = None) -> Poses:
         MocapError: names the array that is missing or of another shape.
     """
     where = archive.where
-    trans = archive.numbers(_key(archive, TRANS_KEYS, "the translation of the body"), None, 3)
-    flat, hands, model = _flat_poses(archive)
+    trans = archive.numbers(one_of(archive, TRANS_KEYS, "the translation of the body"), None, 3)
+    flat, hands, model = flat_poses(archive)
     if len(flat) != len(trans):
         raise MocapError(f"{where}: {len(flat)} poses but {len(trans)} translations: they must be as many; export it again")
+    turns = np.linalg.norm(flat.reshape(len(flat), len(_smpl.BODY), 3)[:, 1:], axis=2)
+    if turns.size and float(turns.max()) > MOST_TURN_RAD:
+        raise MocapError(
+            f"{where}: a joint is turned by {float(turns.max()):.3g} rad, which looks like degrees: rotation vectors in radians "
+            "are needed"
+        )
     if flat.size and float(np.abs(flat).max()) > 100.0:
         raise MocapError(f"{where}: a pose of {float(np.abs(flat).max()):g} rad: rotation vectors in radians are needed")
     if trans.size and float(np.abs(trans).max()) > 1e4:
@@ -147,11 +153,11 @@ def read_poses(archive: Archive, rate_hz: float | None = None) -> Poses:
     return Poses(
         rotvec_rad=flat.reshape(len(flat), len(_smpl.BODY), 3),
         trans_m=trans,
-        betas=_betas(archive),
+        betas=shape_of(archive),
         gender=gender if gender in ("male", "female") else "neutral",
-        model=model or _stated(archive),
-        rate_hz=rate_hz or _rate(archive),
-        hand_rotvec_rad=_moving(hands),
+        model=model or stated_model(archive),
+        rate_hz=rate_hz or rate_of(archive),
+        hand_rotvec_rad=moving_hands(hands),
     )
 
 
@@ -171,7 +177,7 @@ def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | 
     else:
         rest, said = _model_rest(poses, model, where)
         dialect = f"{poses.model or 'smpl'}, body model"
-    pos = _smpl.positions(rest, poses.rotvec_rad, poses.trans_m)
+    pos, odd_unit = _translated(rest, poses)
     up, warning = _up(pos)
     hands = None if poses.hand_rotvec_rad is None else hands_from_smpl(
         poses.hand_rotvec_rad, poses.rotvec_rad, pos, _rest_hands(poses, model, rest)
@@ -188,10 +194,32 @@ def motion_from_poses(poses: Poses, where: str, sha256: str, model: BodyModel | 
         up=up,
         hands=hands,
         radial=radial_from_smpl(poses.rotvec_rad, pos),
-        warnings=(*said, *([warning] if warning else [])),
+        warnings=(*said, *(text for text in (odd_unit, warning) if text)),
     )
     motion = motion_of(take, source_of(where, sha256, "amass", dialect=dialect))
     return motion if model is not None else _on_the_floor(motion)
+
+
+def _translated(rest: F64, poses: Poses) -> tuple[F64, str | None]:
+    """(T, N, 3) joints, and a warning where the translation is in centimetres or millimetres: feet that never stand tell."""
+    pos = _smpl.positions(rest, poses.rotvec_rad, poses.trans_m)
+    at = {name: k for k, name in enumerate(_smpl.NODES)}
+    feet = [at[name] for name in ("L_Ankle", "L_Foot", "R_Ankle", "R_Foot")]
+    up = int(np.abs(np.mean(pos[:, at["Head"]] - pos[:, feet].mean(axis=1), axis=0)).argmax())
+    if not _flies(pos[:, feet], up, poses.rate_hz):
+        return pos, None
+    high = float(np.median(np.abs(poses.trans_m[:, up])))
+    unit, scale = min(SMALLER_UNITS, key=lambda each: abs(np.log(max(each[1] * high, 1e-9) / USUAL_HEIGHT_M)))
+    smaller = _smpl.positions(rest, poses.rotvec_rad, scale * poses.trans_m)
+    if _flies(smaller[:, feet], up, poses.rate_hz):
+        return pos, None
+    return smaller, f"with a translation in metres no foot would ever stand still: {unit} were taken"
+
+
+def _flies(feet: F64, up: int, rate_hz: float) -> bool:
+    """Whether points of the feet (T, 4, 3) move as no person's do; `up` is the axis that points up or down."""
+    slower = np.linalg.norm(np.diff(feet, axis=0), axis=2).min(axis=1) * rate_hz
+    return float(np.median(slower)) > SLIDING_M_S and float(np.ptp(feet[:, :, up].min(axis=1))) > RISING_M
 
 
 def _model_rest(poses: Poses, model: BodyModel, where: str) -> tuple[F64, tuple[str, ...]]:
@@ -243,82 +271,6 @@ def _up(pos: F64) -> tuple[str, str | None]:
     """Axis that points up: that of the person, and z as in AMASS where the person is not upright."""
     at = {name: k for k, name in enumerate(_smpl.NODES)}
     return up_axis(pos[:, at["Head"]] - 0.5 * (pos[:, at["L_Ankle"]] + pos[:, at["R_Ankle"]]), np.array([0.0, 0.0, 1.0]))
-
-
-def _key(archive: Archive, keys: tuple[str, ...], what: str) -> str:
-    found = next((key for key in keys if key in archive), None)
-    if found is None:
-        raise MocapError(
-            f"{archive.where}: no array {' or '.join(keys)} ({what}); the file has {', '.join(archive.names[:20]) or 'none'}. "
-            "Poses of a body model need poses and trans, joint positions need joint_pos and joint_names (docs/mocap.md)"
-        )
-    return found
-
-
-def _flat_poses(archive: Archive) -> tuple[F64, F64 | None, str]:
-    """(T, 66) rotation vectors of the body's joints, (T, 90) of the hands', and the model by the width of the poses."""
-    if "poses" not in archive:
-        root = archive.numbers(_key(archive, ROOT_KEYS, "the turn of the root"), None, 3)
-        body = archive.numbers(_key(archive, BODY_KEYS, "the turns of the body's joints"), None, None)
-        if len(body) != len(root) or body.shape[1] not in (63, 69):
-            raise MocapError(f"{archive.where}: body poses {body.shape} beside {len(root)} roots; (T, 63) or (T, 69) are needed")
-        return np.concatenate([root, body[:, :63]], axis=1), _hand_arrays(archive, len(root)), ""
-    found = archive.array("poses")
-    if found.ndim == 3 and found.shape[2] == 3:
-        poses = archive.numbers("poses", None, None, 3).reshape(len(found), -1)
-    else:
-        poses = archive.numbers("poses", None, None)
-    if poses.shape[1] not in WIDTHS:
-        allowed = ", ".join(f"{width} ({name or 'body alone'})" for width, name in WIDTHS.items())
-        raise MocapError(f"{archive.where}: poses are {poses.shape[1]} wide; known are {allowed}")
-    hands = poses[:, -HANDS_WIDTH:] if WIDTHS[poses.shape[1]] in ("smplh", "smplx") else None
-    return poses[:, :66], hands, WIDTHS[poses.shape[1]]
-
-
-def _hand_arrays(archive: Archive, frames: int) -> F64 | None:
-    """(T, 90) rotation vectors of the hands' joints in arrays of their own; None where there are none."""
-    if "pose_hand" in archive:
-        found = archive.numbers("pose_hand", None, None)
-    elif all(key in archive for key in HAND_KEYS):
-        found = np.concatenate([archive.numbers(key, None, None) for key in HAND_KEYS], axis=1)
-    else:
-        return None
-    # fewer figures are weights of a model's principal components, which mean nothing without it
-    return found if found.shape == (frames, HANDS_WIDTH) else None
-
-
-def _moving(hands: F64 | None) -> F64 | None:
-    """(T, 2, 15, 3) rotation vectors of hands (T, 90) that are not the same in every frame."""
-    if hands is None or not len(hands) or float(np.ptp(hands, axis=0).max()) < LEAST_FINGER_RAD:
-        return None
-    return hands.reshape(len(hands), 2, POSES, 3)
-
-
-def _stated(archive: Archive) -> str:
-    stated = archive.text("surface_model_type").lower()
-    return stated if stated in _smpl.MODELS else ""
-
-
-def _betas(archive: Archive) -> F64:
-    """(B,) the shape; of one shape per frame the first."""
-    if "betas" not in archive:
-        return np.zeros(0)
-    shape = archive.array("betas").shape
-    betas = archive.numbers("betas", *([None] * len(shape)))
-    return np.asarray(betas[0] if betas.ndim == 2 and len(betas) else betas).reshape(-1)[: _smpl.MAX_SHAPES]
-
-
-def _rate(archive: Archive) -> float:
-    key = next((key for key in RATE_KEYS if key in archive), None)
-    if key is None:
-        raise MocapError(
-            f"{archive.where}: the archive does not say its rate ({', '.join(RATE_KEYS)}): name it, read_motion(path, rate_hz=30)"
-        )
-    found = archive.array(key)
-    rate = float(found.reshape(-1)[0]) if found.size == 1 and found.dtype.kind in "fiu" else 0.0
-    if not 1.0 <= rate <= 10_000.0:
-        raise MocapError(f"{archive.where}: {key} is {rate:g}; 1 to 10000 frames per second are allowed")
-    return rate
 
 
 PLUGIN: MocapReader = Amass()

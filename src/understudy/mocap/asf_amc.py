@@ -87,7 +87,8 @@ def find_asf(path: Path) -> Path:
     listed = ", ".join(p.name for p in found[:5]) or "none"
     raise MocapError(
         f"{path}: its skeleton is not known: an .asf file whose name this one begins with is looked for in {path.parent} "
-        f"(found: {listed}); put it there, or name it: read_motion(path, companion=Path('subject.asf'))"
+        f"(found: {listed}); put it there, or name it: --companion subject.asf, or "
+        "read_motion(path, companion=Path('subject.asf'))"
     )
 
 

@@ -17,7 +17,7 @@ from understudy.mocap._bvh_parse import BvhFile, parse_bvh
 from understudy.mocap._file import read_bytes
 from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._tree import Layout, Tree, lay_out
-from understudy.mocap._units import UP_AXES, in_world, metres_per_unit, up_axis
+from understudy.mocap._units import UP_AXES, in_world, metres_per_unit, odd_size, up_axis
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
@@ -29,7 +29,7 @@ class Bvh:
     title: str = "BVH skeleton motion"
 
     def __init__(self, *, unit: str | None = None, up: str | None = None) -> None:
-        """Take `unit` (a name of `UNITS_M`) and `up` (an axis of the file) as given; None finds them in the data."""
+        """Take `unit` (as for `metres_per_unit`) and `up` (an axis of the file) as given; None finds them in the data."""
         self.unit, self.up = unit, up
 
     def sniff(self, path: Path, head: bytes) -> bool:
@@ -68,13 +68,15 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     node_pos = joint_positions(palms.hierarchy, file.values, nodes)
     pos = canonical.canonical_positions(node_pos, nodes, layout)
     canonical.check_bones(pos, where)
-    unit_m = metres_per_unit(canonical.leg_length(pos), unit, where)
+    leg = canonical.leg_length(pos)
+    unit_m = metres_per_unit(leg, unit, where)
     found, warning = up_axis(canonical.upward(pos), canonical.upward(rest)[0])
     up = up or found
     pos_world_m = canonical.fill_toes(in_world(pos, up, unit_m))
     hands = hand_positions(np.where(fingers >= 0, np.searchsorted(nodes, fingers), -1), node_pos)
     radial = bvh_palms(palms, {node: node_pos[:, i] for i, node in enumerate(nodes)}, pos=pos, hands=hands)
-    warnings = [warning] if warning and up == found else []
+    odd = [odd_size(leg * unit_m) if unit is None else None, slow_rate(1.0 / file.frame_time_s), warning if up == found else None]
+    warnings = [text for text in odd if text]
     warnings += canonical.observations(pos_world_m, layout.measured)
     source = SourceInfo(
         path=where,
@@ -96,6 +98,17 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
         hand_pos_world_m=None if hands is None else in_world(hands, up, unit_m),
         hand_radial_world=None if radial is None else in_world(radial, up),
     )
+
+
+SLOWEST_HZ = 10.0
+"""Motion is recorded at this rate at least; fewer frames per second are most often a frame time that nobody set."""
+
+
+def slow_rate(rate_hz: float) -> str | None:
+    """What to say of a rate at which nobody records."""
+    if rate_hz >= SLOWEST_HZ:
+        return None
+    return f"the file says {rate_hz:.3g} frames per second: correct its Frame Time if the motion was recorded faster"
 
 
 def stamps(frames: int, frame_time_s: float) -> I64:

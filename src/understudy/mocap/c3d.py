@@ -13,14 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from understudy.mocap._c3d_file import C3dFile, parse_c3d
+from understudy.mocap._c3d_rotations import Segments
 from understudy.mocap._file import read_bytes
 from understudy.mocap._gait_events import events_of
 from understudy.mocap._joint_centres import HipModel
+from understudy.mocap._labelled_points import motion_from_joints
 from understudy.mocap._marker_motion import motion_from_markers
 from understudy.mocap._markers import MM, MOST_MARKERS, MarkerTake, bare_name, check_take, is_labelled, length_unit
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import HumanMotion
 
+NO_JOINTS = ("worldbody", "pelvis", "torso", "l_clavicle", "r_clavicle")
+"""Segments whose origins are no joint of their own: Theia's pelvis begins between the hips, torso and clavicles at the neck."""
 OUTPUT_GROUPS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS", "MODELED_MARKERS")
 _OUTPUT = re.compile(
     r"^(.*(Angles?|Power|Force|Moment|GRF|Progress|Score)\d*|CentreOf.*|CenterOf.*"
@@ -49,10 +53,13 @@ class C3d:
             MocapError: damaged file, no whole body, or no frame that shows it.
         """
         data = read_bytes(path)
-        take = take_from_c3d(data, str(path))
-        return motion_from_markers(
-            take, path=str(path), sha256=hashlib.sha256(data).hexdigest(), format_name="c3d", hips=self.hips
-        )
+        sha256, file = hashlib.sha256(data).hexdigest(), parse_c3d(data, str(path))
+        if file.segments is not None:
+            take = segments_take(file, file.segments, str(path))
+            parents = np.full(len(take.names), -1, dtype=np.int64)
+            return motion_from_joints(take, parents, path=str(path), sha256=sha256, format_name="c3d")
+        take = take_from_file(file, str(path))
+        return motion_from_markers(take, path=str(path), sha256=sha256, format_name="c3d", hips=self.hips)
 
 
 def take_from_c3d(data: bytes, where: str) -> MarkerTake:
@@ -61,7 +68,28 @@ def take_from_c3d(data: bytes, where: str) -> MarkerTake:
     Raises:
         MocapError: damaged file, or no labelled marker in it.
     """
-    file = parse_c3d(data, where)
+    return take_from_file(parse_c3d(data, where), where)
+
+
+def segments_take(file: C3dFile, segments: Segments, where: str) -> MarkerTake:
+    """The joint centres of a file of segment poses: a segment's origin is the joint towards the trunk.
+
+    Raises:
+        MocapError: too few frames, or no rate.
+    """
+    units = file.texts("POINT:UNITS")
+    unit_m = length_unit(units[0], where) if units and units[0] else MM
+    index = [i for i, name in enumerate(segments.names) if name.lower() not in NO_JOINTS]
+    names = tuple(segments.names[i] for i in index)
+    return check_take(MarkerTake(names, segments.pos[:, index] * unit_m, segments.rate_hz, unit_m, up=_up(file)), where)
+
+
+def take_from_file(file: C3dFile, where: str) -> MarkerTake:
+    """The markers in a C3D file.
+
+    Raises:
+        MocapError: no labelled marker in it.
+    """
     labels = file.texts("POINT:LABELS")[: file.points.shape[1]]
     outputs = model_outputs(file)
     index = [i for i, name in enumerate(labels) if is_labelled(name) and bare_name(name) not in outputs][:MOST_MARKERS]

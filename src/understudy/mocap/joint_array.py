@@ -189,7 +189,7 @@ def _times(joints: Joints, given_hz: float | None, where: str) -> tuple[I64, flo
     """(T,) stamps from 0 and the rate: the user's word, else the file's rate, else its times."""
     frames, rate = len(joints.pos), given_hz or joints.rate_hz
     if rate is None and joints.t_s is None:
-        raise MocapError(f"{where}: neither rate_hz nor times: name the rate, read_motion(path, rate_hz=100)")
+        raise MocapError(f"{where}: neither rate_hz nor times: give it with --rate 100, or read_motion(path, rate_hz=100)")
     if rate is not None:
         if not 1.0 <= rate <= 10_000.0:
             raise MocapError(f"{where}: rate_hz is {rate:g}; 1 to 10000 frames per second are allowed")

@@ -23,6 +23,7 @@ from understudy.spec.skeleton import SIDES, HumanMotion
 MARKER_KINDS = ("Marker", "Bone Marker", "Rigid Body Marker")
 """Best first: labelled reconstructions, then where the solver expects the markers."""
 
+NO_TURN_XYZW = np.array([0.0, 0.0, 0.0, 1.0])
 FITS = 0.5
 """Cosine of the angle between a forearm and its hand's own axis under which the rotations are of another rig."""
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -88,8 +89,10 @@ def skeleton_of(file: MotiveFile, where: str) -> tuple[MarkerTake, I64] | None:
         MocapError: positions are in the parents' axes, but rotations or parents are missing.
     """
     bones = [thing for thing in file.things if thing.kind == "Bone"]
-    subjects = list(dict.fromkeys(subject_of(bone.name) for bone in bones))
-    whole = [subject for subject in subjects if _whole([bone for bone in bones if subject_of(bone.name) == subject])]
+    whole = _whole_subjects(bones)
+    if not whole:
+        bones = [replace(bone, name=_with_colon(bone.name), parent=_with_colon(bone.parent)) for bone in bones]
+        whole = _whole_subjects(bones)
     if not whole:
         return None
     own = [bone for bone in bones if subject_of(bone.name) == whole[0]]
@@ -106,6 +109,16 @@ def skeleton_of(file: MotiveFile, where: str) -> tuple[MarkerTake, I64] | None:
         take = replace(take, warnings=(*take.warnings, told))
     radial = None if rot is None else palms_of(take, rot)
     return check_take(replace(take, radial=radial), where), parents
+
+
+def _whole_subjects(bones: list[Thing]) -> list[str]:
+    subjects = list(dict.fromkeys(subject_of(bone.name) for bone in bones))
+    return [subject for subject in subjects if _whole([bone for bone in bones if subject_of(bone.name) == subject])]
+
+
+def _with_colon(name: str) -> str:
+    """`Anna_LHand` as `Anna:LHand`: Motive can be told to set another mark between skeleton and bone."""
+    return name if ":" in name else ":".join(name.rsplit("_", 1))
 
 
 def palms_of(joints: MarkerTake, rot: F64) -> F64 | None:
@@ -166,7 +179,9 @@ def _order(parents: I64, parent: int, child: int) -> bool:
 
 def _rotations(file: MotiveFile, bones: list[Thing]) -> F64:
     """(T, N, 3, 3) rotations as the file has them; where there is none, of no meaning."""
-    return quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.nan_to_num(file.quaternions_xyzw(bones), nan=0.5))))
+    found = file.quaternions_xyzw(bones)
+    size = np.abs(found).max(axis=2, keepdims=True)
+    return quat_to_matrix(quat_normalize(xyzw_to_wxyz(np.where((size > 0.1) & (size < 10.0), found, NO_TURN_XYZW))))
 
 
 def _to_world(local: F64 | None, parents: I64, pos: F64, where: str) -> tuple[F64, F64]:

@@ -29,6 +29,8 @@ TIPS: dict[str, str] = {f"{side}Hand": f"p{side}TopOfHand" for side in ("Left", 
 
 _LEGS = frozenset(f"{side}_{part}" for side in SIDES for part in ("knee", "ankle", "toe"))
 _ARMS = frozenset(f"{side}_{part}" for side in SIDES for part in ("collar", "shoulder", "elbow", "wrist", "hand"))
+ANOTHER_RATE = 0.02
+"""Share by which the times of the frames may be off the stated rate before they overrule it."""
 NOT_WORN: dict[str, frozenset[str]] = {"upperbody": _LEGS, "lowerbody": _ARMS}
 """Beginning of the suit's configuration to the joints that no sensor sees."""
 
@@ -71,6 +73,8 @@ def motion_from_mvnx(file: Mvnx, where: str, sha256: str) -> HumanMotion:
     t_ns, late = frame_times(file, where)
     names, parents, pos, rest = _with_tips(file, labels)
     said = [late] if late else []
+    if not file.quat_wxyz.shape[1]:
+        said.append("the file has no orientations: fingertips, toes and palms are not known; export them with the positions")
     worn = next((key for key in NOT_WORN if file.configuration.lower().startswith(key)), None)
     if worn:
         half = "legs" if worn == "upperbody" else "arms"
@@ -82,7 +86,7 @@ def motion_from_mvnx(file: Mvnx, where: str, sha256: str) -> HumanMotion:
         pos=pos,
         rest=rest,
         t_ns=t_ns,
-        rate_hz=file.rate_hz,
+        rate_hz=_rate_hz(t_ns, file.rate_hz),
         unit="m",
         up="z",
         inferred=NOT_WORN.get(worn or "", frozenset()),
@@ -92,6 +96,12 @@ def motion_from_mvnx(file: Mvnx, where: str, sha256: str) -> HumanMotion:
         warnings=tuple(said),
     )
     return motion_of(take, source_of(where, sha256, "mvnx"))
+
+
+def _rate_hz(t_ns: I64, stated_hz: float) -> float:
+    """Frames per second as stated, or by the times where these say otherwise."""
+    step_ns = float(np.median(np.diff(t_ns))) if len(t_ns) > 1 else 0.0
+    return 1e9 / step_ns if step_ns > 0.0 and abs(step_ns * stated_hz * 1e-9 - 1.0) > ANOTHER_RATE else stated_hz
 
 
 def frame_times(file: Mvnx, where: str) -> tuple[I64, str]:
@@ -128,7 +138,7 @@ def _with_tips(file: Mvnx, labels: list[str]) -> tuple[tuple[str, ...], I64, F64
     for label, point in TIPS.items():
         at = labels.index(label) if label in labels else -1
         offset = file.segments[at].points.get(point, ()) if at >= 0 else ()
-        if not offset:
+        if not offset or not file.quat_wxyz.shape[1]:
             continue
         quat = file.quat_wxyz[:, at]
         size = np.linalg.norm(quat, axis=1, keepdims=True)

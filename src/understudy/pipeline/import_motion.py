@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from understudy.errors import ExportError, InputError, MocapError, UnknownNameError
-from understudy.export._motion_flavour import FileMotion, FillMissing, Flavour, Told, frames_per_second
+from understudy.export._motion_flavour import FileMotion, FillMissing, Flavour, QuatOrder, Told, frames_per_second
 from understudy.export._motion_info import read_info
 from understudy.export._motion_npz import array_names
 from understudy.export.motion import FLAVOURS
@@ -37,6 +37,7 @@ class ImportOptions:
         joint_names: what the joint columns are, for files that do not say; a robot's name stands for its order.
         fill_missing: `home` lets joints that the file lacks stand at the home pose; `refuse` does not.
         motion_source: where the motion came from, as the schema has it; a retarget made of mocap is `mocap`.
+        quat: order of the root's quaternion in a CSV without heading.
     """
 
     layout: Layout = "auto"
@@ -44,6 +45,7 @@ class ImportOptions:
     joint_names: tuple[str, ...] = ()
     fill_missing: FillMissing = "refuse"
     motion_source: str = "mocap"
+    quat: QuatOrder = "xyzw"
 
 
 def read_motion_file(path: Path, robot: RobotModel, options: ImportOptions | None = None) -> tuple[FileMotion, Flavour]:
@@ -147,6 +149,7 @@ def _task(clip: LabelledClip, robot: RobotModel, dataset: Dataset, options: Impo
             "joint_names": list(told.joint_names),
             "fill_missing": told.fill_missing,
             "motion_source": options.motion_source,
+            **({"quat": options.quat} if options.quat != "xyzw" else {}),
             "label": {"name": clip.clip.stem, **vars(clip.label)},
         },
     )
@@ -159,12 +162,12 @@ def _told(path: Path, options: ImportOptions) -> Told:
         try:
             info = read_info(path.parent.parent)
         except ExportError:
-            return Told(fps, names, options.fill_missing)
+            return Told(fps, names, options.fill_missing, options.quat)
         for entry in info.episodes:
             if Path(entry.file).name == path.name:
                 fps = entry.fps if fps is None else fps
                 names = names or info.robot.joint_names
-    return Told(fps, names, options.fill_missing)
+    return Told(fps, names, options.fill_missing, options.quat)
 
 
 def _import(job: Job) -> Outcome:
@@ -202,6 +205,7 @@ def _options(params: Mapping[str, Json]) -> ImportOptions:
         joint_names=tuple(map(str, names)) if isinstance(names, list) else (),
         fill_missing=str(params["fill_missing"]),  # type: ignore[arg-type]
         motion_source=str(params["motion_source"]),
+        quat="wxyz" if params.get("quat") == "wxyz" else "xyzw",
     )
 
 

@@ -47,7 +47,8 @@ class ClipOptions:
     rate: OptionalHz = None
     """frames per second, for a format that does not say it."""
     unit: OptionalText = None
-    """m, cm, mm, inch, foot or cmu, for a format that does not say it."""
+    """for a format that does not say it: m, cm, mm, inch, foot, cmu, metres per unit as a number, or person for a figure of any
+    size."""
     baseline: OptionalFile = None
     """the session's bone lengths and standing markers, from `understudy mocap check`; a clip over 3 mm off is refused."""
     workers: Count = 1

@@ -25,6 +25,7 @@ def motion(
     fps: float | None = None,
     joint_names: str = "",
     fill_missing: Literal["refuse", "home"] = "refuse",
+    quat: Literal["xyzw", "wxyz"] = "xyzw",
     motion_source: str = "mocap",
     task: str = "",
     demonstrator: str = "",
@@ -45,6 +46,7 @@ def motion(
         joint_names: what the joint columns are, for files that do not say: a robot's name for its order, names with commas
             between them, or a text file of names.
         fill_missing: home lets joints that a file lacks stand at the home pose.
+        quat: order of the root's quaternion in a CSV without heading.
         motion_source: where the motions came from: mocap, synthetic, teleop, simulation or video.
         task: what was done, such as walk; also the folder of the episodes.
         demonstrator: who moved, as a code.
@@ -65,7 +67,7 @@ def motion(
     *files, into = paths
     found = labelled(files, task=task, demonstrator=demonstrator, instruction=instruction, labels=labels)
     model = load_robot(robot)
-    options = ImportOptions(layout, fps, joint_name_list(joint_names), fill_missing, motion_source)
+    options = ImportOptions(layout, fps, joint_name_list(joint_names), fill_missing, motion_source, quat)
     dataset = open_or_create(into, model)
     with progress("importing motions") as advance:
         results = import_motions(found, dataset, model, options, workers=workers, progress=advance)

@@ -37,7 +37,8 @@ def check(
         volume: size of the capture volume along x and y, metres.
         baseline: the session's bone lengths and standing markers; written where the file is missing, else compared: drift over
             1 mm is reported, over 3 mm refused.
-        unit: m, cm, mm, inch, foot or cmu, for a format that does not say it.
+        unit: for a format that does not say it: m, cm, mm, inch, foot, cmu, metres per unit as a number, or person for a figure
+            of any size.
         rate: frames per second, for a format that does not say it.
         companion: the skeleton (.asf) of an AMC motion, or the body model (.npz, .pkl) of an SMPL archive.
         json: print the result as JSON.

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.mocap._canonical import forward_direction, rest_pose
+from understudy.mocap._canonical import forward_direction, rest_pose, toes_before_shank
 from understudy.mocap.check.floor import Floor, floor_of
 from understudy.mocap.check.timing import Stretch, frozen, late_frames
 from understudy.spec.skeleton import BONES, INDEX, JOINTS, REQUIRED, SIDES, HumanMotion, Subject
@@ -131,11 +131,11 @@ def swapped_sides(motion: HumanMotion) -> bool:
     knees: list[float] = []
     toes: list[float] = []
     for side in SIDES:
-        hip, knee, ankle, toe = (motion.joint(f"{side}_{part}") for part in ("hip", "knee", "ankle", "toe"))
+        hip, knee, ankle = (motion.joint(f"{side}_{part}") for part in ("hip", "knee", "ankle"))
         if motion.measured[INDEX[f"{side}_knee"]]:
             knees.append(_median_along(knee - 0.5 * (hip + ankle), forward))
         if motion.measured[INDEX[f"{side}_toe"]]:
-            toes.append(_median_along(toe - ankle, forward))
+            toes.append(float(np.median(toes_before_shank(motion.joint_pos_world_m, side))))
     votes = [float(np.mean(votes)) for votes in (knees, toes) if votes]
     return bool(votes) and max(votes) < 0.0
 

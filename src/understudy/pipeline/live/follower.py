@@ -37,7 +37,8 @@ class Follower:
         """The pose for a whole frame (23, 3); `anew` where it does not continue the frames before."""
         if anew:
             self._shift_ns += AFRESH_NS  # a gap in the stamps makes the retargeter begin afresh
-        solved = self._retargeter.step(joint_pos_world_m, t_ns + self._shift_ns)
+        own = np.array(joint_pos_world_m, dtype=np.float64, order="C")  # compiled code is made anew for every kind of array
+        solved = self._retargeter.step(own, t_ns + self._shift_ns)
         return self._return.step(replace(solved, t_ns=t_ns))
 
     def take_over(self, before: Follower | None) -> None:
