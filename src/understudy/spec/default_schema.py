@@ -28,7 +28,7 @@ GATES: dict[str, dict[str, GateValue]] = {
         "mode": "evidence",
         "min_height_ratio": 0.5,
         "max_tilt_rad": 0.8,
-        "max_descent_m_s": 1.5,
+        "max_descent_m_s": 1.0,
         "max_tilt_alone_rad": 1.4,
     },
     "self_collision": {"enabled": True, "max_penetration_m": 0.005, "hold_s": 0.05},

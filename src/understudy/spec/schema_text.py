@@ -31,7 +31,7 @@ _TASKS = """\
 #   low_pelvis = true       # the pelvis may come under half its standing height
 #   floor_contact = true    # other bodies than the feet may touch the floor
 #   [tasks.get_up.gates.fall]
-#   max_descent_m_s = 2.0   # a task's own thresholds
+#   max_descent_m_s = 1.5   # a task's own thresholds
 """
 
 

@@ -39,7 +39,7 @@ class Fall:
         "mode": "evidence",
         "min_height_ratio": 0.5,
         "max_tilt_rad": 0.8,
-        "max_descent_m_s": 1.5,
+        "max_descent_m_s": 1.0,
         "min_clearance_m": 0.02,
         "before_s": 0.5,
         "hold_s": 0.05,
