@@ -61,7 +61,7 @@ def _steepest(room_m: F64, below_m: float, ahead_m: float) -> F64:
     toes just touch the floor opens ever faster, and what follows it is not the same at 30 and at 60 Hz.
     """
     upright = 0.5 * np.pi - np.arctan2(below_m, ahead_m)
-    return OPENING * upright * np.maximum(room_m, 0.0) / (np.hypot(ahead_m, below_m) - below_m)
+    return np.asarray(OPENING * upright * np.maximum(room_m, 0.0) / (np.hypot(ahead_m, below_m) - below_m))
 
 
 def _away(held: Bool, frames: float) -> F64:
