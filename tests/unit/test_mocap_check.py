@@ -218,3 +218,10 @@ def test_a_baseline_comes_back_and_drift_is_signed() -> None:
 def test_a_damaged_baseline_says_so(text: str, message: str) -> None:
     with pytest.raises(MocapError, match=message):
         parse_baseline(text, "b.json")
+
+
+@pytest.mark.parametrize(("rate_hz", "said"), [(1.0, True), (9.0, True), (12.0, False)])
+def test_a_rate_at_which_no_step_is_seen_is_refused(motion: HumanMotion, rate_hz: float, said: bool) -> None:
+    """A file whose Frame Time says a second per frame: every foot seems to stand."""
+    slow = replace(motion, t_ns=np.rint(np.arange(len(motion)) * 1e9 / rate_hz).astype(np.int64))
+    assert ("frames per second, at least 10" in _said(_check(slow), "refuse")) == said

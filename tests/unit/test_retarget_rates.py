@@ -42,7 +42,7 @@ def test_figures_agree_within_two_percent(figure: str, solved: Solved) -> None:
     assert max(values) - min(values) < max(0.02 * max(values), 0.02)
 
 
-@pytest.mark.parametrize(("rate_hz", "most"), [(60.0, 0.02), (240.0, 0.02), (30.0, 0.04)])
+@pytest.mark.parametrize(("rate_hz", "most"), [(60.0, 0.02), (240.0, 0.02), (30.0, 0.05)])
 def test_joints_agree_at_common_stamps(rate_hz: float, most: float, solved: Solved) -> None:
     """Root mean square difference from 120 Hz over the swing of the joints; stances begin and end on whole frames."""
     (motion, _), (reference, _) = solved[rate_hz], solved[120.0]

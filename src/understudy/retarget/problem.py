@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from understudy.geom.arrays import F64, I64
-from understudy.kinematics.forward import body_poses
+from understudy.kinematics.forward import BodyPoses, body_poses
 from understudy.retarget._frame_terms import SHARED, TAIL, TIP
 from understudy.retarget._tables import Capsules, Ground, Tree, Vectors
 from understudy.retarget.obstacles import capsule_pairs, ground_points, levers
@@ -56,6 +56,7 @@ class Problem:
         ankle_height_m: ankle above the sole when the sole is flat.
         hip_half_width_m: half the distance between the hips.
         foot_pitch_rad: angle of ankle to toe below the horizontal when the sole is flat.
+        toe_reach_m: how far the left and right sole reaches ahead of the ankle.
         sole_count: number of sole points of each foot; ground points are left sole, right sole, then the rest.
         can_roll: whether the ankle can lay the sole flat sideways.
         parts: what can be solved for together.
@@ -71,6 +72,7 @@ class Problem:
     ankle_height_m: float
     hip_half_width_m: float
     foot_pitch_rad: float
+    toe_reach_m: tuple[float, float]
     sole_count: tuple[int, int]
     can_roll: bool
     parts: Parts
@@ -121,10 +123,17 @@ def _make_problem(robot: RobotModel) -> Problem:
         ankle_height_m=float(ankle[2]) - sole_z,
         hip_half_width_m=0.5 * float(np.linalg.norm(at["left_hip"] - at["right_hip"])),
         foot_pitch_rad=float(np.arctan2(-fall[2], np.hypot(fall[0], fall[1]))),
+        toe_reach_m=(_toe_reach(robot, zero, "left"), _toe_reach(robot, zero, "right")),
         sole_count=(len(soles[0]), len(soles[1])),
         can_roll=bool(_ankle_rolls(robot, tree.chain, tree.chain_len)),
         palms=palms,
     )
+
+
+def _toe_reach(robot: RobotModel, zero: BodyPoses, side: str) -> float:
+    sole = robot.profile.soles[side]
+    outline = zero.points(*robot.on_body(sole.link, np.array(sole.outline_m)))[0]
+    return float((outline - zero.points(*robot.point(f"{side}_ankle"))[0])[:, 0].max())
 
 
 def with_ground(problem: Problem, ground: Ground) -> Problem:

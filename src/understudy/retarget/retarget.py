@@ -39,6 +39,8 @@ from understudy.retarget.trajectory import Settings
 from understudy.spec.robot import RobotModel, RobotMotion
 from understudy.spec.skeleton import HumanMotion
 
+SLOWEST_HZ = 10.0
+"""Rates below leave it open when feet stand."""
 SHORTEST = 5
 """Fewest frames that can be smoothed and differentiated."""
 
@@ -187,6 +189,11 @@ def _warnings(
     settings: Settings, robot: RobotModel,
 ) -> tuple[str, ...]:  # fmt: skip
     said = [*motion.source.warnings]
+    if motion.rate_hz < SLOWEST_HZ:
+        said.append(
+            f"{motion.rate_hz:g} frames per second are too few to tell when feet stand (at least {SLOWEST_HZ:g}), and every foot "
+            "seems to move slowly: correct the rate in the file (of BVH, the line Frame Time)"
+        )
     if not targets.stance.any():
         said.append("no foot ever stands still: the floor was put under the lowest toes and no foot is planted")
     bound = meets_bound(result, robot, motion.rate_hz)

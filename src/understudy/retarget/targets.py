@@ -12,6 +12,7 @@ import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
 from understudy.retarget.contacts import flat, slowness, stance, standing, standing_pitch
+from understudy.retarget.foot_pitch import lifted_soles
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.retarget.touch import floor_level, lying_feet, touching
 from understudy.spec.skeleton import INDEX, SIDES, SURFACES, HumanMotion, Subject
@@ -54,6 +55,7 @@ LYING_SOLE = 0.3
 
 PLACE: dict[str, int] = {name: i for i, name in enumerate(VECTORS)}
 HANDS = [PLACE[f"{side}_hand"] for side in SIDES]
+SOLES = [PLACE[f"{side}_sole"] for side in SIDES]
 _DIRECTIONS: tuple[tuple[int, int, int], ...] = tuple(
     (PLACE[name], INDEX[start], INDEX[end])
     for name, start, end in (
@@ -166,16 +168,19 @@ def make_targets(motion: HumanMotion, problem: Problem) -> Targets:
     """Feasible targets of a motion for a robot."""
     feet = standing(motion)
     known = calibrate(motion, problem, flat(motion, feet.stands))
+    flat_feet = flat(motion, feet.placed)
     rests, planted = touching(motion)
     lying, lying_still = lying_feet(motion, feet.stands)
     radial = known_throughout(motion.hand_radial_world)
     weights = task_weights(known.hip_mismatch_pct) + hand_weights(problem, motion.measured, radial)
     weights[HANDS] = place_of_hand_weight(motion.subject(), problem)
+    vectors = vector_targets(motion.joint_pos_world_m, known, problem, radial)
+    vectors[:, SOLES] = lifted_soles(vectors[:, SOLES], _ankle_heights(vectors, problem), motion, feet, flat_feet, problem)
     return Targets(
-        vectors=vector_targets(motion.joint_pos_world_m, known, problem, radial),
+        vectors=vectors,
         weights=weights,
         stance=feet.stands,
-        flat=flat(motion, feet.placed),
+        flat=flat_feet,
         firm=feet.firm,
         placed=feet.placed,
         slow=np.where(feet.placed, 0.0, slowness(motion)),
@@ -328,6 +333,12 @@ def known_throughout(radial: F64 | None) -> F64 | None:
         if 0 < len(seen) < len(radial):
             out[:, i] = _unit(np.stack([np.interp(frames, seen, radial[seen, i, c]) for c in range(3)], axis=1))
     return np.asarray(out)
+
+
+def _ankle_heights(vectors: F64, problem: Problem) -> F64:
+    """(T, 2) height over the floor at which the ankles are asked for, left and right, metres."""
+    reach = [problem.lengths_m[f"{side}_leg"] * vectors[:, PLACE[f"{side}_foot"], 2] for side in SIDES]
+    return vectors[:, PLACE["midhip"], 2, None] + np.stack(reach, axis=1)
 
 
 def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m: float) -> float:

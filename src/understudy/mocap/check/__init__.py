@@ -27,6 +27,8 @@ FASTEST_M_S = 15.0
 UNEVEN = 0.05
 """Share by which a limb of one side may differ from the other's."""
 LONGEST_GAP_S = 0.5
+SLOWEST_HZ = 10.0
+"""With fewer frames a second a step is over between two of them, and whether a foot stood cannot be told."""
 FLATNESS_M, TILT_DEG = 0.02, 1.0
 HELD_S = 0.1
 
@@ -94,6 +96,7 @@ def check_motion(motion: HumanMotion, stance: Bool, *, volume_m: tuple[float, fl
     found = [
         *(Finding("warn", text) for text in motion.source.warnings if "swapped" not in text and "frame 1 is" not in text),
         *_sides(motion, swapped),
+        *_rate(motion),
         *_timing(gaps, held),
         *_speed(motion),
         *_proportions(motion),
@@ -171,6 +174,18 @@ def _sides(motion: HumanMotion, swapped: bool) -> list[Finding]:
     if float(np.median(np.sum(hips[:, :2] * shoulders[:, :2], axis=1))) < 0.0:
         found.append(Finding("refuse", "the left shoulder is on the side of the right hip: one pair is swapped"))
     return found
+
+
+def _rate(motion: HumanMotion) -> list[Finding]:
+    if motion.rate_hz >= SLOWEST_HZ:
+        return []
+    return [
+        Finding(
+            "refuse",
+            f"{motion.rate_hz:g} frames per second, at least {SLOWEST_HZ:g} are needed to tell when feet stand: the rate in the "
+            "file is wrong (of BVH, the line Frame Time), or the motion was thinned out; export it at its own rate",
+        )
+    ]
 
 
 def _timing(gaps: Sequence[Stretch], held: Sequence[Stretch]) -> list[Finding]:
