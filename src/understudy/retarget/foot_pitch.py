@@ -41,13 +41,14 @@ def lifted_soles(soles: F64, ankles_m: F64, motion: HumanMotion, feet: Standing,
     """
     level = np.hypot(soles[..., 0], soles[..., 1])
     pitch = np.arctan2(-soles[..., 2], level)
-    near = round(TUCKED_S * motion.rate_hz)
+    near, lifted = round(TUCKED_S * motion.rate_hz), _lifted(ankles_m, motion)
     for i, side in enumerate(SIDES):
         flat = problem.foot_pitch_rad
         room = ankles_m[:, i] - problem.ankle_height_m - LEVEL * problem.leg_m
         most = flat + _steepest(room, problem.ankle_height_m, problem.toe_reach_m[i])
-        held = feet.placed[:, i] | grown(feet.placed[:, i] & ~lying[:, i], near)
-        share = _away(held, LET_GO_S * motion.rate_hz) * _over_sole(motion, side) * _lifted(ankles_m[:, i], motion)
+        tucked = feet.placed[:, i] & ~lying[:, i]
+        held = feet.placed[:, i] | grown(tucked, near) if tucked.any() else feet.placed[:, i]
+        share = _away(held, LET_GO_S * motion.rate_hz) * _over_sole(motion, side) * lifted[:, i]
         pitch[:, i] -= share * np.maximum(pitch[:, i] - most, 0.0)
     ahead = soles[..., :2] * (np.cos(pitch) / np.maximum(level, 1e-9))[..., None]
     return np.concatenate([ahead, -np.sin(pitch)[..., None]], axis=2)
@@ -82,8 +83,8 @@ def _over_sole(motion: HumanMotion, side: str) -> F64:
 
 
 def _lifted(height_m: F64, motion: HumanMotion) -> F64:
-    """(T,) 1 where a height (T,) grows by RISING_M_S, 0 where it falls as fast."""
+    """(T, 2) 1 where a height (T, 2) grows by RISING_M_S, 0 where it falls as fast."""
     t = motion.t_ns
     before, after = np.maximum(t - WINDOW_NS, t[0]), np.minimum(t + WINDOW_NS, t[-1])
-    rise = (lerp_at(t, height_m, after) - lerp_at(t, height_m, before)) / np.maximum((after - before) * 1e-9, 1e-9)
-    return np.asarray(np.clip(0.5 + 0.5 * rise / RISING_M_S, 0.0, 1.0))
+    rise = lerp_at(t, height_m, after) - lerp_at(t, height_m, before)
+    return np.asarray(np.clip(0.5 + 0.5 * rise / (RISING_M_S * np.maximum((after - before) * 1e-9, 1e-9))[:, None], 0.0, 1.0))
