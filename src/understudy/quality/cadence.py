@@ -13,7 +13,8 @@ from understudy.spec.stream import Stream
 
 _STEADY_SAMPLES, _STEADY_HZ = 20, 5.0
 _STEADY_SHARE, _STEADY_OFF = 0.8, 0.25
-"""A stream without a rate has a pace when it has so many samples, that often, and so many of its steps are about the median."""
+"""A stream without a rate has a pace when it has so many samples, that often, and so many of its steps are about the median, or
+whole multiples of it."""
 
 
 def judged(episode: Episode) -> Iterator[Stream]:
@@ -36,7 +37,8 @@ def _steady(stream: Stream) -> bool:
     step_s = median_step_s(stream.t_ns)
     if len(stream) < _STEADY_SAMPLES or not 0.0 < step_s <= 1.0 / _STEADY_HZ:
         return False
-    alike = np.abs(np.diff(stream.t_ns) * 1e-9 - step_s) <= _STEADY_OFF * step_s
+    steps = np.diff(stream.t_ns) * 1e-9 / step_s
+    alike = np.abs(steps - np.maximum(np.round(steps), 1.0)) <= _STEADY_OFF  # also where samples are missing in between
     return bool(alike.mean() >= _STEADY_SHARE)
 
 

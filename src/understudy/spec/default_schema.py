@@ -66,7 +66,7 @@ GATES: dict[str, dict[str, GateValue]] = {
     "units": {"enabled": True},
     "swapped_sides": {"enabled": True},
     "duration": {"enabled": True, "min_s": 0.5, "max_s": 1800.0},
-    "truncation": {"enabled": True, "min_share": 0.65, "min_travel": 0.65},
+    "truncation": {"enabled": True, "min_share": 0.65, "min_travel": 0.7},
     "duplicates": {"enabled": True, "max_shared": 0.8},
     "source": {"enabled": True},
 }

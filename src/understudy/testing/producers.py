@@ -176,6 +176,8 @@ class Sway:
             return np.concatenate([0.01 * wave[:2], [height_m], [1.0, 0.0, 0.0, 0.0]])
         if spec.kind == "quaternion":
             return np.array([1.0, 0.0, 0.0, 0.0])
+        if spec.name == "projected_gravity":
+            return np.array([0.0, 0.0, -1.0]) + 0.01 * wave
         return 0.5 + 0.01 * wave if spec.name.startswith("gripper") else 0.01 * wave
 
 

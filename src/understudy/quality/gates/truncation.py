@@ -37,7 +37,7 @@ class Truncation:
     defaults: Mapping[str, GateValue] = {
         "min_share": 0.65,
         "min_share_moving": 0.75,
-        "min_travel": 0.65,
+        "min_travel": 0.7,
         "whole_travel": 0.9,
         "min_share_shortest": 0.8,
         "max_spread": 1.7,
