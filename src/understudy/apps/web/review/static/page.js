@@ -26,6 +26,7 @@ class Page {
     this.episode = null;
     this.ahead = new Map();
     this.fresh = new Map();
+    this.again = 0;
     this.mine = [];
     this.history = [];
     this.version = 0;
@@ -130,6 +131,12 @@ class Page {
     await this.look();
     if (!this.reopen) return;
     this.reopen = false;
+    this.again = 2; // what is taken back may reach the episode a moment after it is saved
+    this.openAgain();
+  }
+
+  openAgain() {
+    this.ahead.delete(this.current.episode);
     this.open(this.current.episode, this.current.list, { playing: false, at: this.player.time });
   }
 
@@ -227,11 +234,11 @@ class Page {
   }
 
   async look() {
-    const version = this.version;
+    const version = this.version, waited = this.outbox.waiting; // asked before all is saved, an answer may know of less than the page
     try {
       const state = await source.state(this.reviewer, this.current.episode);
       this.lost = "";
-      if (version !== this.version || this.outbox.waiting) Object.assign(this.state, { trouble: state.trouble, unapplied: state.unapplied });
+      if (version !== this.version || waited || this.outbox.waiting) Object.assign(this.state, { trouble: state.trouble, unapplied: state.unapplied });
       else {
         this.state = state;
         this.fresh.clear();
@@ -242,6 +249,10 @@ class Page {
     this.showState();
     this.showSaved();
     if (!this.current.episode && this.reviewer && !this.lost) this.next();
+    else if (this.again > 0 && this.episode && !this.player.playing) {
+      this.again--;
+      this.openAgain();
+    }
   }
 
   showState() {
