@@ -26,7 +26,6 @@ class Page {
     this.episode = null;
     this.ahead = new Map();
     this.fresh = new Map();
-    this.again = 0;
     this.mine = [];
     this.history = [];
     this.version = 0;
@@ -129,14 +128,8 @@ class Page {
     this.showSaved();
     if (!sent || this.outbox.waiting) return;
     await this.look();
-    if (!this.reopen) return;
+    if (!this.reopen || this.outbox.waiting) return; // what is taken back meanwhile is reopened once it is saved itself
     this.reopen = false;
-    this.again = 2; // what is taken back may reach the episode a moment after it is saved
-    this.openAgain();
-  }
-
-  openAgain() {
-    this.ahead.delete(this.current.episode);
     this.open(this.current.episode, this.current.list, { playing: false, at: this.player.time });
   }
 
@@ -249,10 +242,6 @@ class Page {
     this.showState();
     this.showSaved();
     if (!this.current.episode && this.reviewer && !this.lost) this.next();
-    else if (this.again > 0 && this.episode && !this.player.playing) {
-      this.again--;
-      this.openAgain();
-    }
   }
 
   showState() {
