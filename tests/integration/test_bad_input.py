@@ -21,6 +21,7 @@ from understudy.kinematics.load import load_robot
 from understudy.kinematics.robot_json import write_robot_json
 from understudy.simulate.walker import squat, stand, write_bvh
 from understudy.store.dataset import Dataset
+from understudy.testing.bvh_files import scaled_bvh
 
 ROBOT = ("--robot", "unitree_g1")
 LABELS = ("--task", "squat", "--demonstrator", "walker", "--instruction", "squat")
@@ -108,17 +109,6 @@ def header(text: str, name: str, value: str) -> str:
     return re.sub(rf"^{name}: .*$", f"{name}: {value}", text, flags=re.MULTILINE)
 
 
-def scaled(text: str, by: float) -> str:
-    """Offsets and root positions in another unit."""
-    head, _, motion = text.partition("MOTION")
-    head = re.sub(r"OFFSET (\S+) (\S+) (\S+)", lambda m: "OFFSET " + " ".join(str(float(v) * by) for v in m.groups()), head)
-    lines = motion.split("\n")
-    for i in range(3, len(lines)):
-        words = lines[i].split()
-        lines[i] = " ".join([*(str(float(w) * by) for w in words[:3]), *words[3:]])
-    return head + "MOTION" + "\n".join(lines)
-
-
 SPOILED: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     "empty": (lambda text: "", ("the file is empty",)),
     "cut_in_hierarchy": (edited(lambda ls: ls[:20]), (r":21: ", "truncated")),
@@ -140,7 +130,7 @@ SPOILED: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     ),
     "rate_of_zero": (lambda text: header(text, "Frame Time", "0"), (r":\d+: Frame Time is '0'", "0.0001 s to 1 s")),
     "rate_below_zero": (lambda text: header(text, "Frame Time", "-0.01"), (r":\d+: Frame Time is '-0.01'",)),
-    "wrong_unit": (lambda text: scaled(text, 3.0), ("the unit cannot be found", "0.6 to 1.2 m", "--unit person")),
+    "wrong_unit": (lambda text: scaled_bvh(text, 3.0), ("the unit cannot be found", "0.6 to 1.2 m", "--unit person")),
     "too_many_values": (edited(lambda ls: [*ls, ls[-1]]), ("more values than 49 frames", "Frames")),
     "another_format": (lambda text: '{"a": 1}', (":1: ", "HIERARCHY")),
 }

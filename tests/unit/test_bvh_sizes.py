@@ -15,6 +15,7 @@ from understudy.mocap.bvh import Bvh, motion_from_bvh
 from understudy.mocap.check import swapped_sides
 from understudy.simulate.walker import stand, walk, write_bvh
 from understudy.spec.skeleton import INDEX, JOINTS
+from understudy.testing.bvh_files import scaled_bvh
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +26,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def scaled(text: str, by: float) -> bytes:
-    """Offsets and root positions in another unit."""
-    head, _, motion = text.partition("MOTION")
-    head = re.sub(r"OFFSET (\S+) (\S+) (\S+)", lambda m: "OFFSET " + " ".join(str(float(v) * by) for v in m.groups()), head)
-    lines = motion.split("\n")
-    for i in range(3, len(lines)):
-        words = lines[i].split()
-        lines[i] = " ".join([*(str(float(w) * by) for w in words[:3]), *words[3:]])
-    return (head + "MOTION" + "\n".join(lines)).encode()
+    return scaled_bvh(text, by).encode()
 
 
 def test_a_figure_of_no_unit_is_made_a_person(text: str) -> None:
