@@ -75,7 +75,7 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     pos_world_m = canonical.fill_toes(in_world(pos, up, unit_m))
     hands = hand_positions(np.where(fingers >= 0, np.searchsorted(nodes, fingers), -1), node_pos)
     radial = bvh_palms(palms, {node: node_pos[:, i] for i, node in enumerate(nodes)}, pos=pos, hands=hands)
-    odd = [odd_size(leg * unit_m) if unit is None else None, slow_rate(1.0 / file.frame_time_s), warning if up == found else None]
+    odd = [odd_size(leg * unit_m) if unit is None else None, warning if up == found else None]
     warnings = [text for text in odd if text]
     warnings += canonical.observations(pos_world_m, layout.measured)
     source = SourceInfo(
@@ -98,17 +98,6 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
         hand_pos_world_m=None if hands is None else in_world(hands, up, unit_m),
         hand_radial_world=None if radial is None else in_world(radial, up),
     )
-
-
-SLOWEST_HZ = 10.0
-"""Motion is recorded at this rate at least; fewer frames per second are most often a frame time that nobody set."""
-
-
-def slow_rate(rate_hz: float) -> str | None:
-    """What to say of a rate at which nobody records."""
-    if rate_hz >= SLOWEST_HZ:
-        return None
-    return f"the file says {rate_hz:.3g} frames per second: correct its Frame Time if the motion was recorded faster"
 
 
 def stamps(frames: int, frame_time_s: float) -> I64:

@@ -37,10 +37,8 @@ from understudy.retarget.start import pose_quat_wxyz, start_pose
 from understudy.retarget.targets import Targets, make_targets, person_at_robot_size
 from understudy.retarget.trajectory import Settings
 from understudy.spec.robot import RobotModel, RobotMotion
-from understudy.spec.skeleton import HumanMotion
+from understudy.spec.skeleton import SLOWEST_HZ, HumanMotion
 
-SLOWEST_HZ = 10.0
-"""Rates below leave it open when feet stand."""
 SHORTEST = 5
 """Fewest frames that can be smoothed and differentiated."""
 

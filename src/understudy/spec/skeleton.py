@@ -38,6 +38,10 @@ BONES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """(parent, child) pairs that draw the skeleton."""
 
+SLOWEST_HZ = 10.0
+"""With fewer frames a second a step is over between two of them, and whether a foot stood cannot be told: most often nobody set
+the rate that the file states."""
+
 SURFACES: tuple[str, ...] = (
     *(f"{side}_{part}" for part in ("hand", "knee", "elbow") for side in SIDES), "pelvis", "torso",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from understudy.geom.arrays import F64, Bool
 from understudy.mocap._canonical import forward_direction, rest_pose, toes_before_shank
 from understudy.mocap.check.floor import Floor, floor_of
 from understudy.mocap.check.timing import Stretch, frozen, late_frames
-from understudy.spec.skeleton import BONES, INDEX, JOINTS, REQUIRED, SIDES, HumanMotion, Subject
+from understudy.spec.skeleton import BONES, INDEX, JOINTS, REQUIRED, SIDES, SLOWEST_HZ, HumanMotion, Subject
 
 Level = Literal["warn", "refuse"]
 Verdict = Literal["good", "usable", "refused"]
@@ -27,8 +27,6 @@ FASTEST_M_S = 15.0
 UNEVEN = 0.05
 """Share by which a limb of one side may differ from the other's."""
 LONGEST_GAP_S = 0.5
-SLOWEST_HZ = 10.0
-"""With fewer frames a second a step is over between two of them, and whether a foot stood cannot be told."""
 FLATNESS_M, TILT_DEG = 0.02, 1.0
 HELD_S = 0.1
 
