@@ -13,6 +13,7 @@ from understudy.retarget.contacts import flat, grown, standing
 from understudy.retarget.foot_pitch import LET_GO_S, LEVEL, lifted_soles
 from understudy.retarget.problem import Problem, make_problem
 from understudy.retarget.targets import SOLES, calibrate, make_targets, vector_targets
+from understudy.simulate import floor
 from understudy.simulate.walker import walk
 from understudy.spec.skeleton import INDEX, HumanMotion
 
@@ -98,3 +99,13 @@ def test_under_a_shank_that_lies_a_foot_points_as_the_person_s(walking: HumanMot
     lying = replace(walking, joint_pos_world_m=pos)
     asked, lifted = _changed(lying, problem, _rising(lying, problem, problem.ankle_height_m))
     np.testing.assert_allclose(lifted, asked, atol=1e-12)
+
+
+def test_feet_are_tucked_as_the_person_s_around_a_stance_on_the_toes(problem: Problem) -> None:
+    kneeling = floor.kneel(rate_hz=60.0).motion
+    feet = standing(kneeling)
+    on_toes = feet.placed & ~flat(kneeling, feet.placed)
+    near = np.stack([grown(side, round(0.3 * kneeling.rate_hz)) if side.any() else side for side in on_toes.T], axis=1)
+    asked, lifted = _changed(kneeling, problem, _rising(kneeling, problem, problem.ankle_height_m))
+    assert (near & ~feet.placed).any()
+    np.testing.assert_allclose(lifted[near], asked[near], atol=1e-12)

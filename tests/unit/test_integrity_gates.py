@@ -10,6 +10,7 @@ import pytest
 
 from understudy.geom.arrays import F64
 from understudy.geom.interpolation import slerp_at
+from understudy.geom.rotations import quat_apply, quat_conj, quat_mul
 from understudy.spec.default_schema import default_schema, schema_toml
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -48,7 +49,7 @@ def _turned(episode: Episode, key: str, columns: slice) -> Episode:
 
 def _nodding(yaw_rad: float = 0.0) -> Episode:
     """A robot that squats, its pelvis turned and leaning, and carries an IMU."""
-    from understudy.geom.rotations import quat_mul, rotvec_to_quat
+    from understudy.geom.rotations import rotvec_to_quat
 
     episode = make_squat_episode(ROBOT, duration_s=3.0)
     pose = episode.data(BASE).copy()
@@ -332,6 +333,16 @@ def test_an_accelerometer_that_feels_a_push_downwards(factor: float, is_bad: boo
     assert [f.stream for f in found if f.stream == IMU] == ([IMU] if is_bad else [])
 
 
+@pytest.mark.parametrize(("factor", "is_bad"), [(1.0, False), (-1.0, True)])
+def test_an_imu_that_is_mounted_upside_down_and_says_so(factor: float, is_bad: bool) -> None:
+    episode, over = _nodding(), np.array([0.0, 1.0, 0.0, 0.0])
+    imu = episode.data(IMU).copy()
+    imu[:, :4] = quat_mul(imu[:, :4], over)
+    imu[:, 4:7], imu[:, 7:10] = quat_apply(quat_conj(over), imu[:, 4:7]), factor * quat_apply(quat_conj(over), imu[:, 7:10])
+    found = _found("gravity", with_data(without(episode, GRAVITY), IMU, imu))
+    assert [f.stream for f in found] == ([IMU] if is_bad else [])
+
+
 @pytest.mark.parametrize("yaw_rad", [0.0, 1.0, -2.0])
 def test_an_imu_whose_quaternion_is_xyzw(yaw_rad: float) -> None:
     episode = _nodding(yaw_rad)
@@ -372,7 +383,7 @@ def _leaning(episode: Episode) -> Episode:
 
 @pytest.mark.parametrize(("tilt_rad", "is_bad"), [(0.05, False), (0.2, False)])
 def test_a_sensor_mounted_askew_is_not_in_another_order(tilt_rad: float, is_bad: bool) -> None:
-    from understudy.geom.rotations import quat_mul, rotvec_to_quat
+    from understudy.geom.rotations import rotvec_to_quat
 
     episode = _nodding(0.4)
     imu = episode.data(IMU).copy()

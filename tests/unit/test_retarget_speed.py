@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
+from understudy.geom.rotations import quat_to_matrix
 from understudy.kinematics.load import load_robot
 from understudy.retarget import trajectory
+from understudy.retarget._tables import Pose
 from understudy.retarget.amplitude import loss_warning
-from understudy.retarget.coarse import _within_speed
+from understudy.retarget.coarse import _curve, _within_speed
 from understudy.retarget.retarget import retarget
 from understudy.retarget.speed import fast_steps, fast_warning, meets_bound, speed_bound
 from understudy.retarget.trajectory import Settings
@@ -100,3 +102,15 @@ def test_a_look_goes_on_where_the_last_step_still_moved_far(robot: RobotModel, m
     monkeypatch.setattr(trajectory, "ASTRAY", np.inf)
     off_m.append(float(retarget(motion, robot, settings=Settings(fast=True)).residual_m[:, :2].mean()))
     assert off_m[0] < 0.9 * off_m[1]
+
+
+def test_a_curve_goes_straight_on_beyond_the_last_frame_that_was_solved() -> None:
+    """Joints, root and its turn that change evenly do so to the end, whatever is left over."""
+    at, frames = np.arange(23), np.arange(0, 23, 4)
+    q, pos = 0.02 * at[:, None] * np.array([1.0, -2.0]), 0.01 * at[:, None] * np.array([1.0, 0.5, 0.0])
+    yaw = 0.001 * at
+    turned = quat_to_matrix(np.stack([np.cos(yaw / 2.0), 0 * yaw, 0 * yaw, np.sin(yaw / 2.0)], axis=1))
+    drawn = _curve(Pose(pos[frames], turned[frames], q[frames]), frames, len(at))
+    np.testing.assert_allclose(drawn.q, q, atol=1e-12)
+    np.testing.assert_allclose(drawn.root_pos, pos, atol=1e-12)
+    np.testing.assert_allclose(drawn.root_rot, turned, atol=1e-6)
