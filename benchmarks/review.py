@@ -22,9 +22,8 @@ from understudy.pipeline.review.session import ReviewSession
 from understudy.pipeline.review.summary import YARDSTICK_S, summarize
 from understudy.store.dataset import Dataset
 from understudy.testing.chromium import Chromium
-from understudy.testing.reviews import review_dataset
+from understudy.testing.reviews import review_dataset, sign_in
 
-NAME = "localStorage.setItem('understudy reviewer', 'script');"
 CURRENT = "document.querySelector('[aria-current]')?.title.split(':')[0]"
 ENDED = "document.body?.dataset.state === 'open' && !document.getElementById('ended').hidden"
 SAVED = "document.getElementById('saved').innerText === 'all saved'"
@@ -60,8 +59,9 @@ def review(session: ReviewSession, count: int, pictures: Path | None) -> tuple[l
         pictures.mkdir(parents=True, exist_ok=True)
     with (
         ReviewServer(session, load_robot(session.dataset.robot_source), port=0) as server,
-        Chromium(server.url, before=NAME, width=1440, height=900) as page,
+        Chromium(server.url, width=1440, height=900) as page,
     ):
+        sign_in(page, "script")
         page.until("document.body?.dataset.state === 'open'")
         cpu_s, since_s = time.process_time(), time.monotonic()
         for k in range(count):

@@ -41,7 +41,8 @@ class Chromium:
     Args:
         url: of the page.
         width, height: of the window, pixels.
-        before: JavaScript that runs in the page before its own.
+        before: JavaScript that runs in the page before its own; not to touch the page's storage, which Chromium now and then does
+            not keep over a reload when it was opened that early.
         dark: prefer the dark colours.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from understudy.spec.findings import Finding, Notes, ScoreResult, Segment
 from understudy.spec.review import Decision, Reason, Verdict
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
+from understudy.testing.chromium import Chromium
 from understudy.testing.episodes import make_episode, with_stream
 from understudy.testing.export import with_camera
 from understudy.testing.producers_bench import with_small_cameras
 
 AT = "2026-11-28T14:03:09Z"
 SECOND_NS = 10**9
+ASKED = "document.getElementById('who-dialog')?.open"
 _ids = itertools.count(1)
 
 
@@ -98,3 +101,10 @@ def _add(
         checked_with="x",
     )
     dataset.add(episode.with_notes(notes))
+
+
+def sign_in(page: Chromium, name: str) -> None:
+    """Answer the review page when it asks who is there."""
+    page.until(ASKED)
+    page.ask(f"document.getElementById('name').value = {json.dumps(name)}")
+    page.ask("document.getElementById('who-form').requestSubmit()")
