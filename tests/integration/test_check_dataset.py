@@ -4,51 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from understudy.apps.cli._main import main
-from understudy.kinematics.load import load_robot
-from understudy.pipeline import check_judging, check_known
-from understudy.pipeline.check import check_dataset, settle
-from understudy.quality import verdict
-from understudy.spec.default_schema import default_schema
+from understudy.pipeline.check import check_dataset
 from understudy.spec.episode import Episode
-from understudy.spec.findings import Notes
-from understudy.spec.robot import RobotModel
-from understudy.store.dataset import Dataset, EpisodeRef
+from understudy.store.dataset import Dataset
 from understudy.store.episode_file import read_episode
-from understudy.store.journal_state import TakeState, write_state
-from understudy.store.notes import notes_path
-from understudy.testing.episodes import make_episode, make_fall_episode, with_data, with_gap
-from understudy.testing.stand_in import stand_in_robot
-
-POSITIONS = "observations/joint_positions"
-
-
-@cache
-def _robot() -> RobotModel:
-    return load_robot("unitree_g1")
-
-
-def _good(seed: int = 0) -> Episode:
-    return make_episode(_robot(), duration_s=2.0, seed=seed)
-
-
-def _dataset(root: Path, *episodes: Episode) -> Dataset:
-    dataset = Dataset.create(root, default_schema(_robot(), "test"), _robot())
-    for episode in episodes:
-        dataset.add(episode)
-    return dataset
+from understudy.testing.datasets import good_episode, mixed_dataset
 
 
 def _files(root: Path) -> dict[str, bytes]:
@@ -57,9 +26,7 @@ def _files(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Dataset:
-    """Two good episodes, a fall, and one with a hole in a stream."""
-    holed = with_gap(_good(seed=2), "observations/joint_velocities", start_s=0.5, gap_s=0.2)
-    return _dataset(tmp_path / "set", _good(), _good(seed=1), make_fall_episode(_robot()), holed)
+    return mixed_dataset(tmp_path / "set")
 
 
 def test_what_is_refused_moves_with_its_findings_and_is_not_deleted(mixed: Dataset) -> None:
@@ -142,32 +109,6 @@ def test_a_person_outranks_the_gates(mixed: Dataset, decision: str) -> None:
     assert bool(kept.findings) is (decision == "accepted")  # what the gates saw stays to be read
 
 
-def test_a_run_that_was_killed_before_the_move_is_finished(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(self: Dataset, episode_id: str, partition: str) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Dataset, "move", killed)
-        with pytest.raises(KeyboardInterrupt):
-            check_dataset(mixed)
-    assert mixed.refs("failures") == ()
-    summary = check_dataset(mixed)
-    assert {e.id for e in summary.refused} == {"fall_00000000", "stand_00000002"}
-    assert {ref.id for ref in mixed.refs("failures")} == {"fall_00000000", "stand_00000002"}
-
-
-def test_an_episode_that_cannot_be_read_does_not_stop_the_others(mixed: Dataset) -> None:
-    path = mixed.refs()[1].path
-    path.write_bytes(path.read_bytes()[:2000])
-    summary = check_dataset(mixed)
-    (broken,) = [e for e in summary.episodes if e.outcome == "unreadable"]
-    assert broken.id == path.stem
-    assert path.name in broken.error
-    assert broken in summary.refused
-    assert path.is_file()
-    assert sum(e.looked_at for e in summary.episodes) == 4
-
-
 def test_the_command(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(mixed.root), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -186,7 +127,7 @@ def test_the_command(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_new_episode_makes_no_old_one_be_judged_again(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     check_dataset(mixed)
-    mixed.add(_good(seed=7))
+    mixed.add(good_episode(seed=7))
     read: list[str] = []
 
     def watched(path: Path, *, whole: bool = False) -> Episode:
@@ -204,7 +145,7 @@ def test_a_new_episode_makes_no_old_one_be_judged_again(mixed: Dataset, monkeypa
 
 def test_a_copy_under_another_name_is_refused_and_the_first_one_stays(mixed: Dataset) -> None:
     check_dataset(mixed)
-    mixed.add(replace(_good(), id="again_00000000"))
+    mixed.add(replace(good_episode(), id="again_00000000"))
     assert [e.id for e in check_dataset(mixed).refused] == ["again_00000000"]
     check_dataset(mixed)
     assert (mixed.ref("stand_00000000").partition, mixed.ref("again_00000000").partition) == ("episodes", "failures")
@@ -213,156 +154,12 @@ def test_a_copy_under_another_name_is_refused_and_the_first_one_stays(mixed: Dat
 
 
 def test_several_workers_say_the_same(mixed: Dataset, tmp_path: Path) -> None:
-    mixed.add(replace(_good(), id="zagain_00000000"))  # workers do not know each other's: the copy is found all the same
+    mixed.add(replace(good_episode(), id="zagain_00000000"))  # workers do not know each other's: the copy is found all the same
     twin = tmp_path / "twin"
     shutil.copytree(mixed.root, twin)
     alone, many = check_dataset(mixed), check_dataset(Dataset.open(twin), workers=2)
     assert [(e.id, e.outcome, e.notes) for e in alone.episodes] == [(e.id, e.outcome, e.notes) for e in many.episodes]
     assert "zagain_00000000" in {e.id for e in many.refused}
-
-
-def test_two_checks_at_once(mixed: Dataset) -> None:
-    for seed in range(3, 8):
-        mixed.add(_good(seed=seed))
-    before = {ref.id: ref.path.read_bytes() for ref in mixed.refs("all")}
-    code = f"from understudy.apps.cli._main import main; raise SystemExit(main(['check', {str(mixed.root)!r}, '--json']))"
-    runs = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for run in runs:
-        out, err = run.communicate(timeout=300)
-        assert run.returncode in (0, 1), err
-        assert "Traceback" not in err
-        said = {e["id"]: e["outcome"] for e in json.loads(out)["episodes"]}
-        assert {id_ for id_, outcome in said.items() if outcome != "accepted"} <= {"fall_00000000", "stand_00000002"}
-    opened = Dataset.open(mixed.root)
-    assert {ref.id: ref.path.read_bytes() for ref in opened.refs("all")} == before  # nothing lost, nothing changed
-    assert {ref.id for ref in opened.refs("failures")} == {"fall_00000000", "stand_00000002"}
-    assert all(opened.notes(id_) is not None for id_ in before)
-    assert check_dataset(opened).refused == ()
-
-
-def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged_before = check_judging.judged_here
-
-    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> check_judging.Judgement | str:
-        said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
-        if ref.id == "fall_00000000":
-            person = Notes(episode=ref.id, review={"verdict": "accepted", "by": "kim"})
-            settle(dataset, person)
-        return said
-
-    monkeypatch.setattr("understudy.pipeline.check.judged_here", meanwhile)
-    check_dataset(mixed)
-    notes = mixed.notes("fall_00000000")
-    assert notes is not None
-    assert (mixed.ref("fall_00000000").partition, notes.review["by"], notes.verdict) == ("episodes", "kim", "accepted")
-    assert "fall" in {f.gate for f in notes.findings}
-
-
-def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
-    mixed: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    moved: list[str] = []
-    judge = verdict.judge
-
-    def moving(episode: Episode, *args: object, **others: object) -> Notes:
-        if episode.id == "stand_00000001" and not moved:
-            moved.append(episode.id)
-            mixed.move(episode.id, "failures")  # its samples are not read yet
-        return judge(episode, *args, **others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("understudy.pipeline.check_judging.judge", moving)
-    summary = check_dataset(mixed)
-    (found,) = [e for e in summary.episodes if e.id == "stand_00000001"]
-    assert (found.outcome, mixed.ref("stand_00000001").partition) == ("accepted", "episodes")
-    assert found.notes is not None
-    assert not [f for f in found.notes.findings if "cannot be checked" in f.message]
-
-
-def test_an_episode_that_is_gone_does_not_stop_the_others(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = check_known.known_of
-
-    def removing(dataset: Dataset, *args: object, **others: object) -> object:
-        mixed.ref("stand_00000001").path.unlink()
-        return known(dataset, *args, **others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("understudy.pipeline.check.known_of", removing)
-    summary = check_dataset(mixed)
-    assert {e.id: e.error for e in summary.unreadable}["stand_00000001"].endswith("somebody moved or removed it during the check")
-    assert len(summary.episodes) == 4
-
-
-@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "folder", "newer"])
-def test_files_that_are_no_episodes_are_named(mixed: Dataset, kind: str) -> None:
-    path = mixed.root / "episodes" / "stand" / "odd_00000000.h5"
-    if kind == "folder":
-        path.mkdir()
-    elif kind in ("text", "empty"):
-        path.write_bytes(b"" if kind == "empty" else b"no episode at all " * 100)
-    else:
-        with h5py.File(path, "w") as file:
-            file["data"] = np.arange(5)
-            if kind == "newer":
-                file.attrs["format"], file.attrs["format_version"] = "understudy-episode", 99
-    summary = check_dataset(mixed)
-    (odd,) = [e for e in summary.episodes if e.id == "odd_00000000"]
-    assert odd.outcome == "unreadable"
-    assert path.name in odd.error
-    assert path.exists()
-    assert sum(e.outcome == "accepted" for e in summary.episodes) == 2
-
-
-def test_a_file_that_was_cut_after_its_verdict_is_looked_at_again(mixed: Dataset) -> None:
-    check_dataset(mixed)
-    path = mixed.ref("stand_00000000").path
-    path.write_bytes(path.read_bytes()[:3000])
-    assert [e.id for e in check_dataset(mixed).unreadable] == ["stand_00000000"]
-
-
-def test_notes_that_are_damaged_are_named_and_left(mixed: Dataset) -> None:
-    check_dataset(mixed)
-    path = notes_path(mixed.ref("stand_00000000").path)
-    path.write_text("{")
-    (odd,) = check_dataset(mixed).unreadable
-    assert "damaged notes" in odd.error
-    assert path.read_text() == "{"
-
-
-def test_an_episode_of_another_robot_is_refused_with_a_finding(mixed: Dataset) -> None:
-    robot = stand_in_robot()
-    other = Dataset.create(mixed.root.parent / "other", default_schema(robot, "other"), robot)
-    there = other.add(make_episode(robot, duration_s=1.0, episode_id="foreign_00000000"))
-    shutil.copy(there.path, mixed.root / "episodes" / "stand" / there.path.name)
-    check_dataset(mixed)
-    notes = mixed.notes("foreign_00000000")
-    assert notes is not None
-    assert mixed.ref("foreign_00000000").partition == "failures"
-    assert {f.gate for f in notes.findings} == {"schema_match"}
-
-
-def test_an_episode_that_is_in_both_places_is_named(mixed: Dataset) -> None:
-    ref = mixed.ref("fall_00000000")
-    twin = mixed.root / "failures" / ref.task / ref.path.name
-    twin.parent.mkdir(parents=True)
-    shutil.copy(ref.path, twin)
-    (odd,) = check_dataset(mixed).unreadable
-    assert "another episode of that id is there already" in odd.error
-    assert ref.path.exists()
-    assert twin.exists()
-
-
-def test_takes_of_a_recorder_are_left_alone_and_named(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = mixed.root / "journal"
-    folder.mkdir()
-    write_state(folder, TakeState(take="take_000", state="RECORDING"))
-    part = mixed.root / "episodes" / "stand" / f".new.h5.{platform.node().replace('.', '_') or 'here'}-{os.getpid()}-00.part"
-    part.write_bytes(b"half an episode")
-    assert check_dataset(mixed).waiting == ("take_000",)
-    assert part.exists()
-    assert main(["check", str(mixed.root)]) == 0
-    assert "1 take is in journal/ without an episode yet (take_000)" in capsys.readouterr().out
 
 
 def test_restore_is_not_redo(mixed: Dataset) -> None:
@@ -407,80 +204,3 @@ class Tidy:
 
 PLUGIN = Tidy()
 """
-
-
-def test_an_empty_dataset(tmp_path: Path) -> None:
-    assert check_dataset(_dataset(tmp_path / "set")).episodes == ()
-    assert main(["check", str(tmp_path / "set")]) == 0
-
-
-def test_what_lies_among_episodes_and_can_be_none_is_named_and_stops_nobody(tmp_path: Path) -> None:
-    dataset = _dataset(tmp_path / "set", _good())
-    folder, file = dataset.ref("stand_00000000").path.parent, dataset.ref("stand_00000000").path
-    (folder / "gone.h5").symlink_to("nowhere.h5")
-    (folder / "round.h5").symlink_to("round.h5")
-    (folder / "folder.h5").mkdir()
-    os.mkfifo(folder / "pipe.h5")
-    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.h5")).write_bytes(file.read_bytes())
-    (folder / " .h5").write_bytes(file.read_bytes())
-    (folder.parent / "around").symlink_to(dataset.root / "episodes")
-    assert [ref.id for ref in dataset.refs("all")] == ["stand_00000000"]
-    summary = check_dataset(dataset)
-    assert [(e.id, e.outcome) for e in summary.episodes if e.outcome == "accepted"] == [("stand_00000000", "accepted")]
-    assert {e.id for e in summary.unreadable} == {"gone", "round", "folder", "pipe", "caf\\xe9", " "}
-    assert all(str(folder) in e.error and e.error.isprintable() for e in summary.unreadable)
-    assert {path.name for path in folder.iterdir()} >= {"gone.h5", "round.h5", "folder.h5", "pipe.h5", " .h5"}
-    assert main(["check", str(dataset.root), "--json"]) == 1
-    for command in ("catalog", "segment", "report"):
-        assert main([command, str(dataset.root), *(["--no-video"] if command == "report" else [])]) == 0
-
-
-@pytest.mark.parametrize("value", [1e300, np.inf, -1e160])
-def test_numbers_of_any_size_are_a_finding(tmp_path: Path, value: float) -> None:
-    data = _good().data(POSITIONS).copy()
-    data[40, 3] = value
-    dataset = _dataset(tmp_path / "set", with_data(_good(), POSITIONS, data))
-    (episode,) = check_dataset(dataset).episodes
-    assert episode.outcome == "rejected"
-    assert episode.notes is not None
-    assert not [s for s in episode.notes.skipped if "failed" in s.reason]
-    assert main(["report", str(dataset.root), "--no-video"]) == 0
-
-
-def test_a_score_that_fails_is_listed_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.quality.scores.smoothness import Smoothness
-
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("of its own")
-
-    monkeypatch.setattr(Smoothness, "rate", broken)
-    (episode,) = check_dataset(_dataset(tmp_path / "set", _good())).episodes
-    assert episode.notes is not None
-    assert [s.reason for s in episode.notes.skipped if s.name == "smoothness"] == [
-        "the score itself failed: ZeroDivisionError: of its own"
-    ]
-    assert {s.name for s in episode.notes.scores} >= {"balance"}
-
-
-def test_the_command_tells_what_is_refused_from_what_cannot_be_read(mixed: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
-    path = mixed.ref("stand_00000001").path
-    path.write_bytes(path.read_bytes()[:5000])
-    assert main(["check", str(mixed.root)]) == 1
-    out = capsys.readouterr().out
-    assert "4 episodes, 4 checked now: 2 refused, 1 that cannot be read" in out
-    assert "stays where it is" in out
-    assert main(["check", str(mixed.root)]) == 1
-    out = capsys.readouterr().out
-    assert "0 refused, 1 that cannot be read" in out
-    assert "Refused episodes are in failures/" not in out
-
-
-def test_a_dataset_in_a_folder_whose_name_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = _dataset(tmp_path / "set", _good()).root
-    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
-    made.rename(odd)
-    assert main(["check", str(odd)]) == 0
-    assert main(["catalog", str(odd)]) == 0
-    capsys.readouterr()
-    assert main(["report", str(odd), "--no-video"]) == 3
-    assert "caf\\xe9: a name with bytes that are no UTF-8 text; rename" in capsys.readouterr().err

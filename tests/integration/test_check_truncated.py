@@ -12,10 +12,10 @@ import pytest
 from understudy.kinematics.load import load_robot
 from understudy.pipeline.check import check_dataset
 from understudy.pipeline.labels import UNLABELLED
-from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.robot import RobotModel
 from understudy.store.dataset import Dataset
+from understudy.testing.datasets import dataset_of
 from understudy.testing.episodes import make_episode
 from understudy.testing.moved import with_motion
 
@@ -25,13 +25,6 @@ POSITIONS = "observations/joint_positions"
 @cache
 def _robot() -> RobotModel:
     return load_robot("unitree_g1")
-
-
-def _dataset(root: Path, *episodes: Episode) -> Dataset:
-    dataset = Dataset.create(root, default_schema(_robot(), "test"), _robot())
-    for episode in episodes:
-        dataset.add(episode)
-    return dataset
 
 
 def _raising(name: str, *, turns: float = 2.0, duration_s: float = 3.0) -> Episode:
@@ -48,7 +41,7 @@ def _raising(name: str, *, turns: float = 2.0, duration_s: float = 3.0) -> Episo
 def test_a_motion_that_ends_in_its_middle_is_found_whenever_it_was_looked_at(tmp_path: Path, workers: int) -> None:
     """The first to be judged is the half one: how far the others go is only known when all were."""
     whole = [_raising(f"raise_{letter}") for letter in "bcde"]
-    dataset = _dataset(tmp_path / "set", _raising("raise_a", turns=1.0), *whole)
+    dataset = dataset_of(tmp_path / "set", _robot(), _raising("raise_a", turns=1.0), *whole)
     summary = check_dataset(dataset, workers=workers)
     assert [(e.id, e.outcome) for e in summary.refused] == [("raise_a", "rejected")]
     notes = dataset.notes("raise_a")
@@ -63,7 +56,7 @@ def test_a_motion_that_ends_in_its_middle_is_found_whenever_it_was_looked_at(tmp
 def test_a_quick_take_that_is_whole_stays_where_it_is(tmp_path: Path) -> None:
     slow = [_raising(f"raise_{letter}", duration_s=4.0) for letter in "bcde"]
     quick, cut = _raising("raise_a", duration_s=2.4), _raising("raise_f", turns=1.0, duration_s=2.4)
-    dataset = _dataset(tmp_path / "set", quick, *slow, cut)
+    dataset = dataset_of(tmp_path / "set", _robot(), quick, *slow, cut)
     summary = check_dataset(dataset)
     assert [e.id for e in summary.refused] == ["raise_f"]
     assert {e.id for e in summary.episodes if e.moved} == {"raise_f"}
@@ -75,7 +68,7 @@ def test_what_nobody_labelled_is_held_against_nothing(tmp_path: Path, task: str,
     """Clips of any kind lie together there: one that is shorter or does less is not cut off, and nothing is usual."""
     takes = [_raising(f"raise_{letter}") for letter in "bcdefghi"] + [_raising("raise_a", turns=1.0, duration_s=1.4)]
     labelled = [replace(e, metadata={**e.metadata, "task_id": task}) for e in takes]
-    dataset = _dataset(tmp_path / "set", *labelled)
+    dataset = dataset_of(tmp_path / "set", _robot(), *labelled)
     summary = check_dataset(dataset)
     assert [e.id for e in summary.refused] == (["raise_a"] if compared else [])
     scores = {s.name: s for e in summary.episodes for s in (e.notes.scores if e.notes else ()) if e.id == "raise_b"}
@@ -90,7 +83,7 @@ def test_what_was_refused_together_comes_back_together(tmp_path: Path, again: st
     """Short and long takes of a task lie together; without the short ones, each of them would look cut off."""
     long = [_raising(f"raise_{letter}") for letter in "bcde"]
     short = [_raising(f"raise_{letter}", turns=1.0, duration_s=1.3) for letter in "fgh"]
-    dataset = _dataset(tmp_path / "set", *long, *short)
+    dataset = dataset_of(tmp_path / "set", _robot(), *long, *short)
     assert check_dataset(dataset).refused == ()
     text = (dataset.root / "schema.toml").read_text(encoding="utf-8")
     (dataset.root / "schema.toml").write_text(text.replace("min_s = 0.5", "min_s = 2.0"), encoding="utf-8")

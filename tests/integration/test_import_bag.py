@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +16,9 @@ pytest.importorskip("rosbags", reason="python -m pip install 'understudy[ros]'")
 
 from understudy.apps.cli._main import main
 from understudy.devices.messages.mapping import parse_mapping
-from understudy.errors import InputError
 from understudy.export.mcap import McapExporter
 from understudy.kinematics.load import load_robot
-from understudy.pipeline.bags.collect import Collected, Stretch, collect
-from understudy.pipeline.bags.definitions import message_type, types_of
-from understudy.pipeline.bags.order import put_in_order
-from understudy.pipeline.bags.ros2_bag import open_bag, open_mcap
+from understudy.pipeline.bags.ros2_bag import open_bag
 from understudy.spec.default_schema import default_schema
 from understudy.spec.episode import Episode
 from understudy.spec.protocols import ExportOptions
@@ -31,11 +27,13 @@ from understudy.store.dataset import Dataset
 from understudy.testing.bags import (
     DELAY_NS,
     HEIGHT,
-    IMU,
     JOINT_STATE,
     T0_NS,
     WIDTH,
     Written,
+    changed_bag,
+    gathered,
+    later,
     mapping_text,
     standing,
     standing_messages,
@@ -46,19 +44,13 @@ from understudy.testing.bags import (
 )
 from understudy.testing.episodes import make_episode, with_stream
 from understudy.testing.export import picture
-from understudy.testing.messages import Tree, joint_state, low_state
+from understudy.testing.messages import joint_state, low_state
 
 ROBOT = load_robot("unitree_g1")
 SCHEMA = default_schema(ROBOT, "test")
 POSITIONS, VELOCITIES, IMU_PELVIS = "observations/joint_positions", "observations/joint_velocities", "observations/imu_pelvis"
 PLAIN = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", ""), (IMU_PELVIS, "/imu/pelvis", "")])
-
-
-def gathered(path: Path, text: str, *, stretch: Stretch | None = None) -> Collected:
-    mapping = parse_mapping(text, where="map.toml")
-    recording = open_bag(path) if path.is_dir() or path.suffix == ".db3" else open_mcap(path)
-    specs = {e.stream: SCHEMA.stream(e.stream) for e in mapping.streams}
-    return collect(recording, mapping, specs, robot="unitree_g1", stretch=stretch)
+ONLY_JOINTS = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", "")])
 
 
 def imported(tmp_path: Path, source: Path, text: str, *options: str) -> Episode:
@@ -114,7 +106,7 @@ def test_a_proposed_mapping_imports_the_bag_and_the_gates_pass(
 
 
 def test_both_storages_give_the_same_streams(bags: Path) -> None:
-    one, two = (gathered(bags / storage, PLAIN) for storage in ("mcap", "sqlite3"))
+    one, two = (gathered(bags / storage, PLAIN, ROBOT) for storage in ("mcap", "sqlite3"))
     for key in (POSITIONS, IMU_PELVIS):
         for column in ("t_ns", "t_device_ns", "t_arrival_ns", "seq", "values"):
             assert np.array_equal(getattr(one.streams[key], column), getattr(two.streams[key], column))
@@ -125,24 +117,17 @@ def test_a_bag_without_its_metadata_and_in_several_files(bags: Path, tmp_path: P
         folder = tmp_path / storage
         folder.mkdir()
         shutil.copy(bags / storage / f"{storage}{suffix}", folder / f"bag_0{suffix}")
-        assert len(gathered(folder, PLAIN).streams[POSITIONS].t_ns) == 400
-        assert len(gathered(folder / f"bag_0{suffix}", PLAIN).streams[POSITIONS].t_ns) == 400
+        assert len(gathered(folder, PLAIN, ROBOT).streams[POSITIONS].t_ns) == 400
+        assert len(gathered(folder / f"bag_0{suffix}", PLAIN, ROBOT).streams[POSITIONS].t_ns) == 400
     late = [
-        replace(m, log_ns=m.log_ns + 10**10, values=_later(m.values, 10**10)) for m in standing_messages(ROBOT, duration_s=0.5)
+        replace(m, log_ns=m.log_ns + 10**10, values=later(m.values, 10**10)) for m in standing_messages(ROBOT, duration_s=0.5)
     ]
     write_bag(tmp_path / "late", late)
     shutil.copy(tmp_path / "late" / "late.mcap", tmp_path / "mcap" / "bag_10.mcap")
     shutil.copy(tmp_path / "late" / "late.mcap", tmp_path / "mcap" / "bag_2.mcap")
     assert open_bag(tmp_path / "mcap").files[-1].name == "bag_10.mcap"
     (tmp_path / "mcap" / "bag_2.mcap").unlink()
-    assert len(gathered(tmp_path / "mcap", PLAIN).streams[POSITIONS].t_ns) == 500
-
-
-def _later(values: Tree, by_ns: int) -> Tree:
-    from understudy.testing.messages import stamped
-
-    stamp = values["header"]["stamp"]  # type: ignore[index]
-    return {**values, "header": stamped(stamp["sec"] * 10**9 + stamp["nanosec"] + by_ns)}
+    assert len(gathered(tmp_path / "mcap", PLAIN, ROBOT).streams[POSITIONS].t_ns) == 500
 
 
 def test_running_again_imports_nothing_twice(bags: Path, tmp_path: Path) -> None:
@@ -180,7 +165,7 @@ def test_units_renames_and_clocks(tmp_path: Path) -> None:
     renames = ", ".join(f'{name.removesuffix("_joint")} = "{name}"' for name in ROBOT.joint_names)
     more = f'unit = "deg"\nignore = ["gripper"]\nrename = {{ {renames} }}'
     for clock, first_ns in (("header", T0_NS), ("log", T0_NS + DELAY_NS), ("publish", T0_NS + DELAY_NS)):
-        found = gathered(tmp_path / "bag", mapping_text("unitree_g1", [(POSITIONS, "/js", f'{more}\nclock = "{clock}"')]))
+        found = gathered(tmp_path / "bag", mapping_text("unitree_g1", [(POSITIONS, "/js", f'{more}\nclock = "{clock}"')]), ROBOT)
         samples = found.streams[POSITIONS]
         assert int(samples.t_ns[0]) == first_ns
         assert np.allclose(samples.values.astype(float), [standing(ROBOT, i / 100) for i in range(100)])
@@ -204,7 +189,7 @@ def test_a_bag_of_a_unitree_robot_takes_the_logs_clock(tmp_path: Path, capsys: p
     ]
     write_bag(tmp_path / "bag", messages)
     assert main(["import", "bag", str(tmp_path / "bag"), "--robot", "unitree_g1", "--propose"]) == 0
-    found = gathered(tmp_path / "bag", capsys.readouterr().out)
+    found = gathered(tmp_path / "bag", capsys.readouterr().out, ROBOT)
     samples = found.streams[POSITIONS]
     assert samples.clock == "log"
     assert int(samples.t_ns[3]) == T0_NS + 6_000_000
@@ -297,148 +282,16 @@ def test_a_recording_that_was_cut_off_is_taken_up_to_the_cut(tmp_path: Path) -> 
     assert "record_cut" not in imported(tmp_path, tmp_path / "whole.mcap", PLAIN).metadata
 
 
-def test_a_damaged_chunk_ends_what_is_taken(tmp_path: Path) -> None:
-    data = bytearray(write_ros_mcap(tmp_path / "whole.mcap", standing_messages(ROBOT)).read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    (tmp_path / "damaged.mcap").write_bytes(data)
-    found = gathered(tmp_path / "damaged.mcap", PLAIN)
-    assert "damaged" in found.found.cut
-    assert 50 < len(found.streams[POSITIONS].t_ns) < 300
-
-
-def test_a_sqlite_bag_that_was_cut_off_is_refused(bags: Path, tmp_path: Path) -> None:
-    whole = (bags / "sqlite3" / "sqlite3.db3").read_bytes()
-    (tmp_path / "cut.db3").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"cut\.db3"):
-        gathered(tmp_path / "cut.db3", PLAIN)
-
-
-def _bag(tmp_path: Path, change: Callable[[int, Written], Written | None]) -> Path:
-    changed = (
-        change(i, m) for i, m in enumerate(m for m in standing_messages(ROBOT, duration_s=1.0) if m.type_name == JOINT_STATE)
-    )
-    return write_bag(tmp_path / "bag", [m for m in changed if m is not None])
-
-
-ONLY_JOINTS = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", "")])
-
-
-def test_messages_that_were_overtaken_are_put_in_order(tmp_path: Path) -> None:
-    def swap(i: int, m: Written) -> Written:
-        return replace(m, values=_later(m.values, {10: 10_000_000, 11: -5_000_000, 50: -5_000_000}.get(i, 0)))
-
-    found = gathered(_bag(tmp_path, swap), ONLY_JOINTS)
-    samples = found.streams[POSITIONS]
-    assert (np.diff(samples.t_ns) > 0).all()
-    assert any("overtaken" in w for w in found.warnings)
-    assert any("messages with the stamp of another one were left out" in w for w in found.warnings)
-    assert len(samples.t_ns) < 200
-
-
-def test_a_clock_that_was_set_back_is_refused(tmp_path: Path) -> None:
-    path = _bag(tmp_path, lambda i, m: replace(m, values=_later(m.values, -3_600 * 10**9 if i > 100 else 0)))
-    with pytest.raises(InputError, match=r'/joint_states.* go back by 3599.995 s .message 101.*clock = "log"'):
-        gathered(path, ONLY_JOINTS)
-    logged = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", 'clock = "log"')])
-    assert len(gathered(path, logged).streams[POSITIONS].t_ns) == 200
-
-
-def test_order_by_hand() -> None:
-    order = put_in_order(np.array([5, 1, 3, 3, 9], dtype=np.int64), where="x")
-    assert order.keep.tolist() == [1, 2, 0, 4]
-    assert (order.swapped, order.doubled) == (3, 1)
-
-
-def test_stamps_of_zero_give_way_to_the_log_unless_asked_for(tmp_path: Path) -> None:
-    path = _bag(tmp_path, lambda i, m: replace(m, values={k: v for k, v in m.values.items() if k != "header"}))
-    found = gathered(path, ONLY_JOINTS)
-    assert found.streams[POSITIONS].clock == "log"
-    assert any("stamps are zero" in w for w in found.warnings)
-    with pytest.raises(InputError, match="stamps of zero"):
-        gathered(path, mapping_text("unitree_g1", [(POSITIONS, "/joint_states", 'clock = "header"')]))
-
-
-def test_a_few_messages_that_do_not_fit_are_left_out_many_are_refused(tmp_path: Path) -> None:
-    def short(every: int) -> Callable[[int, Written], Written]:
-        return lambda i, m: replace(m, values=joint_state(T0_NS + i, {"tail": 1.0})) if i % every == every - 1 else m
-
-    found = gathered(_bag(tmp_path / "few", short(50)), ONLY_JOINTS)
-    samples = found.streams[POSITIONS]
-    assert len(samples.t_ns) == 196
-    assert 49 not in samples.seq
-    assert any("4 messages were left out" in w and "tail" in w for w in found.warnings)
-    with pytest.raises(InputError, match=r"50 of 200 messages do not fit.*tail"):
-        gathered(_bag(tmp_path / "many", short(4)), ONLY_JOINTS)
-
-
 def test_not_a_number_is_imported_marked_and_refused_by_the_gates(tmp_path: Path) -> None:
     def nan(i: int, m: Written) -> Written:
         position = np.array(m.values["position"])
         position[4] = np.nan if i == 60 else position[4]
         return replace(m, values={**m.values, "position": position})
 
-    episode = imported(tmp_path, _bag(tmp_path, nan), ONLY_JOINTS)
+    episode = imported(tmp_path, changed_bag(tmp_path, ROBOT, nan), ONLY_JOINTS)
     assert np.flatnonzero(episode.stream(POSITIONS).extra["valid"].astype(int) == 0).tolist() == [60]
     assert main(["check", str(tmp_path / "data")]) == 1
     assert len(Dataset.open(tmp_path / "data").refs("failures")) == 1
-
-
-@pytest.mark.parametrize(
-    ("entries", "said"),
-    [
-        ([(POSITIONS, "/joint_state", "")], "no topic /joint_state for .* did you mean '/joint_states'.*/imu/pelvis"),
-        ([(POSITIONS, "/imu/pelvis", "")], "does not fit that stream"),
-        ([(POSITIONS, "/joint_states", 'field = "positions"\nnames = "name"')], "did you mean 'position'"),
-        (
-            [(POSITIONS, "/joint_states", 'rename = { left_knee_joint = "knee" }')],
-            "no column 'knee'; 'left_knee_joint' is missing",
-        ),
-        ([(POSITIONS, "/joint_states", 'type = "sensor_msgs/msg/Imu"')], "does not fit"),
-        ([("observations/head_left", "/joint_states", "")], "an image topic is needed"),
-    ],
-)
-def test_a_mapping_that_does_not_fit_the_bag_says_where(bags: Path, entries: list[tuple[str, str, str]], said: str) -> None:
-    with pytest.raises(InputError, match=f"(?s){said}"):
-        gathered(bags / "mcap", mapping_text("unitree_g1", entries))
-
-
-def test_a_topic_with_two_types_is_refused(tmp_path: Path) -> None:
-    one, two = write_bag(tmp_path / "a", standing_messages(ROBOT, duration_s=0.2)), tmp_path / "b"
-    write_bag(two, [Written("/joint_states", IMU, T0_NS + 10**9 + i, {}) for i in range(100)])
-    shutil.copy(two / "b.mcap", one / "b.mcap")
-    with pytest.raises(InputError, match=f"(?s)messages of type {JOINT_STATE} and of type {IMU}"):
-        gathered(one, ONLY_JOINTS)
-
-
-@pytest.mark.parametrize("encoding", ["protobuf", "ros1", "cbor"])
-def test_encodings_that_are_not_read_say_so(encoding: str, tmp_path: Path) -> None:
-    source = write_json_mcap(tmp_path / "x.mcap", [("/joint_states", 5, {"a": 1})], encoding=encoding)
-    text = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", 'field = "a"')])
-    with pytest.raises(InputError, match=f"encoding '{encoding}'"):
-        gathered(source, text)
-
-
-def test_what_is_no_recording(tmp_path: Path) -> None:
-    (tmp_path / "text.mcap").write_text("hello")
-    (tmp_path / "none.mcap").write_bytes(b"")
-    (tmp_path / "text.db3").write_text("hello")
-    (tmp_path / "empty").mkdir()
-    write_json_mcap(tmp_path / "nothing.mcap", [])
-    for name, said in (
-        ("text.mcap", "not an MCAP file"),
-        ("none.mcap", "not an MCAP file"),
-        ("text.db3", "not a bag|cannot be read|damaged"),
-        ("empty", "neither metadata.yaml"),
-        ("nothing.mcap", "no message in it"),
-        ("missing.db3", "no such bag"),
-    ):
-        with pytest.raises(InputError, match=said):
-            gathered(tmp_path / name, PLAIN)
-    with pytest.raises(InputError, match="import bag"):
-        open_mcap(tmp_path / "empty")
-    (tmp_path / "old.bag").write_bytes(b"#ROSBAG V2.0\n")
-    with pytest.raises(InputError, match="rosbags-convert"):
-        open_bag(tmp_path / "old.bag")
 
 
 def test_streams_that_do_not_overlap_say_which_clock_they_are_on(
@@ -448,7 +301,7 @@ def test_streams_that_do_not_overlap_say_which_clock_they_are_on(
         for m in standing_messages(ROBOT, duration_s=0.5):
             yield m
             if m.type_name == JOINT_STATE:
-                yield replace(m, topic="/command", values=_later(m.values, -(10**12)))
+                yield replace(m, topic="/command", values=later(m.values, -(10**12)))
 
     write_bag(tmp_path / "bag", messages())
     text = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", ""), ("actions/joint_position_target", "/command", "")])
@@ -538,35 +391,3 @@ def test_the_commands_export_and_validate(bags: Path, tmp_path: Path, capsys: py
     one, two = (d.read(d.refs("all")[0].id) for d in (first, second))
     assert np.array_equal(one.data(POSITIONS), two.data(POSITIONS))
     assert one.metadata["record_anchor_wall_ns"] == two.metadata["record_anchor_wall_ns"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["", "x", "a/b/c/d", "pkg/msg/A:\n    import os", 'pkg/msg/A"""\nimport os\n"""', "pkg/msg/A b", "../msg/A", "pkg/msg/1"],
-)
-def test_names_that_are_no_types_never_reach_the_code_generator(name: str) -> None:
-    with pytest.raises(InputError, match="not a ROS 2 name"):
-        message_type(name)
-
-
-@pytest.mark.parametrize(
-    ("text", "idl"),
-    [
-        ("float64", False),
-        ("float64 x\n" + "=" * 80 + "\nMSG: pkg/A:import os\nint8 y\n", False),
-        ("pkg/Missing x", False),
-        ("module a { struct B { long x; }; };", True),
-        ("\x00", False),
-        ("float64 __class__\n", False),
-    ],
-)
-def test_definitions_that_are_none_are_refused(text: str, idl: bool) -> None:
-    with pytest.raises(InputError, match="pkg/msg/A"):
-        types_of("pkg/msg/A", text, idl=idl)
-
-
-def test_a_type_that_a_recording_defines_itself_is_read(tmp_path: Path) -> None:
-    store = types_of("pkg/msg/A", "uint8 LIMIT=3\nfloat64 x\npkg/B[] parts\n" + "=" * 80 + "\nMSG: pkg/B\nint32 y\n", idl=False)
-    made = store.types["pkg/msg/A"](x=1.5, parts=[store.types["pkg/msg/B"](y=7)])
-    data = bytes(store.serialize_cdr(made, "pkg/msg/A"))
-    assert store.deserialize_cdr(data, "pkg/msg/A").parts[0].y == 7

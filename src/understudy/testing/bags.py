@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,11 @@ from typing import Literal
 import numpy as np
 
 from understudy.devices.messages.decode import known_types
+from understudy.devices.messages.mapping import parse_mapping
 from understudy.geom.arrays import F64
+from understudy.pipeline.bags.collect import Collected, Stretch, collect
+from understudy.pipeline.bags.ros2_bag import open_bag, open_mcap
+from understudy.spec.default_schema import default_schema
 from understudy.spec.robot import RobotModel
 from understudy.testing.export import picture
 from understudy.testing.messages import Tree, imu, joint_state, message_bytes, stamped, wxyz, xyz
@@ -90,6 +94,19 @@ def write_bag(folder: Path, messages: Iterable[Written], *, storage: Literal["mc
     return folder
 
 
+def changed_bag(folder: Path, robot: RobotModel, change: Callable[[int, Written], Written | None]) -> Path:
+    """The bag `bag` in a folder: 200 joint states, each as `change` makes it of its number and message; None leaves it out."""
+    joints = (m for m in standing_messages(robot, duration_s=1.0) if m.type_name == JOINT_STATE)
+    changed = (change(i, m) for i, m in enumerate(joints))
+    return write_bag(folder / "bag", [m for m in changed if m is not None])
+
+
+def later(values: Tree, by_ns: int) -> Tree:
+    """The fields of a message whose header's stamp is later by so many nanoseconds."""
+    stamp = values["header"]["stamp"]  # type: ignore[index]
+    return {**values, "header": stamped(stamp["sec"] * 10**9 + stamp["nanosec"] + by_ns)}
+
+
 def write_ros_mcap(path: Path, messages: Iterable[Written], *, chunk_bytes: int = 1 << 14) -> Path:
     """Write a file as rosbag2's MCAP storage does, in many chunks, with the definitions of its types."""
     from mcap.writer import CompressionType, Writer
@@ -146,3 +163,11 @@ def mapping_text(robot: str, entries: Sequence[tuple[str, str, str]]) -> str:
     for stream, topic, more in entries:
         lines += ["", "[[streams]]", f'stream = "{stream}"', f'topic = "{topic}"', *([more] if more else [])]
     return "\n".join(lines) + "\n"
+
+
+def gathered(path: Path, text: str, robot: RobotModel, *, stretch: Stretch | None = None) -> Collected:
+    """What a mapping takes from a bag or an MCAP file under the robot's default schema."""
+    mapping, schema = parse_mapping(text, where="map.toml"), default_schema(robot, "test")
+    recording = open_bag(path) if path.is_dir() or path.suffix == ".db3" else open_mcap(path)
+    specs = {e.stream: schema.stream(e.stream) for e in mapping.streams}
+    return collect(recording, mapping, specs, robot=robot.name, stretch=stretch)
