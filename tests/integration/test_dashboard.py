@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from understudy.testing.producers import body_device, camera_device
 from understudy.testing.producers_bench import RecordBench, few_devices, with_small_cameras
 from understudy.testing.producers_door import BenchDoor
 from understudy.testing.producers_killed import producing, start_recorder
+from understudy.testing.programs import interrupted
 from understudy.testing.stand_in import stand_in_robot
 
 LONG_S = 60.0
@@ -405,7 +405,6 @@ def _recording(command: list[str]) -> Iterator[str]:
         try:
             yield process.stderr.readline()
         finally:
-            process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=LONG_S)
+            _, complaints = interrupted(process, LONG_S)
     assert process.returncode in (0, 130), complaints  # 130: it was still beginning
     assert "Traceback" not in complaints

@@ -90,7 +90,6 @@ from understudy.pipeline.tasks import Task
 from understudy.testing.steps import STAND
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background inherit that it is ignored
     folder = Path(sys.argv[1])
     tasks = [Task(p.stem, (p,), {"fault": "hang" if p.stem == "c1" else ""}) for p in sorted(folder.glob("*.txt"))]
     try:

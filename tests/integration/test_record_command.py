@@ -32,6 +32,7 @@ from understudy.store.dataset import Dataset
 from understudy.testing.producers import body_device, camera_device
 from understudy.testing.producers_bench import with_small_cameras
 from understudy.testing.producers_killed import producing
+from understudy.testing.programs import interrupted
 from understudy.testing.stand_in import stand_in_robot
 
 LONG_S = 90.0
@@ -111,8 +112,7 @@ def test_a_session_by_commands_with_a_kill_in_the_middle(root: Path) -> None:
             commander.ask("discard")
         finally:
             commander.close()
-            session.send_signal(signal.SIGINT)
-            out, err = session.communicate(timeout=LONG_S)
+            out, err = interrupted(session, LONG_S)
     assert session.returncode == 0, err
     assert "the recorder died (code -9): started again, its take is recovered" in err
     takes = {take["take"]: take for take in json.loads(out)["takes"]}

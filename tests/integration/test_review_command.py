@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +17,7 @@ from understudy.pipeline.review.draw import Quota
 from understudy.pipeline.review.session import ReviewSession
 from understudy.store.dataset import Dataset
 from understudy.store.reviews import REVIEWS
+from understudy.testing.programs import interrupted
 from understudy.testing.reviews import decision, review_dataset
 
 
@@ -98,18 +98,12 @@ def test_a_damaged_line_of_the_log_is_named(root: Path, capsys: pytest.CaptureFi
     assert "line 2" in capsys.readouterr().err
 
 
-def _interruptible() -> None:
-    """Tests that run in the background of a shell are deaf to Ctrl-C, and so are their children unless told otherwise."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_the_page_is_served_until_it_is_interrupted(root: Path) -> None:
     command = [sys.executable, "-m", "understudy", "review", str(root), "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         url = next(line for line in running.stderr if "http://" in line).split()[1]
         with urllib.request.urlopen(f"{url}state?reviewer=ana", timeout=30) as answer:
             assert json.loads(answer.read())["progress"]["episodes"] == 7
-        running.send_signal(signal.SIGINT)
-        assert "reviews.jsonl" in running.stderr.read()
-        assert running.wait(30) == 0
+        assert "reviews.jsonl" in interrupted(running, 30.0)[1]
+        assert running.returncode == 0
