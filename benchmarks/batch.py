@@ -55,8 +55,8 @@ def measure(args: argparse.Namespace, robot: RobotModel, scratch: Path) -> dict[
     """The batch with the process engine, then its first clips by one worker for the split of time."""
     options = RetargetOptions(fast=args.fast)
     run(args.clips, robot, scratch / "warm", options, workers=1)  # compiled code is on the disk from here on
-    counted = run(args.clips, robot, scratch / "count", options, workers=1)
-    frames_once = sum(counted["frames"])
+    once = copied(args.clips, scratch / "once", 1)
+    frames_once = sum(run(once, robot, scratch / "count", options, workers=1)["frames"])
     copies = copied(args.clips, scratch / "clips", -(-args.frames // frames_once))
     batch = run(copies, robot, scratch / "batch", options, workers=args.workers)
     found: dict[str, Any] = {
@@ -68,7 +68,7 @@ def measure(args: argparse.Namespace, robot: RobotModel, scratch: Path) -> dict[
         "wall_s": round(batch["wall_s"], 3),
         "frames_per_s": round(sum(batch["frames"]) / batch["wall_s"], 1),
         "frames_per_s_after_start": round(sum(batch["frames"]) * args.workers / sum(batch["seconds"]), 1),
-        "one_worker": split(args.clips, robot, scratch / "split", options),
+        "one_worker": split(once, robot, scratch / "split", options),
     }
     if args.peer:
         found["peer"] = peer(args.peer, args.clips, robot.name, args.workers, frames_once)
@@ -77,12 +77,12 @@ def measure(args: argparse.Namespace, robot: RobotModel, scratch: Path) -> dict[
 
 
 def copied(clips: list[Path], folder: Path, times: int) -> list[Path]:
-    """Every clip under `times` names."""
+    """Every clip under `times` names; one that is given twice is two clips."""
     folder.mkdir()
     out = []
-    for clip in clips:
+    for number, clip in enumerate(clips):
         for i in range(times):
-            target = folder / f"{clip.stem}_{i}{clip.suffix}"
+            target = folder / f"{clip.stem}_{number}_{i}{clip.suffix}"
             shutil.copyfile(clip, target)
             out.append(target)
     return out
