@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from understudy.geom.arrays import F64
+from understudy.pipeline.motion_episode import next_state
 from understudy.quality.gates.tracking import best_lag
 from understudy.spec.episode import Episode
 from understudy.testing.episodes import make_episode, with_data, with_stream
@@ -71,11 +72,37 @@ def test_a_joint_that_hardly_moves(gain: float, is_bad: bool) -> None:
     assert all(f.unit == "1" and f.value == pytest.approx(gain, abs=0.02) for f in found)
 
 
-def test_commands_made_of_the_motion_are_not_judged() -> None:
+def test_commands_made_of_the_motion_otherwise_are_not_judged() -> None:
     episode = _followed(off_rad=1.0)
-    derived = with_stream(episode, replace(episode.stream(TARGETS), derived="next_state"))
+    derived = with_stream(episode, replace(episode.stream(TARGETS), derived="retargeted"))
     with pytest.raises(AssertionError, match=r"skipped: .* commanded nothing"):
         gate_findings("tracking", derived, ROBOT)
+
+
+def _told_what_came(*, off_rad: float = 0.0, shift_s: float = 0.0) -> Episode:
+    """The command is the state at the step after, but for half a second in which the elbow's is off, or as a whole too late."""
+    episode = _followed()
+    stream, told = episode.stream(POSITIONS), episode.stream(TARGETS)
+    values = next_state(stream.data, stream.t_ns + round(shift_s * 1e9), told.t_ns)
+    values[100:125, ELBOW] += off_rad
+    return with_stream(episode, replace(told, values=values, derived="next_state"))
+
+
+@pytest.mark.parametrize(("off_rad", "is_bad"), [(0.0, False), (0.025, False), (0.035, True), (-0.035, True)])
+def test_a_command_that_is_said_to_be_the_next_state_is_it(off_rad: float, is_bad: bool) -> None:
+    found = gate_findings("tracking", _told_what_came(off_rad=off_rad), ROBOT)
+    assert len(found) == int(is_bad)
+    told_ns = _told_what_came().stream(TARGETS).t_ns
+    for f in found:
+        assert (f.stream, f.unit) == (TARGETS, "rad")
+        assert f.value == pytest.approx(abs(off_rad), abs=1e-6)
+        assert (f.start_ns, f.end_ns) == (told_ns[100], told_ns[124])
+        assert "left_elbow_joint is commanded" in f.message
+
+
+def test_such_a_command_with_other_stamps_is_found() -> None:
+    assert gate_findings("tracking", _told_what_came(shift_s=0.02), ROBOT) == []
+    assert gate_findings("tracking", _told_what_came(shift_s=0.08), ROBOT)
 
 
 def test_columns_in_another_order_are_the_same_joints() -> None:

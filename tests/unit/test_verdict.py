@@ -23,8 +23,8 @@ ROBOT = stand_in_robot()
 SCHEMA = default_schema(ROBOT, "test")
 
 
-NOTHING_TO_GO_BY = {"wrench_spike", "duplicates", "grasp", "tracking", "dropped_object"}
-"""Without forces, other episodes, jaws, commands that were given and objects."""
+NOTHING_TO_GO_BY = {"wrench_spike", "duplicates", "grasp", "dropped_object"}
+"""Without forces, other episodes, jaws and objects."""
 
 
 def _schema(gates: dict[str, dict[str, GateValue]], tasks: dict[str, TaskRules] | None = None) -> Schema:

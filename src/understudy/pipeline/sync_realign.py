@@ -13,6 +13,7 @@ import numpy as np
 
 from understudy.errors import InputError, SyncError
 from understudy.geom.arrays import I64, AnyArray
+from understudy.pipeline.motion_episode import next_state
 from understudy.pipeline.sync import ENCODERS
 from understudy.spec.clock import DeviceClock, clock_from_json
 from understudy.spec.episode import Episode, MetadataValue
@@ -30,6 +31,7 @@ LATENCY_KEY = "record_latencies_ns"
 """Metadata: JSON object, stream key to the constant that was taken off its stamps."""
 SETTINGS_KEY = "record_realign"
 PARENT_KEY = "parent_id"
+_NEXT_STATE_OF = {"actions/joint_position_target": ENCODERS, "actions/joint_velocity_target": "observations/joint_velocities"}
 _MOST_APART_S = 10.0
 
 
@@ -89,6 +91,7 @@ def realigned(episode: Episode, how: Realigning) -> tuple[Episode, tuple[Moved, 
         if how.nearest and stream.rule != "interpolated":
             new = replace(new, nearest=True)
         streams[key] = new
+    streams |= _commands_of(streams)
     if not moved:
         raise SyncError(f"episode {episode.id}: no stream keeps raw stamps (t_device_ns, t_arrival_ns): it was not recorded here")
     metadata: dict[str, MetadataValue] = {
@@ -99,6 +102,16 @@ def realigned(episode: Episode, how: Realigning) -> tuple[Episode, tuple[Moved, 
     }
     new_id = realigned_id(episode, how)
     return replace(episode, id=new_id, streams=streams, metadata=metadata, notes=None), tuple(moved)
+
+
+def _commands_of(streams: Mapping[str, Stream]) -> dict[str, Stream]:
+    """The commands that are the state at the step after, from states with their new stamps."""
+    out = {}
+    for key, state in ((key, streams.get(of)) for key, of in _NEXT_STATE_OF.items()):
+        stream = streams.get(key)
+        if stream is not None and state is not None and stream.derived == "next_state":
+            out[key] = replace(stream, values=next_state(state.data, state.t_ns, stream.t_ns).astype(stream.spec.dtype))
+    return out
 
 
 def realigned_id(episode: Episode, how: Realigning) -> str:

@@ -17,7 +17,7 @@ from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
 from understudy.spec.schema import GateValue
 
-TARGET = "actions/joint_position_target"
+TARGET, NEXT_STATE = "actions/joint_position_target", "next_state"
 GRID_S = 0.02
 """Command and joint are held against one another at this step."""
 LONGEST_LAG_S = 0.6
@@ -29,15 +29,24 @@ class Tracking:
     """With the robot's common lag taken out, a joint is off its command by over `max_error_rad` (root mean square over
     `window_s`), or goes less than `min_follow` of a way it is told to go; or the lag itself is over `max_lag_s`.
 
-    A command that was made from the motion itself tells nothing, and is not judged.
+    A command that was made from the motion itself asked nothing of a robot. One that is said to be the state at the step after
+    is what a policy learns all the same, so it must be that within `max_next_state_rad`.
     """
 
     title = "Commanded against measured"
     needs: tuple[str, ...] = (POSITIONS, TARGET)
-    defaults: Mapping[str, GateValue] = {"max_error_rad": 0.2, "window_s": 0.5, "max_lag_s": 0.3, "min_follow": 0.3}
+    defaults: Mapping[str, GateValue] = {
+        "max_error_rad": 0.2,
+        "window_s": 0.5,
+        "max_lag_s": 0.3,
+        "min_follow": 0.3,
+        "max_next_state_rad": 0.03,
+    }
 
     def check(self, episode: Episode, context: GateContext) -> Sequence[Finding]:
         """At most one finding of each kind, at the worst joint."""
+        if episode.stream(TARGET).derived == NEXT_STATE:
+            return _made(episode, context)
         t_ns, told, measured = _together(episode, context)
         limit, step_s = context.thresholds, GRID_S
         lag = best_lag(told, measured, round(LONGEST_LAG_S / step_s))
@@ -69,6 +78,26 @@ def _together(episode: Episode, context: GateContext) -> tuple[I64, F64, F64]:
     if len(t_ns) < 2:
         raise NotApplicable(f"{TARGET} and {POSITIONS} have no time in common")
     return t_ns, target[latest_index(given_ns, t_ns)], lerp_at(track.t_ns, track.joint_pos, t_ns)
+
+
+def _made(episode: Episode, context: GateContext) -> list[Finding]:
+    """A command that is said to be the next state, held against it."""
+    given_ns, track = episode.stream(TARGET).t_ns, joint_track(episode, context.robot)
+    target, most = in_order(episode, TARGET, context.robot), number(context.thresholds, "max_next_state_rad")
+    if len(given_ns) < 1 or len(track.t_ns) < 2:
+        raise NotApplicable(f"{TARGET} or {POSITIONS} has too few usable samples")
+    state = lerp_at(track.t_ns, track.joint_pos, np.append(given_ns[1:], given_ns[-1:]))
+    off = np.nan_to_num(np.abs(target - state))  # what is not a number, another gate says
+    if off.max() <= most:
+        return []
+    at, joint = np.unravel_index(int(np.argmax(off)), off.shape)
+    span = max(spans(off[:, joint] > most, given_ns), key=lambda s: s.last - s.first)
+    message = (
+        f"{context.robot.joint_names[joint]} is commanded {off[at, joint]:.2f} rad off its position at the step after, which the "
+        f"command is said to be, at {moment(episode, given_ns[at])} (allowed {most:.2f}). "
+        "One of the two was changed: make the episode again"
+    )
+    return [_finding(float(off[at, joint]), most, "rad", message, span.start_ns, span.end_ns, stream=TARGET)]
 
 
 def best_lag(told: F64, measured: F64, longest: int) -> int:
@@ -138,11 +167,13 @@ def _stuck(episode: Episode, context: GateContext, told: F64, measured: F64, t_n
     return [_finding(float(share[at, joint]), least, "1", message, span.start_ns, span.end_ns)]
 
 
-def _finding(value: float, limit: float, unit: str, message: str, start_ns: int, end_ns: int) -> Finding:
+def _finding(
+    value: float, limit: float, unit: str, message: str, start_ns: int, end_ns: int, *, stream: str = POSITIONS
+) -> Finding:
     return Finding(
         gate="tracking",
         severity="reject",
-        stream=POSITIONS,
+        stream=stream,
         start_ns=start_ns,
         end_ns=end_ns,
         value=value,
