@@ -168,6 +168,18 @@ def test_validation_finds_velocities_of_another_rate(flavour: str, dataset: Data
     assert {f.gate for f in validate_export(out, dataset)} == {"motion.changed_file", "motion.velocities"}
 
 
+def test_what_an_export_says_of_its_rate_holds_for_its_archives(dataset: Dataset, tmp_path: Path) -> None:
+    """Velocities that were filtered would make another rate of them."""
+    export_dataset(dataset, "motion", tmp_path / "out", ExportOptions(flavour="locomujoco", fps=30.0), nothing)
+    path = sorted((tmp_path / "out" / "motions").iterdir())[0]
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {k: file[k] * 0.9 if k.startswith("dq_") else file[k] for k in file.files}
+    np.savez(path, **arrays)
+    assert main(["import", "motion", str(path), str(tmp_path / "set"), "--robot", "unitree_g1"]) == 0
+    back = Dataset.open(tmp_path / "set")
+    assert back.read(back.refs()[0].id).stream("observations/joint_positions").t_ns[30] == pytest.approx(1e9, rel=1e-6)
+
+
 def test_a_csv_with_names_beside_it(dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export_dataset(dataset, "motion", tmp_path / "out", ExportOptions(flavour="csv"), nothing)
     source = sorted((tmp_path / "out" / "motions").iterdir())[0]

@@ -159,6 +159,23 @@ def test_what_does_not_fit_is_refused(changes: dict[str, object], message: str, 
         _read(_joints(motion, **changes))
 
 
+def test_times_may_be_those_of_a_clock_on_the_wall(motion: HumanMotion) -> None:
+    since = _read(_joints(motion, rate_hz=None, t_s=1.764e9 + motion.t_ns * 1e-9))
+    assert since.t_ns[0] == 0
+    assert np.abs(since.t_ns - motion.t_ns).max() < 1000  # a double holds such times to a quarter of a microsecond
+
+
+def test_arms_of_the_other_side_are_told(motion: HumanMotion) -> None:
+    names = [name if not name.endswith(("shoulder", "elbow", "wrist")) else _other(name) for name in JOINTS]
+    (said,) = [text for text in _read(_joints(motion, names=tuple(names))).source.warnings if "swapped" in text]
+    assert "the left shoulder is on the side of the right hip" in said
+
+
+def _other(name: str) -> str:
+    side, rest = name.split("_", 1)
+    return f"{'right' if side == 'left' else 'left'}_{rest}"
+
+
 def test_an_empty_take_and_one_joint_only(motion: HumanMotion) -> None:
     with pytest.raises(MocapError, match="the motion has 0 frames; at least 3"):
         _read(_joints(motion, pos=motion.joint_pos_world_m[:0]))

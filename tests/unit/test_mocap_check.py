@@ -70,6 +70,13 @@ def test_swapped_sides_are_refused(motion: HumanMotion) -> None:
     assert "left and right are swapped" in _said(found, "refuse")
 
 
+def test_what_the_reader_says_of_sides_is_not_lost(motion: HumanMotion) -> None:
+    told = replace(motion, source=replace(motion.source, warnings=("the toes point backwards: left and right are swapped",)))
+    assert "the toes point backwards" in _said(_check(told), "warn")
+    both = replace(_relabelled(motion), source=told.source)
+    assert "the toes point backwards" not in _said(_check(both), "warn")  # the finding says so
+
+
 def test_knees_alone_tell_the_sides_where_there_are_no_toes(motion: HumanMotion) -> None:
     measured = motion.measured.copy()
     measured[[INDEX["left_toe"], INDEX["right_toe"]]] = False

@@ -83,7 +83,7 @@ def _told_what_came(*, off_rad: float = 0.0, shift_s: float = 0.0) -> Episode:
     """The command is the state at the step after, but for half a second in which the elbow's is off, or as a whole too late."""
     episode = _followed()
     stream, told = episode.stream(POSITIONS), episode.stream(TARGETS)
-    values = next_state(stream.data, stream.t_ns + round(shift_s * 1e9), told.t_ns)
+    values = np.asarray(next_state(stream.data, stream.t_ns + round(shift_s * 1e9), told.t_ns), dtype=np.float64)
     values[100:125, ELBOW] += off_rad
     return with_stream(episode, replace(told, values=values, derived="next_state"))
 

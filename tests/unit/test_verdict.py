@@ -88,6 +88,8 @@ def test_a_task_overrides_the_dataset_and_only_for_itself() -> None:
         ({"fall": {"max_tilt": 1.0}}, "did you mean 'max_tilt_rad'"),
         ({"fall": {"max_tilt_rad": "steep"}}, "must be a float"),
         ({"fall": {"enabled": 1.0}}, "must be a bool"),
+        ({"fall": {"max_tilt_rad": -1.0}}, "must be 0 or more"),
+        ({"fall": {"max_tilt_rad": float("nan")}}, "must be 0 or more"),
         ({"fall": {"severity": "fatal"}}, "reject, warn, info"),
     ],
 )

@@ -33,7 +33,12 @@ def mujoco_model(robot: RobotModel, *, floor: bool = False, visuals: bool = True
     Raises:
         ModelError: MuJoCo refuses the file, or its joints or mass differ from the robot's.
     """
-    model = mujoco_spec(robot, floor=floor, visuals=visuals).compile()
+    spec = mujoco_spec(robot, floor=floor, visuals=visuals)
+    try:
+        model = spec.compile()
+    except ValueError as error:  # a mesh that is missing, or of a kind that MuJoCo does not read (Collada)
+        where, why = model_file(robot.profile).where, " ".join(str(error).split())
+        raise ModelError(f"{where}: MuJoCo refuses the model ({why}); export its meshes as STL or OBJ") from error
     _check(robot, model)
     return model
 

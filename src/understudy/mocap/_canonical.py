@@ -78,7 +78,8 @@ def fill_toes(pos_world_m: F64) -> F64:
 
 def observations(pos_world_m: F64, measured: frozenset[str]) -> list[str]:
     """What a user should know about a motion: swapped sides, a reference frame at the start, changing bones."""
-    return [text for text in (_swapped(pos_world_m, measured), _first_frame(pos_world_m), _stretching(pos_world_m)) if text]
+    said = (_swapped(pos_world_m, measured), _one_pair(pos_world_m), _first_frame(pos_world_m), _stretching(pos_world_m))
+    return [text for text in said if text]
 
 
 def toes_before_shank(pos_world_m: F64, side: str) -> F64:
@@ -99,6 +100,20 @@ def _swapped(pos: F64, measured: frozenset[str]) -> str | None:
     if float(np.median(sum(toes_before_shank(pos, side) for side in SIDES))) >= 0.0:
         return None
     return "the toes point backwards: left and right are swapped, or the file's axes are mirrored"
+
+
+def shoulders_against_hips(pos_world_m: F64) -> bool:
+    """Whether the left shoulder is on the side of the right hip for most of a clip (T, 23, 3)."""
+    hips, shoulders = (
+        pos_world_m[:, INDEX[f"left_{part}"]] - pos_world_m[:, INDEX[f"right_{part}"]] for part in ("hip", "shoulder")
+    )
+    return float(np.median(np.sum(hips[:, :2] * shoulders[:, :2], axis=1))) < 0.0
+
+
+def _one_pair(pos: F64) -> str | None:
+    if not shoulders_against_hips(pos):
+        return None
+    return "the left shoulder is on the side of the right hip: left and right are swapped in the arms, or in the legs"
 
 
 def _first_frame(pos: F64) -> str | None:

@@ -198,7 +198,7 @@ def _times(joints: Joints, given_hz: float | None, where: str) -> tuple[I64, flo
     if len(t_s) != frames:
         raise MocapError(f"{where}: {len(t_s)} times for {frames} frames; they must be as many")
     step = np.diff(t_s)
-    if not bool(np.all(np.isfinite(t_s))) or not bool(np.all(step > 1e-5)) or float(np.abs(t_s).max()) > 1e9:
+    if not bool(np.all(np.isfinite(t_s))) or not bool(np.all(step > 1e-5)) or float(np.ptp(t_s)) > 1e9:
         at = int(np.argmin(np.where(np.isfinite(step), step, -1.0))) + 1
         raise MocapError(f"{where}: frame {at + 1} is at {t_s[at]:g} s, not after frame {at} at {t_s[at - 1]:g} s")
     even = float(np.ptp(step)) < 1e-3 * float(np.median(step))

@@ -158,7 +158,7 @@ def _task(clip: LabelledClip, robot: RobotModel, dataset: Dataset, options: Impo
 def _told(path: Path, options: ImportOptions) -> Told:
     """What is known of a file besides itself: what the user said, else what the export it lies in says."""
     fps, names = options.fps, options.joint_names
-    if path.suffix.lower() == ".csv" and (fps is None or not names):
+    if path.suffix.lower() in (".csv", ".npz") and (fps is None or not names):
         try:
             info = read_info(path.parent.parent)
         except ExportError:
@@ -166,7 +166,7 @@ def _told(path: Path, options: ImportOptions) -> Told:
         for entry in info.episodes:
             if Path(entry.file).name == path.name:
                 fps = entry.fps if fps is None else fps
-                names = names or info.robot.joint_names
+                names = names or (info.robot.joint_names if path.suffix.lower() == ".csv" else names)
     return Told(fps, names, options.fill_missing, options.quat)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast, get_args
 
@@ -30,7 +31,7 @@ def merged(name: str, gate: Gate, schema: Schema, task_id: str) -> dict[str, Gat
     """Thresholds of one gate for one task.
 
     Raises:
-        SchemaError: a key that the gate does not know, or a value of another type than its default.
+        SchemaError: a key that the gate does not know, a value of another type than its default, or a number below 0.
     """
     out: dict[str, GateValue] = {"enabled": True, **gate.defaults}
     layers = (("gates.{}", schema.gates), (f"tasks.{task_id}.gates.{{}}", schema.task(task_id).gates))
@@ -73,6 +74,8 @@ def _check(where: str, key: str, value: GateValue, known: Mapping[str, GateValue
     default = known[key]
     if _kind(value) is not _kind(default):
         raise SchemaError(f"schema.toml [{where}]: {key} = {value!r} must be a {_kind(default).__name__}, such as {default!r}")
+    if _kind(value) is float and not 0.0 <= float(value) < math.inf:
+        raise SchemaError(f"schema.toml [{where}]: {key} = {value!r}; it must be 0 or more, such as {default!r}")
 
 
 def _kind(value: GateValue) -> type:

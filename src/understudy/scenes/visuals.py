@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from understudy.errors import ModelError
 from understudy.geom.arrays import F64, I64
 from understudy.scenes._shapes import primitive_mesh
 from understudy.spec.robot import RobotModel
@@ -49,14 +50,22 @@ def robot_visuals(robot: RobotModel, *, cell_m: float = 0.010) -> tuple[Visual, 
     """The robot's visual meshes, thinned.
 
     Args:
-        robot: any robot; one made from figures shows its primitive shapes.
+        robot: any robot; one made from figures shows its primitive shapes, one whose visual meshes MuJoCo does not read
+            (Collada) the shapes that collide.
         cell_m: size of the detail that is kept, metres; 0 keeps every face.
+
+    Raises:
+        ModelError: MuJoCo reads neither.
     """
     from understudy.kinematics.mujoco_model import mujoco_model
 
     key = (robot.name, robot.model_sha256, cell_m)
     if key not in _made:
-        _made[key] = tuple(thin(v, cell_m) for v in model_visuals(mujoco_model(robot), robot.joint_names))
+        try:
+            model = mujoco_model(robot)
+        except ModelError:
+            model = mujoco_model(robot, visuals=False)
+        _made[key] = tuple(thin(v, cell_m) for v in model_visuals(model, robot.joint_names))
     return _made[key]
 
 

@@ -96,12 +96,18 @@ def _show(motion: HumanMotion, found: MotionCheck, findings: list[Finding]) -> N
         ("contacts", "left foot stands {:.0f} %, right {:.0f} %".format(*found.stance_pct) + _by(motion)),
         ("floor", "unknown" if floor is None else f"{floor.stances} stances within {1000 * floor.spread_m:.0f} mm{tilt}"),
         ("extent", "{:.2f} x {:.2f} m, up to {:.2f} m".format(*found.extent_m)),
-        ("sides", "left and right are swapped" if found.swapped else "left is left"),
+        ("sides", _which_sides(found, findings)),
         ("reference pose", found.reference_pose or "none"),
     ]
     print_table(("what", "found"), rows)
     for finding in findings:
         say(f"  {finding.level}: {finding.text}")
+
+
+def _which_sides(found: MotionCheck, findings: list[Finding]) -> str:
+    if found.swapped:
+        return "left and right are swapped"
+    return "see below" if any("swapped" in finding.text for finding in findings) else "left is left"
 
 
 def _sizes(motion: HumanMotion) -> tuple[float, float, float]:

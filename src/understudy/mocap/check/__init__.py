@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from understudy.geom.arrays import F64, Bool
-from understudy.mocap._canonical import forward_direction, rest_pose, toes_before_shank
+from understudy.mocap._canonical import forward_direction, rest_pose, shoulders_against_hips, toes_before_shank
 from understudy.mocap.check.floor import Floor, floor_of
 from understudy.mocap.check.timing import Stretch, frozen, late_frames
 from understudy.spec.skeleton import BONES, INDEX, JOINTS, REQUIRED, SIDES, SLOWEST_HZ, HumanMotion, Subject
@@ -90,10 +90,10 @@ def check_motion(motion: HumanMotion, stance: Bool, *, volume_m: tuple[float, fl
     span = np.ptp(pos.reshape(-1, 3), axis=0)
     floor = floor_of(motion, stance)
     gaps, held, swapped = late_frames(t_ns), frozen(pos, t_ns), swapped_sides(motion)
-    pose = reference_pose(motion)
+    pose, sides = reference_pose(motion), _sides(motion, swapped)
     found = [
-        *(Finding("warn", text) for text in motion.source.warnings if "swapped" not in text and "frame 1 is" not in text),
-        *_sides(motion, swapped),
+        *(Finding("warn", text) for text in motion.source.warnings if not _said(text, sides)),
+        *sides,
         *_rate(motion),
         *_timing(gaps, held),
         *_speed(motion),
@@ -114,6 +114,11 @@ def check_motion(motion: HumanMotion, stance: Bool, *, volume_m: tuple[float, fl
         reference_pose=pose,
         findings=tuple(sorted(found, key=lambda finding: finding.level != "refuse")),
     )
+
+
+def _said(warning: str, sides: Sequence[Finding]) -> bool:
+    """Whether a reader's warning is said by a finding too; that it exchanged names for the clip is not."""
+    return "frame 1 is" in warning or (bool(sides) and "swapped" in warning and "exchanged" not in warning)
 
 
 def bone_lengths(motion: HumanMotion) -> dict[str, float]:
@@ -159,7 +164,6 @@ def _median_along(v: F64, forward: F64) -> float:
 
 
 def _sides(motion: HumanMotion, swapped: bool) -> list[Finding]:
-    hips, shoulders = (motion.joint(f"left_{part}") - motion.joint(f"right_{part}") for part in ("hip", "shoulder"))
     found = []
     if swapped:
         found.append(
@@ -169,7 +173,7 @@ def _sides(motion: HumanMotion, swapped: bool) -> list[Finding]:
                 "exchange the sides where the skeleton was labelled, or export right-handed axes",
             )
         )
-    if float(np.median(np.sum(hips[:, :2] * shoulders[:, :2], axis=1))) < 0.0:
+    if shoulders_against_hips(motion.joint_pos_world_m):
         found.append(Finding("refuse", "the left shoulder is on the side of the right hip: one pair is swapped"))
     return found
 

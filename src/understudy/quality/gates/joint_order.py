@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from understudy.quality.columns import JOINT_STREAMS, POSITIONS, TORQUES
 from understudy.quality.joint_columns import column_fits, other_side
 from understudy.quality.thresholds import number
-from understudy.quality.whole_body import body_of, told_as_it_is
+from understudy.quality.whole_body import Witness, body_of, told_as_it_is
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
 from understudy.spec.protocols import Gate, GateContext
@@ -86,11 +86,24 @@ def _by_body(episode: Episode, context: GateContext) -> Iterator[Finding]:
         else:
             continue
         if witness.error > most:
-            yield _finding(witness.stream, why, witness.error, most, witness.unit)
+            yield _against_witness(witness, why, most)
 
 
 def _finding(stream: str, why: str, value: float | None, limit: float | None, unit: str) -> Finding:
     message = f"the joints are not in the dataset's order: {why}. Reorder the columns by name, and import it again"
+    return _said(stream, message, value, limit, unit)
+
+
+def _against_witness(witness: Witness, why: str, most: float) -> Finding:
+    """What a witness says shows only that something does not fit: the order is the likeliest, not the only way to that."""
+    message = (
+        f"angles, base and {witness.stream} do not agree: {why}. The joints are in another order, or one of the three is wrong: "
+        "look at what other gates name, compare the columns' names, and import it again"
+    )
+    return _said(witness.stream, message, witness.error, most, witness.unit)
+
+
+def _said(stream: str, message: str, value: float | None, limit: float | None, unit: str) -> Finding:
     return Finding(gate="joint_order", severity="reject", message=message, stream=stream, value=value, limit=limit, unit=unit)
 
 
