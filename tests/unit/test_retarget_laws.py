@@ -16,7 +16,7 @@ from understudy.retarget.metrics import motion_metrics
 from understudy.retarget.problem import make_problem
 from understudy.retarget.retarget import Retargeted, retarget
 from understudy.retarget.start import start_pose
-from understudy.retarget.targets import make_targets
+from understudy.retarget.targets import calibrate, make_targets
 from understudy.retarget.trajectory import Settings, Trajectory
 from understudy.simulate.walker import stand, walk
 from understudy.spec.robot import RobotModel
@@ -218,6 +218,16 @@ def test_no_joint_turns_faster_than_the_bound(robot: RobotModel) -> None:
         speed = np.abs(np.diff(result.motion.joint_pos, axis=0)) * 60.0
         assert speed.max() <= 15.0
         assert speed.max() > 7.0
+
+
+def test_somebody_on_tiptoe_for_most_of_a_clip_is_measured_with_the_heels_down(robot: RobotModel) -> None:
+    flat, problem = stand(4.0, rate_hz=60.0), make_problem(robot)
+    joints = flat.joint_pos_world_m.copy()
+    raised = [i for name, i in INDEX.items() if not name.endswith("toe")]
+    joints[: round(0.7 * len(flat)), raised, 2] += 0.06
+    known, wanted = calibrate(replace(flat, joint_pos_world_m=joints), problem), calibrate(flat, problem)
+    assert known.stand_pitch_rad == pytest.approx(wanted.stand_pitch_rad, abs=1e-3)
+    assert known.height_shift_m == pytest.approx(wanted.height_shift_m, abs=1e-3)
 
 
 def test_too_short_a_clip_is_refused(robot: RobotModel) -> None:

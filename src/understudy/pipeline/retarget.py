@@ -144,7 +144,7 @@ def _retarget(job: Job) -> Outcome:
     return Outcome((ref.path,), _summary(episode, motion, result))
 
 
-RETARGET = Step("retarget", 6, _retarget)
+RETARGET = Step("retarget", 7, _retarget)
 
 
 @lru_cache(maxsize=4)

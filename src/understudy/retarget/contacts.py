@@ -17,6 +17,8 @@ RISE_M = 0.05
 SLOW_M_S, FAST_M_S = 0.5, 1.5
 """A foot of which an end moves slower than the first has its direction followed closely, one both of whose ends are faster than
 the second does not."""
+TIPTOE_M, LOW_PERCENTILE = 0.025, 10.0
+"""A heel is down where the ankle of a standing foot is no further above its low level, that percentile of its height."""
 FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
 """A foot that lies flat is within this pitch of how it stands, under a shank that points down by at least this share."""
 
@@ -128,13 +130,21 @@ def foot_pitch(motion: HumanMotion, side: str) -> F64:
     return np.asarray(np.arctan2(-d[:, 2], np.hypot(d[:, 0], d[:, 1])))
 
 
+def heel_down(motion: HumanMotion, side: str, standing: Bool) -> Bool:
+    """(T,) standing frames in which the heel is down: somebody who is on the toes for most of a clip does not stand so."""
+    if not standing.any():
+        return standing
+    height = motion.joint(f"{side}_ankle")[:, 2]
+    return np.asarray(standing & (height <= np.percentile(height[standing], LOW_PERCENTILE) + TIPTOE_M))
+
+
 def standing_pitch(motion: HumanMotion, side: str, standing: Bool) -> float:
-    """Median `foot_pitch` while the foot stands, radians; over the whole clip when it never does."""
-    return _standing_pitch(foot_pitch(motion, side), standing)
+    """Median `foot_pitch` while the foot stands with its heel down, radians; over the whole clip when it never stands."""
+    return _median_pitch(foot_pitch(motion, side), heel_down(motion, side, standing))
 
 
-def _standing_pitch(pitch: F64, standing: Bool) -> float:
-    return float(np.median(pitch[standing] if standing.any() else pitch))
+def _median_pitch(pitch: F64, frames: Bool) -> float:
+    return float(np.median(pitch[frames] if frames.any() else pitch))
 
 
 def shank_down(motion: HumanMotion, side: str) -> Bool:
@@ -151,6 +161,6 @@ def flat(motion: HumanMotion, standing: Bool) -> Bool:
     out = np.zeros_like(standing)
     for i, side in enumerate(SIDES):
         pitch = foot_pitch(motion, side)
-        off = np.abs(pitch - _standing_pitch(pitch, standing[:, i]))
+        off = np.abs(pitch - _median_pitch(pitch, standing[:, i]))
         out[:, i] = standing[:, i] & shank_down(motion, side) & (off < FLAT_PITCH_RAD)
     return out

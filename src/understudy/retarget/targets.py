@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from understudy.geom.arrays import F64, I64, Bool
-from understudy.retarget.contacts import flat, slowness, stance, standing, standing_pitch
+from understudy.retarget.contacts import flat, heel_down, slowness, stance, standing, standing_pitch
 from understudy.retarget.foot_pitch import lifted_soles
 from understudy.retarget.problem import LIMBS, VECTORS, Problem
 from understudy.retarget.touch import floor_level, lying_feet, touching
@@ -342,11 +342,12 @@ def _ankle_heights(vectors: F64, problem: Problem) -> F64:
 
 
 def _height_shift(motion: HumanMotion, lying: Bool, scale: float, ankle_height_m: float) -> float:
-    """Metres to add so that the median flat foot's ankle is as high as the robot's; by the toes where no foot lies flat."""
+    """Metres to add so that the ankle of a flat foot whose heel is down (median) is as high as the robot's; by the toes where no
+    foot lies flat."""
     if not lying.any():
         return -scale * floor_level(motion)
-    ankles = np.stack([motion.joint(f"{s}_ankle")[:, 2] for s in SIDES], axis=1)
-    return ankle_height_m - scale * float(np.median(ankles[lying]))
+    down = [motion.joint(f"{side}_ankle")[heel_down(motion, side, lying[:, i]), 2] for i, side in enumerate(SIDES)]
+    return ankle_height_m - scale * float(np.median(np.concatenate(down)))
 
 
 def _sole_direction(foot_m: F64, pitch_off_rad: float) -> F64:
