@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from understudy.errors import ModelError
 from understudy.geom.arrays import F64, I64
+from understudy.kinematics import mujoco_model
 from understudy.kinematics.load import load_robot
 from understudy.scenes._shapes import capsule_between, primitive_mesh
 from understudy.scenes.visuals import Visual, model_visuals, robot_visuals, thin
@@ -75,6 +77,16 @@ def test_g1_shapes_sit_on_their_own_bodies() -> None:
     assert sum(len(v.faces) for v in visuals) < 60_000
     left_foot = [v for v in visuals if v.body == robot.joint_index("left_ankle_roll_joint") + 1]
     assert min(float(v.vertices_body_m[:, 2].min()) for v in left_foot) == pytest.approx(-0.035, abs=0.012)
+
+
+def test_a_mesh_that_mujoco_does_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Collada:
+        def compile(self) -> None:
+            raise ValueError("Error: no decoder found for mesh file 'head.dae'\nElement name 'head'")
+
+    monkeypatch.setattr(mujoco_model, "mujoco_spec", lambda *_, **__: Collada())
+    with pytest.raises(ModelError, match=r"no decoder found for mesh file 'head.dae' Element.*export its meshes as STL or OBJ"):
+        robot_visuals(load_robot("unitree_h1"), cell_m=0.5)
 
 
 def test_bodies_with_visual_shapes_do_not_show_their_collision_shapes() -> None:
