@@ -116,6 +116,10 @@ SPOILED: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     "cut_inside_a_number": (lambda text: text[: text.rindex("-") + 1], ("truncated", "frame 49", "at '-'")),
     "nan": (edited(lambda ls: first_value(ls, 4, "nan")), (r":\d+: frame 5, value 1", "'nan'", "finite")),
     "infinite": (edited(lambda ls: first_value(ls, 4, "1e999")), (r":\d+: frame 5, value 1", "1e999", "finite")),
+    "decimal commas": (
+        edited(lambda ls: first_value(ls, 4, "0,25")),
+        (r":\d+: frame 5, value 1", "0,25", "written with a point"),
+    ),
     "absurd": (edited(lambda ls: first_value(ls, 4, "1e30")), ("frame 5, value 1", "damaged")),
     "missing_joint": (lambda text: text.replace("JOINT LeftLeg", "JOINT Quux"), ("left_knee", "rename the joints")),
     "joint_twice": (lambda text: text.replace("RightLeg", "LeftLeg"), (r":\d+: a second joint 'LeftLeg'", "line 10")),

@@ -145,6 +145,7 @@ def test_times_stand_for_themselves_and_the_users_rate_goes_first(motion: HumanM
         ({"rate_hz": None}, "neither rate_hz nor times"),
         ({"rate_hz": 0.0, "t_s": None}, "rate_hz is 0; 1 to 10000|neither rate_hz nor times"),
         ({"rate_hz": 1e6}, "rate_hz is 1e[+]06; 1 to 10000"),
+        ({"rate_hz": 30.0, "t_s": np.arange(101) / 60.0}, "rate_hz is 30, and the times make 60 frames per second"),
         ({"rate_hz": None, "t_s": np.zeros(5)}, "5 times for"),
         ({"rate_hz": None, "t_s": np.zeros(101)}, "frame 2 is at 0 s, not after frame 1"),
         ({"names": JOINTS[:-1]}, r"joint positions \(\d+, 23, 3\) for 22 names"),
@@ -154,7 +155,7 @@ def test_times_stand_for_themselves_and_the_users_rate_goes_first(motion: HumanM
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, object], message: str, motion: HumanMotion) -> None:
     if "t_s" in changes and len(np.atleast_1d(np.asarray(changes["t_s"]))) == 101:
-        changes = changes | {"t_s": np.zeros(len(motion))}
+        changes = changes | {"t_s": np.arange(len(motion)) * float(np.diff(np.asarray(changes["t_s"]))[0])}
     with pytest.raises(MocapError, match=message):
         _read(_joints(motion, **changes))
 

@@ -161,7 +161,11 @@ def _bad_word(data: bytes, at: int, index: int, hierarchy: Hierarchy, where: str
             f"{where}:{_line(data, at)}: the file is truncated: it ends inside {_place(index, hierarchy)}, at {_show(word)}; "
             "export or copy it again"
         )
+    advice = (
+        "decimals are written with a point and values are parted by blanks: export with a point"
+        if b"," in word
+        else "fill the gap where the motion was made and export again"
+    )
     return MocapError(
-        f"{where}:{_line(data, at)}: {_place(index, hierarchy)} is {_show(word)}; "
-        "only finite numbers are allowed: fill the gap where the motion was made and export again"
+        f"{where}:{_line(data, at)}: {_place(index, hierarchy)} is {_show(word)}; only finite numbers are allowed: {advice}"
     )

@@ -193,6 +193,8 @@ def _times(joints: Joints, given_hz: float | None, where: str) -> tuple[I64, flo
     if rate is not None:
         if not 1.0 <= rate <= 10_000.0:
             raise MocapError(f"{where}: rate_hz is {rate:g}; 1 to 10000 frames per second are allowed")
+        if given_hz is None:
+            _agree(rate, joints.t_s, where)
         return stamps(np.arange(frames), rate), rate
     t_s = joints.t_s if joints.t_s is not None else np.zeros(0)
     if len(t_s) != frames:
@@ -206,6 +208,18 @@ def _times(joints: Joints, given_hz: float | None, where: str) -> tuple[I64, flo
     if not 1.0 <= rate <= 10_000.0:
         raise MocapError(f"{where}: the times make {rate:g} frames per second; 1 to 10000 are allowed: are they in seconds?")
     return np.asarray(np.rint((t_s - t_s[0]) * 1e9), dtype=np.int64), rate
+
+
+def _agree(rate_hz: float, t_s: F64 | None, where: str) -> None:
+    """Refuse a file whose rate and whose times make another pace: one of them is of another clip."""
+    if t_s is None or len(t_s) < 2 or not bool(np.isfinite(t_s).all()):
+        return
+    step_s = float(np.median(np.diff(t_s)))
+    if step_s > 0.0 and abs(rate_hz * step_s - 1.0) > 0.05:
+        raise MocapError(
+            f"{where}: rate_hz is {rate_hz:g}, and the times make {1.0 / step_s:.4g} frames per second; "
+            "leave out the one that is wrong, or say the rate with --rate"
+        )
 
 
 PLUGIN: MocapReader = JointArray()

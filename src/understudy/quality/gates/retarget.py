@@ -39,7 +39,7 @@ class Retarget:
             return []
         longest = max(spans(flagged, stream.t_ns), key=lambda s: s.last - s.first)
         message = (
-            f"{share:.0%} of the frames are out of the robot's reach (allowed {most:.0%}), the longest stretch from "
+            f"{share:.1%} of the frames are out of the robot's reach (allowed {most:.0%}), the longest stretch from "
             f"{clock_s(episode, longest.start_ns):.2f} to {moment(episode, longest.end_ns)}{_worst_limb(episode, longest)}"
             ". Record the motion again as reports/recollect.csv tells for each stretch, or cut the stretch out"
         )
