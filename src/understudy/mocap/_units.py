@@ -102,6 +102,10 @@ def odd_size(leg_m: float) -> str | None:
     )
 
 
+CLEARLY = 0.9
+"""Share of the way from ankles to head that lies along one axis where a rest pose clearly stands along it."""
+
+
 def up_axis(ankle_to_head: F64, rest_ankle_to_head: F64) -> tuple[str, str | None]:
     """Axis of the file that points up.
 
@@ -117,9 +121,24 @@ def up_axis(ankle_to_head: F64, rest_ankle_to_head: F64) -> tuple[str, str | Non
     if np.abs(mean).max() >= 0.7:
         return axis, None
     rest = rest_ankle_to_head / max(float(np.linalg.norm(rest_ankle_to_head)), 1e-12)
-    if np.abs(rest).max() >= 0.9:
+    if np.abs(rest).max() >= CLEARLY:
         axis = _main_axis(rest)
     return axis, f"the person is not upright for most of the clip; the axis {axis} was taken as up: look at the result"
+
+
+def along_another(up: str, rest_ankle_to_head: F64) -> str | None:
+    """A warning where a person who is along one axis throughout stands along another in the rest pose.
+
+    That may be a rest pose that is drawn lying (along x, as LAFAN1's), which is why only y and z count.
+    """
+    rest = rest_ankle_to_head / max(float(np.linalg.norm(rest_ankle_to_head)), 1e-12)
+    axis = _main_axis(rest)
+    if np.abs(rest).max() < CLEARLY or axis == up or axis.endswith("x"):
+        return None
+    return (
+        f"the person is along {up} throughout, which was taken as up, and along {axis} in the rest pose: "
+        "somebody who lies, or stands on the hands, comes out standing; look at the result"
+    )
 
 
 def _main_axis(direction: F64) -> str:

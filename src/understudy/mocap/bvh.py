@@ -17,7 +17,7 @@ from understudy.mocap._bvh_parse import BvhFile, parse_bvh
 from understudy.mocap._file import read_bytes
 from understudy.mocap._fingers import finger_nodes, hand_positions, wrists_of
 from understudy.mocap._tree import Layout, Tree, lay_out
-from understudy.mocap._units import UP_AXES, in_world, metres_per_unit, odd_size, up_axis
+from understudy.mocap._units import UP_AXES, along_another, in_world, metres_per_unit, odd_size, up_axis
 from understudy.spec.protocols import MocapReader
 from understudy.spec.skeleton import JOINTS, HumanMotion, SourceInfo
 
@@ -71,6 +71,7 @@ def motion_from_bvh(data: bytes, where: str, *, unit: str | None = None, up: str
     leg = canonical.leg_length(pos)
     unit_m = metres_per_unit(leg, unit, where)
     found, warning = up_axis(canonical.upward(pos), canonical.upward(rest)[0])
+    warning = warning or along_another(found, canonical.upward(rest)[0])
     up = up or found
     pos_world_m = canonical.fill_toes(in_world(pos, up, unit_m))
     hands = hand_positions(np.where(fingers >= 0, np.searchsorted(nodes, fingers), -1), node_pos)
