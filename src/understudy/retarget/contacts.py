@@ -17,7 +17,7 @@ RISE_M = 0.05
 SLOW_M_S, FAST_M_S = 0.5, 1.5
 """A foot of which an end moves slower than the first has its direction followed closely, one both of whose ends are faster than
 the second does not."""
-TIPTOE_M, LOW_PERCENTILE = 0.025, 10.0
+TIPTOE_M, LOW_PERCENTILE = 0.03, 10.0
 """A heel is down where the ankle of a standing foot is no further above its low level, that percentile of its height."""
 FLAT_PITCH_RAD, UPRIGHT = np.radians(30.0), 0.25
 """A foot that lies flat is within this pitch of how it stands, under a shank that points down by at least this share."""
