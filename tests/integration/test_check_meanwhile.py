@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,8 +67,8 @@ def test_two_checks_at_once(mixed: Dataset) -> None:
 def test_a_decision_that_falls_while_an_episode_is_judged_is_kept(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     judged_before = check_judging.judged_here
 
-    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: object) -> check_judging.Judgement | str:
-        said = judged_before(dataset, ref, *rest)  # type: ignore[arg-type]
+    def meanwhile(dataset: Dataset, ref: EpisodeRef, *rest: Any) -> check_judging.Judgement | str:
+        said = judged_before(dataset, ref, *rest)
         if ref.id == "fall_00000000":
             person = Notes(episode=ref.id, review={"verdict": "accepted", "by": "kim"})
             settle(dataset, person)
@@ -87,11 +88,11 @@ def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
     moved: list[str] = []
     judge = verdict.judge
 
-    def moving(episode: Episode, *args: object, **others: object) -> Notes:
+    def moving(episode: Episode, *args: Any, **others: Any) -> Notes:
         if episode.id == "stand_00000001" and not moved:
             moved.append(episode.id)
             mixed.move(episode.id, "failures")  # its samples are not read yet
-        return judge(episode, *args, **others)  # type: ignore[arg-type]
+        return judge(episode, *args, **others)
 
     monkeypatch.setattr("understudy.pipeline.check_judging.judge", moving)
     summary = check_dataset(mixed)
@@ -104,9 +105,9 @@ def test_an_episode_that_is_moved_while_it_is_judged_is_judged_where_it_lies(
 def test_an_episode_that_is_gone_does_not_stop_the_others(mixed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     known = check_known.known_of
 
-    def removing(dataset: Dataset, *args: object, **others: object) -> object:
+    def removing(dataset: Dataset, *args: Any, **others: Any) -> object:
         mixed.ref("stand_00000001").path.unlink()
-        return known(dataset, *args, **others)  # type: ignore[arg-type]
+        return known(dataset, *args, **others)
 
     monkeypatch.setattr("understudy.pipeline.check.known_of", removing)
     summary = check_dataset(mixed)

@@ -27,10 +27,15 @@ from understudy.store.dataset import Dataset
 from understudy.testing.bags import (
     DELAY_NS,
     HEIGHT,
+    IMU_PELVIS,
     JOINT_STATE,
+    ONLY_JOINTS,
+    PLAIN,
+    POSITIONS,
     T0_NS,
     WIDTH,
     Written,
+    bags_of_both_storages,
     changed_bag,
     gathered,
     later,
@@ -48,9 +53,7 @@ from understudy.testing.messages import joint_state, low_state
 
 ROBOT = load_robot("unitree_g1")
 SCHEMA = default_schema(ROBOT, "test")
-POSITIONS, VELOCITIES, IMU_PELVIS = "observations/joint_positions", "observations/joint_velocities", "observations/imu_pelvis"
-PLAIN = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", ""), (IMU_PELVIS, "/imu/pelvis", "")])
-ONLY_JOINTS = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", "")])
+VELOCITIES = "observations/joint_velocities"
 
 
 def imported(tmp_path: Path, source: Path, text: str, *options: str) -> Episode:
@@ -66,11 +69,7 @@ def imported(tmp_path: Path, source: Path, text: str, *options: str) -> Episode:
 
 @pytest.fixture(scope="module")
 def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One bag in each storage."""
-    folder = tmp_path_factory.mktemp("bags")
-    for storage in ("mcap", "sqlite3"):
-        write_bag(folder / storage, standing_messages(ROBOT, camera=True), storage=storage)
-    return folder
+    return bags_of_both_storages(tmp_path_factory.mktemp("bags"), ROBOT)
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])

@@ -17,12 +17,15 @@ from understudy.kinematics.load import load_robot
 from understudy.pipeline.bags.definitions import message_type, types_of
 from understudy.pipeline.bags.order import put_in_order
 from understudy.pipeline.bags.ros2_bag import open_bag, open_mcap
-from understudy.spec.default_schema import default_schema
 from understudy.testing.bags import (
     IMU,
     JOINT_STATE,
+    ONLY_JOINTS,
+    PLAIN,
+    POSITIONS,
     T0_NS,
     Written,
+    bags_of_both_storages,
     changed_bag,
     gathered,
     later,
@@ -35,19 +38,11 @@ from understudy.testing.bags import (
 from understudy.testing.messages import joint_state
 
 ROBOT = load_robot("unitree_g1")
-SCHEMA = default_schema(ROBOT, "test")
-POSITIONS, VELOCITIES, IMU_PELVIS = "observations/joint_positions", "observations/joint_velocities", "observations/imu_pelvis"
-PLAIN = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", ""), (IMU_PELVIS, "/imu/pelvis", "")])
-ONLY_JOINTS = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", "")])
 
 
 @pytest.fixture(scope="module")
 def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One bag in each storage."""
-    folder = tmp_path_factory.mktemp("bags")
-    for storage in ("mcap", "sqlite3"):
-        write_bag(folder / storage, standing_messages(ROBOT, camera=True), storage=storage)
-    return folder
+    return bags_of_both_storages(tmp_path_factory.mktemp("bags"), ROBOT)
 
 
 def test_a_damaged_chunk_ends_what_is_taken(tmp_path: Path) -> None:

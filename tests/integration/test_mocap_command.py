@@ -55,6 +55,21 @@ def test_swapped_sides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert out.rstrip().endswith("verdict: refused")
 
 
+def test_arms_against_legs_are_refused_and_not_called_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "arms.npz"
+    write_joint_array(walk(4.0, 1.0, rate_hz=60.0), path)
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    arms = ("shoulder", "elbow", "wrist")
+    names = [n.replace("left", "?").replace("right", "left").replace("?", "right") if n.endswith(arms) else n for n in JOINTS]
+    np.savez(path, **(arrays | {"joint_names": np.array(names)}))
+    assert main(["mocap", "check", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert out.count("the left shoulder is on the side of the right hip") == 1
+    assert "see below" in out
+    assert "left is left" not in out
+
+
 def test_a_session_against_its_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The forearm grows by 0.5, 2 and 4 mm: nothing is said, it is reported, it is refused."""
     motion = walk(4.0, 1.0, rate_hz=60.0)

@@ -11,6 +11,7 @@ import pytest
 
 from understudy.errors import InputError, SyncError
 from understudy.geom.arrays import I64
+from understudy.geom.interpolation import lerp_at
 from understudy.pipeline.sync_realign import (
     LATENCY_KEY,
     SETTINGS_KEY,
@@ -90,6 +91,17 @@ def test_the_constant_of_a_clock_model_counts_as_taken_off() -> None:
     told = replace(episode, metadata={**episode.metadata, "record_clock_head_left": clock_json(clock)})
     new, _ = realigned(told, Realigning())
     assert np.abs(new.streams[CAMERA].t_ns + 7_000_000 - true_ns(new.streams[CAMERA])).max() <= 1
+
+
+def test_commands_that_are_the_next_state_follow_the_state() -> None:
+    plain, _ = realigned(late(), Realigning())
+    new, _ = realigned(late(), Realigning(latencies_ns={ENCODERS: 40_000_000}))
+    states, commands = new.streams[ENCODERS], new.streams["actions/joint_position_target"]
+    told, as_it_was = (np.asarray(e.streams[commands.spec.key].data, dtype=np.float64) for e in (new, plain))
+    came = lerp_at(states.t_ns, np.asarray(states.data, dtype=np.float64), commands.t_ns[1:])
+    np.testing.assert_allclose(told[:-1], came, atol=1e-6)
+    assert np.abs(told - as_it_was).max() > 0.05  # else stale ones would pass too
+    np.testing.assert_array_equal(commands.t_ns, late().streams[commands.spec.key].t_ns)
 
 
 def test_raw_columns_and_samples_stay() -> None:

@@ -100,6 +100,17 @@ def test_a_command_that_is_said_to_be_the_next_state_is_it(off_rad: float, is_ba
         assert "left_elbow_joint is commanded" in f.message
 
 
+@pytest.mark.parametrize(("value", "is_bad"), [(np.nan, False), (np.inf, False), (1e300, True)])
+def test_such_a_command_of_any_size_has_a_message_to_read(value: float, is_bad: bool) -> None:
+    """What is no number is for another gate to say."""
+    episode = _told_what_came()
+    values = episode.data(TARGETS).copy()
+    values[40, ELBOW] = value
+    found = gate_findings("tracking", with_data(episode, TARGETS, values), ROBOT)
+    assert len(found) == int(is_bad)
+    assert all(len(f.message) < 300 for f in found)
+
+
 def test_such_a_command_with_other_stamps_is_found() -> None:
     assert gate_findings("tracking", _told_what_came(shift_s=0.02), ROBOT) == []
     assert gate_findings("tracking", _told_what_came(shift_s=0.08), ROBOT)

@@ -11,6 +11,7 @@ from understudy.kinematics import mujoco_model
 from understudy.kinematics.load import load_robot
 from understudy.scenes._shapes import capsule_between, primitive_mesh
 from understudy.scenes.visuals import Visual, model_visuals, robot_visuals, thin
+from understudy.spec.robot import RobotModel
 
 
 def volume(vertices: F64, faces: I64) -> float:
@@ -87,6 +88,21 @@ def test_a_mesh_that_mujoco_does_not_read_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(mujoco_model, "mujoco_spec", lambda *_, **__: Collada())
     with pytest.raises(ModelError, match=r"no decoder found for mesh file 'head.dae' Element.*export its meshes as STL or OBJ"):
         robot_visuals(load_robot("unitree_h1"), cell_m=0.5)
+
+
+def test_where_visual_meshes_are_not_read_the_shapes_that_collide_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = mujoco_model.mujoco_model
+
+    def without_visuals(robot: RobotModel, *, visuals: bool = True) -> object:
+        if visuals:
+            raise ModelError("head.dae")
+        return made(robot, visuals=False)
+
+    monkeypatch.setattr(mujoco_model, "mujoco_model", without_visuals)
+    robot = load_robot("unitree_g1")
+    shown = robot_visuals(robot, cell_m=0.3)
+    assert {v.body for v in shown} <= set(range(robot.dof + 1))
+    assert len(shown) > 3
 
 
 def test_bodies_with_visual_shapes_do_not_show_their_collision_shapes() -> None:

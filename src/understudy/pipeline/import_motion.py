@@ -166,7 +166,8 @@ def _told(path: Path, options: ImportOptions) -> Told:
         for entry in info.episodes:
             if Path(entry.file).name == path.name:
                 fps = entry.fps if fps is None else fps
-                names = names or (info.robot.joint_names if path.suffix.lower() == ".csv" else names)
+                if path.suffix.lower() == ".csv":  # archives name their joints themselves
+                    names = names or info.robot.joint_names
     return Told(fps, names, options.fill_missing, options.quat)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -103,7 +103,8 @@ def changed_bag(folder: Path, robot: RobotModel, change: Callable[[int, Written]
 
 def later(values: Tree, by_ns: int) -> Tree:
     """The fields of a message whose header's stamp is later by so many nanoseconds."""
-    stamp = values["header"]["stamp"]  # type: ignore[index]
+    header: Any = values["header"]
+    stamp = header["stamp"]
     return {**values, "header": stamped(stamp["sec"] * 10**9 + stamp["nanosec"] + by_ns)}
 
 
@@ -163,6 +164,19 @@ def mapping_text(robot: str, entries: Sequence[tuple[str, str, str]]) -> str:
     for stream, topic, more in entries:
         lines += ["", "[[streams]]", f'stream = "{stream}"', f'topic = "{topic}"', *([more] if more else [])]
     return "\n".join(lines) + "\n"
+
+
+POSITIONS, IMU_PELVIS = "observations/joint_positions", "observations/imu_pelvis"
+PLAIN = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", ""), (IMU_PELVIS, "/imu/pelvis", "")])
+ONLY_JOINTS = mapping_text("unitree_g1", [(POSITIONS, "/joint_states", "")])
+"""Mappings for the bags of a G1 that stands."""
+
+
+def bags_of_both_storages(folder: Path, robot: RobotModel) -> Path:
+    """The folder, with the bags `mcap` and `sqlite3` of a robot that stands and has a camera."""
+    write_bag(folder / "mcap", standing_messages(robot, camera=True))
+    write_bag(folder / "sqlite3", standing_messages(robot, camera=True), storage="sqlite3")
+    return folder
 
 
 def gathered(path: Path, text: str, robot: RobotModel, *, stretch: Stretch | None = None) -> Collected:

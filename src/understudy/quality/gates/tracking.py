@@ -10,7 +10,7 @@ from understudy.geom.arrays import F64, I64
 from understudy.geom.interpolation import latest_index, lerp_at
 from understudy.quality.joints import POSITIONS, in_order, joint_track
 from understudy.quality.skip import NotApplicable
-from understudy.quality.spans import moment, spans
+from understudy.quality.spans import Span, moment, spans
 from understudy.quality.thresholds import number
 from understudy.spec.episode import Episode
 from understudy.spec.findings import Finding
@@ -87,17 +87,22 @@ def _made(episode: Episode, context: GateContext) -> list[Finding]:
     if len(given_ns) < 1 or len(track.t_ns) < 2:
         raise NotApplicable(f"{TARGET} or {POSITIONS} has too few usable samples")
     state = lerp_at(track.t_ns, track.joint_pos, np.append(given_ns[1:], given_ns[-1:]))
-    off = np.nan_to_num(np.abs(target - state))  # what is not a number, another gate says
+    off = np.nan_to_num(np.abs(target - state), posinf=0.0)  # what is not a number, another gate says
     if off.max() <= most:
         return []
-    at, joint = np.unravel_index(int(np.argmax(off)), off.shape)
-    span = max(spans(off[:, joint] > most, given_ns), key=lambda s: s.last - s.first)
+    at, joint, span = _worst(off, most, given_ns)
     message = (
-        f"{context.robot.joint_names[joint]} is commanded {off[at, joint]:.2f} rad off its position at the step after, which the "
+        f"{context.robot.joint_names[joint]} is commanded {off[at, joint]:.3g} rad off its position at the step after, which the "
         f"command is said to be, at {moment(episode, given_ns[at])} (allowed {most:.2f}). "
         "One of the two was changed: make the episode again"
     )
     return [_finding(float(off[at, joint]), most, "rad", message, span.start_ns, span.end_ns, stream=TARGET)]
+
+
+def _worst(off_rad: F64, most: float, t_ns: I64) -> tuple[int, int, Span]:
+    """Step and joint of the largest error (T, J), and the longest stretch in which that joint's is over `most`."""
+    at, joint = np.unravel_index(int(np.argmax(off_rad)), off_rad.shape)
+    return int(at), int(joint), max(spans(off_rad[:, joint] > most, t_ns), key=lambda s: s.last - s.first)
 
 
 def best_lag(told: F64, measured: F64, longest: int) -> int:
@@ -134,8 +139,7 @@ def _off(episode: Episode, context: GateContext, error_rad: F64, t_ns: I64, size
     rms = np.sqrt(np.maximum(uniform_filter1d(error_rad * error_rad, size, axis=0, mode="nearest"), 0.0))
     if rms.max() <= most:
         return []
-    at, joint = np.unravel_index(int(np.argmax(rms)), rms.shape)
-    span = max(spans(rms[:, joint] > most, t_ns), key=lambda s: s.last - s.first)
+    at, joint, span = _worst(rms, most, t_ns)
     message = (
         f"{context.robot.joint_names[joint]} is {rms[at, joint]:.2f} rad off its command at {moment(episode, t_ns[at])} "
         f"(allowed {most:.2f} over {number(context.thresholds, 'window_s'):g} s). "
